@@ -1,0 +1,28 @@
+import type { Jid } from './jid.ts';
+
+/** The name of a key: lower-case hex SHA-256 of its SubjectPublicKeyInfo DER. Trust is keyed by these, never by JIDs. */
+export type KeyName = string & { readonly __keyName: true };
+
+export type Verdict =
+  /** Listed in the newest `devices` list of my network. */
+  | 'own'
+  /** Listed by a current host of my network. */
+  | 'own-hosted'
+  /** Listed in a current list of a friend's network. */
+  | 'friend';
+
+/** Who is at the other end of a secured stream: an accepted peer. A stranger has no PeerIdentity. */
+export interface PeerIdentity {
+  readonly verdict: Verdict;
+  /** The key that was proven. */
+  readonly key: KeyName;
+  /** The JID it is listed under, and was reached as. */
+  readonly jid: Jid;
+  /** The network id (name of the user key) the peer belongs to. */
+  readonly network: KeyName;
+  readonly roles: readonly string[];
+}
+
+export function isOwn(peer: PeerIdentity): boolean {
+  return peer.verdict === 'own' || peer.verdict === 'own-hosted';
+}

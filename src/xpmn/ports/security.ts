@@ -1,0 +1,57 @@
+import type { Duplex } from 'node:stream';
+import type { Jid } from '../model/jid.ts';
+import type { PeerIdentity } from '../model/identity.ts';
+import type { Role } from './transport.ts';
+
+declare const secured: unique symbol;
+
+/**
+ * A byte stream whose other end is known and accepted. Only implementations of SecurityMethod make one, so what takes a
+ * SecuredStream can't be given a bare Duplex: "forgot to secure it" does not compile.
+ *
+ * - `stream` is end-to-end encrypted (or never leaves the process); it is a `tls.TLSSocket` on the fast path.
+ * - `stream` ends ('end') only after the peer's authenticated end; an end without it surfaces as an `error` with code
+ *   `truncated`. After any error the stream underneath is destroyed too. An error listener is always attached.
+ * - The receiver owns it: `stream.destroy()` frees everything underneath.
+ */
+export interface SecuredStream {
+  readonly [secured]: true;
+  readonly stream: Duplex;
+  readonly peer: PeerIdentity;
+  readonly local: Jid;
+  /** How the peer was authenticated, e.g. `x509`, `in-process`. */
+  readonly method: string;
+  readonly role: Role;
+  /** RFC 5705 keying material, equal on both ends of this stream and of no other. */
+  exporter(label: string, length: number): Buffer;
+}
+
+/** What a security method needs to know of the session it runs in. */
+export interface SecurityContext {
+  readonly role: Role;
+  readonly local: Jid;
+  readonly peer: Jid;
+  /** SHA-1 over the peer's certificate as it announced it in `<security/>`, lower-case hex. The leaf must have it. */
+  readonly announcedFingerprint: string | undefined;
+  /** Decides who the peer is: the one acceptance function, over the newest lists. Asked once, after the handshake. */
+  accept(leaf: Buffer, peer: Jid, signal: AbortSignal): Promise<PeerIdentity>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * `secure` takes ownership of `raw`: it resolves to an accepted stream, or rejects (`security-failed`: handshake or
+ * proof failed; `not-trusted`: proven, but not accepted; `truncated`; `timeout`; the signal's reason) and has
+ * destroyed `raw` before the rejection is seen. No application byte passes in either direction before both ends have
+ * proven themselves to each other and this end accepted the peer.
+ *
+ * TLS roles follow Jingle's: initiator = TLS client, responder = TLS server (draft-meyer-xmpp-e2e-encryption-02).
+ */
+export interface SecurityMethod {
+  readonly name: string;
+  secure(raw: Duplex, context: SecurityContext): Promise<SecuredStream>;
+}
+
+/** For implementations of SecurityMethod only: the one place where the brand is put on. */
+export function brandSecured(parts: Omit<SecuredStream, typeof secured>): SecuredStream {
+  return parts as SecuredStream;
+}

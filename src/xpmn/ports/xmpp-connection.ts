@@ -1,0 +1,42 @@
+import type { EventEmitter } from 'node:events';
+import type { Jid } from '../model/jid.ts';
+import type { XmlElement } from '../model/xml.ts';
+import type { StanzaChannel } from './stanza-channel.ts';
+import type { XpmnError } from '../kernel/errors.ts';
+
+export interface XmppAccount {
+  /** The full JID to be: the resource is ours and stays the same for ever. */
+  readonly jid: Jid;
+  readonly credentials: { readonly kind: 'password'; readonly password: string };
+  /** Where to connect instead of what DNS says. */
+  readonly server?: { readonly host: string; readonly port: number } | undefined;
+  /** PEM certificates to trust instead of the system's authorities. */
+  readonly ca?: string | undefined;
+}
+
+export type ConnectionState = 'idle' | 'connecting' | 'online' | 'waiting' | 'stopped';
+
+export interface XmppConnectionEvents {
+  /** State changed; `reason` says why it went down, or will not come back. */
+  stateChanged: [state: ConnectionState, reason: XpmnError | undefined];
+  /** A presence or message stanza from the server; IQs go to the router. */
+  stanza: [stanza: XmlElement];
+}
+
+/**
+ * The stream to the server, kept up: connects, and after a loss connects again with growing, jittered delays, until
+ * stopped. `channel` lives across reconnects; requests that were under way fail with `connection-lost`.
+ *
+ * Hardening, shown by the suite: no authentication without verified TLS (`server-insecure`, `server-untrusted`), the
+ * server proves that it knows the password (`login-failed`), IQ answers only from whom was asked, UTF-8 split anywhere,
+ * stanza size, depth and node limits, wrong password and `conflict` are not retried (state `stopped` with the reason),
+ * and no secret in any error or log.
+ */
+export interface XmppConnection extends Pick<EventEmitter<XmppConnectionEvents>, 'on' | 'off' | 'once'> {
+  readonly channel: StanzaChannel;
+  readonly state: ConnectionState;
+  /** Begins to connect. Resolves when online for the first time; rejects if the server refused for good. */
+  start(options: { readonly signal: AbortSignal }): Promise<void>;
+  /** Closes the stream politely within `signal`, then at once. Idempotent. */
+  stop(options?: { readonly signal?: AbortSignal }): Promise<void>;
+}
