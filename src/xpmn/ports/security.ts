@@ -10,8 +10,10 @@ declare const secured: unique symbol;
  * SecuredStream can't be given a bare Duplex: "forgot to secure it" does not compile.
  *
  * - `stream` is end-to-end encrypted (or never leaves the process); it is a `tls.TLSSocket` on the fast path.
- * - `stream` ends ('end') only after the peer's authenticated end; an end without it surfaces as an `error` with code
- *   `truncated`. After any error the stream underneath is destroyed too. An error listener is always attached.
+ * - An 'end' proves nothing: whoever cuts the wire can forge one (TLS through Node can't tell a missing close_notify).
+ *   Applications carry an end of their own (a stream footer, a last-chunk) and treat any other end as `truncated`.
+ * - A damaged or injected byte surfaces as an `error`; nothing after the last good record is delivered. After any error
+ *   the stream underneath is destroyed too. An error listener is always attached, so a late error never crashes.
  * - The receiver owns it: `stream.destroy()` frees everything underneath.
  */
 export interface SecuredStream {

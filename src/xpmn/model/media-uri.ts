@@ -1,0 +1,44 @@
+import { XpmnError } from '../kernel/errors.ts';
+import { isFullJid, parseJid, splitJid } from './jid.ts';
+import type { Jid } from './jid.ts';
+
+/** What a media URI names: an item's bytes on a device. */
+export interface MediaReference {
+  readonly device: Jid;
+  readonly uid: string;
+}
+
+const UNRESERVED = /[A-Za-z0-9\-._~]/;
+
+/**
+ * `xmpp:user@domain/resource?transfer;uid=UID`. In resource and uid all but unreserved characters are percent-encoded.
+ *
+ * @spec RFC 5122 §2.2; the query type `transfer` is the XPMN Transfer profile's
+ */
+export function formatMediaUri({ device, uid }: MediaReference): string {
+  const { local, domain, resource } = splitJid(device);
+  return `xmpp:${encode(local)}@${encode(domain)}/${encode(resource)}?transfer;uid=${encode(uid)}`;
+}
+
+/** @throws XpmnError `bad-request` for anything but a transfer URI with a full JID and a uid */
+export function parseMediaUri(text: string): MediaReference {
+  const match = /^xmpp:([^/?#]+)\/([^?#]+)\?transfer((?:;[^;#]*)*)$/.exec(text);
+  const uid = match?.[3]?.split(';').find((part) => part.startsWith('uid='))?.slice(4);
+  if (!match || !uid) throw new XpmnError('bad-request', 'That is not the URI of a media item (xmpp:…?transfer;uid=…).');
+  try {
+    const device = parseJid(`${decodeURIComponent(match[1] as string)}/${decodeURIComponent(match[2] as string)}`);
+    if (isFullJid(device)) return { device, uid: decodeURIComponent(uid) };
+  } catch {
+    // Falls through: bad escapes and bad JIDs are the same mistake to the user.
+  }
+  throw new XpmnError('bad-request', 'That media URI names no device.');
+}
+
+function encode(text: string): string {
+  let out = '';
+  for (const byte of Buffer.from(text, 'utf8')) {
+    const c = String.fromCharCode(byte);
+    out += byte < 128 && UNRESERVED.test(c) ? c : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return out;
+}

@@ -1,0 +1,14 @@
+/** Namespaces of the XPMN profiles and core, as they go over the wire. Emitted always; aliases are accepted where read. */
+export const NS = {
+  client: 'jabber:client',
+  mediaServer: 'urn:xmpp:media:server:0',
+  mediaServerTransfer: 'urn:xmpp:media:server:0#transfer',
+  mediaServerDirectory: 'urn:xmpp:media:server:0#directory',
+  metadata: 'urn:xmpp:media:metadata:0',
+  outOfBand: 'urn:xmpp:jingle:apps:out-of-band:0',
+  outOfBandAlias: 'urn:xmpp:jingle:apps:oob:0',
+  xmlStream: 'urn:xmpp:jingle:apps:xmlstream:0',
+  trust: 'urn:xmpp:xpmn:trust:0',
+  trustFriends: 'urn:xmpp:xpmn:trust:0:friends',
+  rsm: 'http://jabber.org/protocol/rsm',
+} as const;

@@ -1,0 +1,17 @@
+import { XpmnError } from '../kernel/errors.ts';
+import { isOwn } from '../model/identity.ts';
+import type { PeerIdentity } from '../model/identity.ts';
+import type { IncomingIq } from '../ports/stanza-channel.ts';
+
+/**
+ * Who may use a service: everything for own devices, nothing for anybody else. Fails closed: a stanza without a proven
+ * peer came over the server stream and is told to come back secured.
+ *
+ * @throws XpmnError `security-required`, `not-allowed`
+ */
+export function ownPeer(iq: IncomingIq): PeerIdentity {
+  const { peer } = iq.channel;
+  if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
+  if (!isOwn(peer)) throw new XpmnError('not-allowed', 'This device is not shared with you.');
+  return peer;
+}
