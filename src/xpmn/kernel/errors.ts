@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   'not-acceptable': 'refused',
   'not-authorized': 'refused',
   'conflict': 'refused',
+  'unexpected-request': 'refused',
   'entity-changed': 'refused',
   'range-not-satisfiable': 'refused',
   'tie-break': 'refused',

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { serialise } from '../model/xml.ts';
+import type { XmlElement } from '../model/xml.ts';
+
+export interface AnswerCacheOptions {
+  /** Answers kept per peer, the newest. */
+  readonly answers: number;
+  /** Peers kept, the last heard. */
+  readonly peers: number;
+}
+
+interface Entry {
+  readonly digest: string;
+  readonly answer: Promise<XmlElement>;
+}
+
+/**
+ * IQ sets are done once, though they arrive twice: the second gets the first one's answer. Keyed by peer, so that it
+ * spans all streams of a peer. An id that comes back with another payload is another request.
+ */
+export class AnswerCache {
+  private readonly options: AnswerCacheOptions;
+  private readonly peers = new Map<string, Map<string, Entry>>();
+
+  constructor(options: AnswerCacheOptions) {
+    this.options = options;
+  }
+
+  /** The answer to `request` of `peer`: the one given before, or under way, or else that of `work`. */
+  once(peer: string, request: XmlElement, work: () => Promise<XmlElement>): Promise<XmlElement> {
+    const answers = this.answersOf(peer);
+    const id = request.attrs['id'] ?? '';
+    const digest = createHash('sha256').update(request.children.map((node) => (typeof node === 'string' ? node : serialise(node))).join('')).digest('base64');
+    const known = answers.get(id);
+    if (known?.digest === digest) return known.answer;
+    const answer = work();
+    answers.delete(id);
+    answers.set(id, { digest, answer });
+    trim(answers, this.options.answers);
+    return answer;
+  }
+
+  /** The peer's last stream has gone: a peer that starts anew may use its ids again. */
+  forget(peer: string): void {
+    this.peers.delete(peer);
+  }
+
+  private answersOf(peer: string): Map<string, Entry> {
+    const answers = this.peers.get(peer) ?? new Map<string, Entry>();
+    this.peers.delete(peer);
+    this.peers.set(peer, answers);
+    trim(this.peers, this.options.peers);
+    return answers;
+  }
+}
+
+/** Maps keep the order of insertion: the first is the oldest. */
+function trim(map: Map<string, unknown>, size: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= size) return;
+    map.delete(key);
+  }
+}
