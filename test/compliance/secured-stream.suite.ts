@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { createHash, randomBytes } from 'node:crypto';
 import type { SecuredStream } from '../../src/xpmn/ports/security.ts';
 
@@ -48,8 +47,8 @@ export function describeSecuredStream(name: string, open: () => Promise<SecuredP
       const up = randomBytes(3_000_001);
       const down = randomBytes(2_000_003);
       const [gotUp, gotDown] = await Promise.all([
-        hashOf(pair.responder.stream),
-        hashOf(pair.initiator.stream),
+        hashOf(pair.responder.stream, up.length),
+        hashOf(pair.initiator.stream, down.length),
         writeAll(pair.initiator.stream, up),
         writeAll(pair.responder.stream, down),
       ]);
@@ -85,6 +84,18 @@ export function describeSecuredStream(name: string, open: () => Promise<SecuredP
       await closed;
     });
 
+    it('closes on both ends when one ends, after what was written', async () => {
+      const sent = randomBytes(300_000);
+      const got = hashOf(pair.responder.stream, sent.length);
+      const closed = [once(pair.initiator.stream, 'close'), once(pair.responder.stream, 'close')];
+      await writeAll(pair.initiator.stream, sent);
+      pair.initiator.stream.end();
+      assert.equal(await got, sha256(sent));
+      pair.initiator.stream.resume();
+      pair.responder.stream.resume();
+      await Promise.all(closed);
+    });
+
     it('survives being destroyed twice, with an error, while writing', async () => {
       pair.initiator.stream.write(Buffer.alloc(100_000));
       pair.initiator.stream.destroy(new Error('test'));
@@ -95,13 +106,20 @@ export function describeSecuredStream(name: string, open: () => Promise<SecuredP
   });
 }
 
-export async function hashOf(stream: Duplex): Promise<string> {
+/** SHA-256 of the next `length` bytes; more in the same chunk are a failure. */
+async function hashOf(stream: Duplex, length: number): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(stream.iterator({ destroyOnReturn: false }), hash);
+  let left = length;
+  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    left -= chunk.length;
+    if (left <= 0) break;
+  }
+  assert.equal(left, 0);
   return hash.digest('hex');
 }
 
-export function sha256(bytes: Uint8Array): string {
+function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
@@ -109,5 +127,4 @@ async function writeAll(stream: Duplex, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length; at += 65536) {
     if (!stream.write(bytes.subarray(at, at + 65536))) await once(stream, 'drain');
   }
-  stream.end();
 }

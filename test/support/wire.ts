@@ -91,14 +91,15 @@ function relay(direction: 'up' | 'down', from: net.Socket, to: net.Socket, tap: 
   });
   from.on('end', () => to.end());
   from.on('close', () => to.destroy());
+  from.resume();
 }
 
 async function connectPair(): Promise<[net.Socket, net.Socket]> {
-  const server = net.createServer({ pauseOnConnect: true });
+  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const accepted = once(server, 'connection') as Promise<[net.Socket]>;
-  const near = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const near = net.connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
   const [far] = await accepted;
   if (near.connecting) await once(near, 'connect');
   server.close();

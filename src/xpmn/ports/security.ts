@@ -12,6 +12,7 @@ declare const secured: unique symbol;
  * - `stream` is end-to-end encrypted (or never leaves the process); it is a `tls.TLSSocket` on the fast path.
  * - An 'end' proves nothing: whoever cuts the wire can forge one (TLS through Node can't tell a missing close_notify).
  *   Applications carry an end of their own (a stream footer, a last-chunk) and treat any other end as `truncated`.
+ * - It is never half open: after the peer's end, what was written before is still sent, and then it closes.
  * - A damaged or injected byte surfaces as an `error`; nothing after the last good record is delivered. After any error
  *   the stream underneath is destroyed too. An error listener is always attached, so a late error never crashes.
  * - The receiver owns it: `stream.destroy()` frees everything underneath.

@@ -53,10 +53,9 @@ async function ask(
   { options, signal }: { readonly options: DirectoryControllerOptions; readonly signal: AbortSignal },
 ): Promise<{ result: XmlElement; listing: XmlElement }> {
   const channel = await link.channel({ signal });
-  const result = await channel.request(
-    { type: 'get', to: link.peer, payload: formatDirectoryQuery(query) },
-    { signal, timeout: options.answerTimeout },
-  );
+  const answer = await channel.request({ type: 'get', payload: formatDirectoryQuery(query) }, { signal, timeout: options.answerTimeout });
+  const result = child(answer, 'query', NS.mediaServer);
+  if (!result) throw new XpmnError('malformed', 'The device answered with something that is no listing.');
   const inline = child(result, 'container', NS.metadata);
   if (inline) return { result, listing: inline };
   const id = (child(result, 'oob', NS.outOfBand) ?? child(result, 'oob', NS.outOfBandAlias))?.attrs['id'];

@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import { NS } from '../model/namespaces.ts';
-import { xml } from '../model/xml.ts';
+import { elements, xml } from '../model/xml.ts';
 import type { ByteRange, MediaEntity, RangeRequest } from '../ports/media-source.ts';
 import type { ByteStreams, IncomingStream, MediaSink, PeerLink } from '../ports/peer-link.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
@@ -36,17 +36,15 @@ export async function openTransfer(
   // Opened by the side that needs it first, so that the request is one round trip from here on.
   await link.byteStreams({ signal });
   const payload = formatTransferRequest({ uid: request.uid, range: request.range, ifMatch: request.ifMatch });
-  const answer = parseTransferAnswer(
-    await channel.request({ type: 'get', to: link.peer, payload }, { signal, timeout: options.answerTimeout }),
-    request.range,
-  );
+  const [answered] = elements(await channel.request({ type: 'get', payload }, { signal, timeout: options.answerTimeout }));
+  if (!answered) throw new XpmnError('malformed', 'The device answered with something that is no transfer.');
+  const answer = parseTransferAnswer(answered, request.range);
   const streams = link.openByteStreams;
   if (!streams) throw new XpmnError('connection-lost', 'The connection to the device was lost.');
-  return remoteTransfer(link, channel, streams, answer, options);
+  return remoteTransfer(channel, streams, answer, options);
 }
 
 function remoteTransfer(
-  link: PeerLink,
   channel: StanzaChannel,
   streams: ByteStreams,
   { entity, range, streamId }: TransferAnswer,
@@ -59,7 +57,7 @@ function remoteTransfer(
   function tellSender(): void {
     channel
       .request(
-        { type: 'set', to: link.peer, payload: xml('abort', NS.outOfBand, { id: streamId }) },
+        { type: 'set', payload: xml('abort', NS.outOfBand, { id: streamId }) },
         { signal: streams.closed, timeout: options.abortTimeout },
       )
       // Best effort: a sender that has finished says item-not-found, one that is gone says nothing.

@@ -44,6 +44,8 @@ export function createX509(deps: { readonly credentials: TlsCredentials; readonl
     async secure(raw, session) {
       // TLS on a Duplex reports some failures on the Duplex only, and some after it has closed: someone always listens.
       raw.on('error', ignore);
+      // Half-open is not part of a secured stream: the peer's end is the end, also in the middle of a handshake.
+      raw.allowHalfOpen = false;
       let socket: tls.TLSSocket | undefined;
       try {
         return await withDeadline(
