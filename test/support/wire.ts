@@ -35,7 +35,7 @@ class End extends Duplex {
       done();
       return;
     }
-    this.other?.take(passed, done);
+    this.other?.arrive(passed, done);
   }
 
   override _final(done: (error?: Error | null) => void): void {
@@ -56,7 +56,7 @@ class End extends Duplex {
     done(error);
   }
 
-  private take(chunk: Buffer, done: () => void): void {
+  private arrive(chunk: Buffer, done: () => void): void {
     if (this.destroyed) done();
     else if (this.push(chunk)) done();
     else this.waiting = done;
