@@ -16,10 +16,11 @@ export interface PeerIdentity {
   readonly verdict: Verdict;
   /** The key that was proven. */
   readonly key: KeyName;
-  /** The JID it is listed under, and was reached as. */
+  /** The full JID it was reached as, which its list names (for own devices also as an alias). */
   readonly jid: Jid;
   /** The network id (name of the user key) the peer belongs to. */
   readonly network: KeyName;
+  /** Its roles in my network; none for hosted devices and friends. */
   readonly roles: readonly string[];
 }
 

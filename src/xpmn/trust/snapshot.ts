@@ -1,0 +1,57 @@
+import type { KeyName } from '../model/identity.ts';
+import type { DeviceEntry, ListType } from './list-document.ts';
+import type { VerifiedList } from './signed-list.ts';
+
+/** Keys that the lists of one slot ever removed. */
+export interface RemovedKeys {
+  readonly network: KeyName;
+  readonly type: ListType;
+  readonly signer: KeyName;
+  readonly keys: ReadonlySet<KeyName>;
+}
+
+/** All that is known about trust at one moment, immutable: the newest list of every slot, and the memory of removals. */
+export interface TrustSnapshot {
+  /** My network: the name of my user key. */
+  readonly network: KeyName;
+  readonly lists: readonly VerifiedList[];
+  readonly removed: readonly RemovedKeys[];
+}
+
+export function devicesList(lists: TrustSnapshot, network: KeyName): VerifiedList | undefined {
+  return lists.lists.find((list) => list.type === 'devices' && list.network === network);
+}
+
+export function hostedList(lists: TrustSnapshot, network: KeyName, host: KeyName): VerifiedList | undefined {
+  return lists.lists.find((list) => list.type === 'hosted' && list.network === network && list.signer === host);
+}
+
+/** My own `friends` list; nobody else's is of any use here. */
+export function friendsList(lists: TrustSnapshot): VerifiedList | undefined {
+  return lists.lists.find((list) => list.type === 'friends' && list.network === lists.network);
+}
+
+/** The devices that may sign `hosted` lists: those with the role `host` in the newest `devices` list of their network. */
+export function currentHosts(lists: TrustSnapshot, network: KeyName): readonly DeviceEntry[] {
+  const devices = devicesList(lists, network)?.devices ?? [];
+  return devices.filter(({ key, roles }) => roles.includes('host') && !isRemoved(lists, network, 'devices', key));
+}
+
+/**
+ * Whether a list of `network` ever removed `key`. A removal by U reaches everything in the network; one by a host
+ * reaches what hosts list, never what U lists: a gateway that was taken over can't lock out the owner's own devices.
+ */
+export function isRemoved(lists: TrustSnapshot, network: KeyName, listedIn: ListType, key: KeyName): boolean {
+  return lists.removed.some((memory) =>
+    memory.network === network && (memory.type !== 'hosted' || listedIn === 'hosted') && memory.keys.has(key));
+}
+
+/** The user keys I know: mine and my friends'. None of them is a device. */
+export function isUserKey(lists: TrustSnapshot, key: KeyName): boolean {
+  return key === lists.network || (friendsList(lists)?.friends ?? []).some((friend) => friend.key === key);
+}
+
+/** "Friends' lists issued more than a day ahead are refused; own clocks are not judged." */
+export function isIssuedAhead(list: VerifiedList, now: number, { friendClockAhead }: { readonly friendClockAhead: number }): boolean {
+  return list.issued > now + friendClockAhead;
+}
