@@ -1,0 +1,137 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { XpmnError } from '../../kernel/errors.ts';
+
+/** Bytes that the windows of all sessions together may grow by. Shared by the whole process. */
+export class WindowBudget {
+  private left: number;
+
+  constructor(bytes: number) {
+    this.left = bytes;
+  }
+
+  get available(): number {
+    return this.left;
+  }
+
+  take(bytes: number): boolean {
+    if (bytes > this.left) return false;
+    this.left -= bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.left += bytes;
+  }
+}
+
+/** The shortest time from a grant to its first use: one round trip and no queue. Shared by a session's streams. */
+export class RoundTrip {
+  shortest = Number.POSITIVE_INFINITY;
+
+  sample(time: number): void {
+    if (time < this.shortest) this.shortest = time;
+  }
+}
+
+export interface WindowOptions {
+  /** Bytes of credit that a new stream has. */
+  readonly window: number;
+  /** Bytes that a window never exceeds. */
+  readonly largestWindow: number;
+  /** A window grows while half of it is used up in less than this many round trips. */
+  readonly windowRounds: number;
+}
+
+export interface WindowDeps {
+  readonly clock: Clock;
+  readonly budget: WindowBudget;
+  readonly roundTrip: RoundTrip;
+}
+
+/**
+ * The receiver's side of one stream's credit. Half a window is granted at a time. To never stop a sender, a window must
+ * be two bandwidth-delay products; so it doubles while half of it lasts no longer than a round trip and the sink kept up.
+ */
+export class ReceiveWindow {
+  private readonly deps: WindowDeps;
+  private readonly options: WindowOptions;
+  private size: number;
+  /** Bytes the sender may still send. */
+  private credit: number;
+  private received = 0;
+  private used = 0;
+  /** Bytes used by the sink and not granted again yet. */
+  private owed = 0;
+  /** The sink has let a good part of the window lie since the last grant. */
+  private lagged = false;
+  private grantedAt: number | undefined;
+  /** When `received` passes this, the grant made at `watchedAt` is in use. */
+  private firstUse = Number.POSITIVE_INFINITY;
+  private watchedAt = 0;
+
+  constructor(deps: WindowDeps, options: WindowOptions) {
+    this.deps = deps;
+    this.options = options;
+    this.size = options.window;
+    this.credit = options.window;
+  }
+
+  /** Bytes that came and that the sink still has. */
+  get unused(): number {
+    return this.received - this.used;
+  }
+
+  /** A chunk of `bytes` begins. @throws XpmnError `flow-control` if it is beyond the credit */
+  take(bytes: number): void {
+    if (bytes > this.credit) throw new XpmnError('flow-control', 'The peer sent more than it had credit for.');
+    this.credit -= bytes;
+    this.received += bytes;
+    if (this.received > this.firstUse) {
+      this.deps.roundTrip.sample(this.deps.clock.monotonic() - this.watchedAt);
+      this.firstUse = Number.POSITIVE_INFINITY;
+    }
+    this.grantedAt ??= this.deps.clock.monotonic();
+  }
+
+  /** The sink has used `bytes` more. Returns the credit to grant now, mostly 0. */
+  consumed(bytes: number): number {
+    this.used += bytes;
+    if (this.used > this.received) throw new XpmnError('internal', 'More was consumed than came.');
+    this.owed += bytes;
+    if (this.unused > this.size / 4) this.lagged = true;
+    if (this.owed < this.size / 2) return 0;
+    return this.grant();
+  }
+
+  /** The stream has ended: what its window had grown by goes back. Idempotent. */
+  release(): void {
+    this.deps.budget.give(this.size - this.options.window);
+    this.size = this.options.window;
+  }
+
+  private grant(): number {
+    const now = this.deps.clock.monotonic();
+    const growth = this.lagged ? 0 : this.grow(now - (this.grantedAt ?? now));
+    const granted = this.owed + growth;
+    if (this.firstUse === Number.POSITIVE_INFINITY) {
+      this.firstUse = this.received + this.credit;
+      this.watchedAt = now;
+    }
+    this.grantedAt = now;
+    this.lagged = false;
+    this.owed = 0;
+    this.credit += granted;
+    return granted;
+  }
+
+  /** Bytes the window grows by, given the time that half of it lasted. */
+  private grow(elapsed: number): number {
+    const { shortest } = this.deps.roundTrip;
+    // Without a measured round trip nothing says that the window is what limits.
+    if (shortest === Number.POSITIVE_INFINITY || elapsed >= shortest * this.options.windowRounds) return 0;
+    const growth = Math.min(this.size, this.options.largestWindow - this.size);
+    if (growth <= 0 || !this.deps.budget.take(growth)) return 0;
+    this.size += growth;
+    return growth;
+  }
+}
