@@ -2,7 +2,10 @@ import { XpmnError } from '../kernel/errors.ts';
 
 /**
  * A JID as text, prepared: local part and domain in lower case (RFC 7622 is approximated by Unicode NFC and lower case,
- * which is what servers of our users do to ASCII names), resource in NFC, case kept. Two JIDs are equal iff their texts are.
+ * which is what servers of our users do to ASCII names), resource in NFC, case kept. Two JIDs are equal iff their texts
+ * are. What a server would fold together and this does not, counts as two: that fails closed.
+ *
+ * @spec RFC 7622 §3
  */
 export type Jid = string & { readonly __jid: true };
 
@@ -12,24 +15,44 @@ export interface JidParts {
   readonly resource: string;
 }
 
-const FORBIDDEN_LOCAL = /[\s"&'/:<>@\p{Cc}]/u;
-const FORBIDDEN_DOMAIN = /[\s"&'/<>@\p{Cc}]/u;
+/** White space, invisible and unassigned characters look like nothing, or like another name. */
+const FORBIDDEN_LOCAL = /[\p{Z}\p{C}"&'/:<>@]/u;
+const FORBIDDEN_DOMAIN = /[\p{Z}\p{C}"&'/<>@]|^\.|\.\.|\.$/u;
+/** As above, but for spaces, and the joiners that emoji are made with. */
+const FORBIDDEN_RESOURCE = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/u;
 const MAX_PART = 1023;
 
 /** @throws XpmnError `malformed` */
 export function parseJid(text: string): Jid {
+  const parts = text.length > 3 * MAX_PART + 3 ? undefined : prepare(text);
+  if (!parts || isWrong(parts, text)) throw new XpmnError('malformed', 'That is not a valid JID.');
+  return joinJid(parts);
+}
+
+function prepare(text: string): JidParts {
   const slash = text.indexOf('/');
   const bare = slash < 0 ? text : text.slice(0, slash);
-  const resource = slash < 0 ? '' : text.slice(slash + 1).normalize('NFC');
   const at = bare.indexOf('@');
-  const local = at < 0 ? '' : bare.slice(0, at).normalize('NFC').toLowerCase();
-  const domain = bare.slice(at + 1).normalize('NFC').toLowerCase().replace(/\.$/, '');
-  const wrong =
-    domain === '' || FORBIDDEN_DOMAIN.test(domain) || (at >= 0 && local === '') || FORBIDDEN_LOCAL.test(local) ||
-    (slash >= 0 && resource === '') || /\p{Cc}/u.test(resource) ||
-    [local, domain, resource].some((part) => Buffer.byteLength(part) > MAX_PART);
-  if (wrong) throw new XpmnError('malformed', 'That is not a valid JID.');
-  return joinJid({ local, domain, resource });
+  return {
+    local: at < 0 ? '' : fold(bare.slice(0, at)),
+    domain: fold(bare.slice(at + 1)).replace(/\.$/, ''),
+    resource: slash < 0 ? '' : text.slice(slash + 1).normalize('NFC'),
+  };
+}
+
+/** Lower case can be without its composed form, and a composed form can have a lower case. */
+function fold(part: string): string {
+  return part.normalize('NFC').toLowerCase().normalize('NFC');
+}
+
+function isWrong({ local, domain, resource }: JidParts, text: string): boolean {
+  const slash = text.indexOf('/');
+  const hasAt = (slash < 0 ? text : text.slice(0, slash)).includes('@');
+  return (
+    domain === '' || (hasAt && local === '') || (slash >= 0 && resource === '') ||
+    FORBIDDEN_LOCAL.test(local) || FORBIDDEN_DOMAIN.test(domain) || FORBIDDEN_RESOURCE.test(resource) ||
+    [local, domain, resource].some((part) => Buffer.byteLength(part) > MAX_PART)
+  );
 }
 
 /** The JID, or undefined where the text is none: for input from peers. */

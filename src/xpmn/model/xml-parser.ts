@@ -1,13 +1,12 @@
-import { StringDecoder } from 'node:string_decoder';
 import { SaxesParser } from 'saxes';
 import type { SaxesTagNS } from 'saxes';
-import { XpmnError } from '../kernel/errors.ts';
+import { XpmnError, asXpmnError } from '../kernel/errors.ts';
 import type { XmlElement, XmlNode } from './xml.ts';
 
 export interface XmlLimits {
   /** Open elements, the root included. */
   readonly depth: number;
-  /** Bytes of one top-level element (a stanza, or a whole document). */
+  /** Bytes of one top-level element (a stanza, or a whole document), counted in steps of 4 KiB. */
   readonly bytes: number;
   /** Elements, texts and attributes of one top-level element. */
   readonly nodes: number;
@@ -29,22 +28,34 @@ interface Open {
   children: XmlNode[];
 }
 
+const STEP = 4096;
+const XML_NS = 'http://www.w3.org/XML/1998/namespace';
+
 /**
- * Incremental, hardened XML: bytes in, elements out, split anywhere. DOCTYPE, comments, processing instructions and
- * CDATA-free entity tricks end in `xml-restricted` (RFC 6120 §11.1), sizes in `too-large`, ill-formed text in
- * `malformed`. After an error the parser is dead: further writes throw the same error. In stream mode text
- * directly under the root is ignored (white-space keep-alives), but not unbounded in size.
+ * Incremental, hardened XML: bytes in, elements out, split anywhere. Only UTF-8 and XML 1.0. DOCTYPE, comments and
+ * processing instructions end in `xml-restricted` (RFC 6120 §11.1), sizes in `too-large`, ill-formed text in `malformed`.
+ * After an error the parser is dead: further writes throw the same error. In stream mode white space directly under the
+ * root (keep-alives) is skipped and never adds up; other text there is `malformed`.
+ *
+ * Attributes with a prefix are named `{namespace}local`, but for `xml:…`, which keeps its prefix.
+ *
+ * @spec RFC 6120 §11
  */
 export class XmlParser {
   private readonly limits: XmlLimits;
   private readonly stream: boolean;
   private readonly events: XmlEvents;
-  private readonly decoder = new StringDecoder('utf8');
+  // SECURITY: fatal: bytes that are no UTF-8 are an error, not a replacement character that others read differently.
+  private readonly decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   private readonly sax = new SaxesParser({ xmlns: true, position: false });
   private readonly open: Open[] = [];
   private bytes = 0;
   private nodes = 0;
   private text = '';
+  /** Characters given to the SAX parser. */
+  private written = 0;
+  /** Stream mode: at which of these the last stanza, or the root's start tag, ended; undefined when more has begun. */
+  private restsAt: number | undefined;
   private failure: XpmnError | undefined;
 
   constructor(mode: 'stream' | 'document', limits: XmlLimits, events: XmlEvents) {
@@ -53,9 +64,11 @@ export class XmlParser {
     this.events = events;
     const refuse = (what: string) => (): never => this.fail('xml-restricted', `${what} is not allowed here.`);
     this.sax.on('error', (error) => this.fail('malformed', `The XML is not well-formed: ${error.message}`));
+    this.sax.on('xmldecl', ({ version, encoding }) => this.declared(version, encoding));
     this.sax.on('doctype', refuse('A document type'));
     this.sax.on('comment', refuse('A comment'));
     this.sax.on('processinginstruction', refuse('A processing instruction'));
+    this.sax.on('attribute', () => this.count());
     this.sax.on('opentag', (tag) => this.opened(tag));
     this.sax.on('closetag', () => this.closed());
     this.sax.on('text', (text) => this.addText(text));
@@ -64,57 +77,75 @@ export class XmlParser {
 
   /** @throws XpmnError `malformed`, `xml-restricted`, `too-large`, or whatever an event handler threw */
   write(chunk: Uint8Array | string): void {
-    if (this.failure) throw this.failure;
-    const text = typeof chunk === 'string' ? chunk : this.decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    // One stanza's size is known only at its end: what arrives is counted before it is parsed, so nothing grows unseen.
-    this.bytes += chunk.length;
-    try {
-      if (this.bytes > this.limits.bytes && !this.stream) this.tooLarge();
-      // A doctype or an entity can be long before saxes reports it: small steps keep the count honest.
-      for (let at = 0; at < text.length; at += 65536) {
-        this.sax.write(text.slice(at, at + 65536));
-        if (this.pending() > this.limits.bytes) this.tooLarge();
-      }
-    } catch (error) {
-      this.failure ??= error instanceof XpmnError ? error : new XpmnError('malformed', 'The XML is not well-formed.', { cause: error });
-      throw this.failure;
-    }
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    this.guarded(() => {
+      // Nothing is reported before it is complete: small steps see a name, a text or an attribute grow too long.
+      for (let at = 0; at < bytes.length; at += STEP) this.step(bytes.subarray(at, at + STEP));
+    });
   }
 
   /** Ends a document: what is still open is an error. */
   end(): void {
+    this.guarded(() => {
+      this.decode();
+      this.sax.close();
+    });
+  }
+
+  private step(bytes: Uint8Array): void {
+    let text = this.decode(bytes);
+    if (this.restsAt !== undefined) {
+      text = text.replace(/^[ \t\r\n]+/, '');
+      if (text === '') return;
+      this.restsAt = undefined;
+    }
+    this.bytes += bytes.length;
+    this.written += text.length;
+    this.sax.write(text);
+    if (this.bytes > this.limits.bytes) this.fail('too-large', `The XML is larger than ${this.limits.bytes} bytes.`);
+    if (this.restsAt !== undefined && /[^ \t\r\n]/.test(text.slice(text.length - (this.written - this.restsAt)))) this.restsAt = undefined;
+  }
+
+  /** The text of the bytes; without any, an error if a character is incomplete. */
+  private decode(bytes?: Uint8Array): string {
+    try {
+      return bytes ? this.decoder.decode(bytes, { stream: true }) : this.decoder.decode();
+    } catch {
+      return this.fail('malformed', 'The XML is not UTF-8.');
+    }
+  }
+
+  private guarded(work: () => void): void {
     if (this.failure) throw this.failure;
     try {
-      this.sax.close();
+      work();
     } catch (error) {
-      this.failure ??= error instanceof XpmnError ? error : new XpmnError('malformed', 'The XML ends too early.', { cause: error });
+      this.failure ??= asXpmnError(error);
       throw this.failure;
     }
   }
 
-  /** Bytes received since the last complete top-level element. */
-  private pending(): number {
-    return this.bytes;
+  private declared(version: string | undefined, encoding: string | undefined): void {
+    if (version !== '1.0') this.fail('malformed', 'Only XML 1.0 is understood.');
+    if (encoding !== undefined && !/^utf-?8$/i.test(encoding)) this.fail('malformed', 'Only UTF-8 is understood.');
   }
 
   private opened(tag: SaxesTagNS): void {
     this.flushText();
     if (this.open.length >= this.limits.depth) this.fail('too-large', `The XML is nested deeper than ${this.limits.depth} levels.`);
+    if (tag.uri === XML_NS) this.fail('malformed', 'No element is in the namespace of XML itself.');
+    this.count();
     const attrs: Record<string, string> = {};
     for (const attr of Object.values(tag.attributes)) {
-      this.count();
       if (attr.prefix === 'xmlns' || attr.name === 'xmlns') continue;
-      if (attr.prefix === 'xml') attrs[attr.name] = attr.value;
-      else if (attr.prefix === '') attrs[attr.local] = attr.value;
-      else attrs[`{${attr.uri}}${attr.local}`] = attr.value;
+      if (attr.prefix === '') attrs[attr.local] = attr.value;
+      else attrs[attr.uri === XML_NS ? `xml:${attr.local}` : `{${attr.uri}}${attr.local}`] = attr.value;
     }
-    this.count();
     const element: Open = { name: tag.local, ns: tag.uri, attrs, children: [] };
-    const isRoot = this.open.length === 0;
     this.open.push(element);
-    if (isRoot && this.stream) {
-      this.events.onRoot?.({ ...element, children: [] });
+    if (this.stream && this.open.length === 1) {
       this.fresh();
+      this.events.onRoot?.({ ...element, children: [] });
     }
   }
 
@@ -125,23 +156,20 @@ export class XmlParser {
     if (!parent) {
       if (this.stream) this.events.onEnd?.();
       else this.events.onElement(element);
-      return;
-    }
-    if (this.stream && this.open.length === 1) {
+    } else if (this.stream && this.open.length === 1) {
       this.fresh();
       this.events.onElement(element);
-      return;
+    } else {
+      parent.children.push(element);
     }
-    parent.children.push(element);
   }
 
   private addText(text: string): void {
-    if (this.open.length === 0) return;
     if (this.stream && this.open.length === 1) {
-      this.fresh();
-      return;
+      if (/[^ \t\r\n]/.test(text)) this.fail('malformed', 'There is text between the stanzas.');
+    } else if (this.open.length > 0) {
+      this.text += text;
     }
-    this.text += text;
   }
 
   private flushText(): void {
@@ -151,10 +179,11 @@ export class XmlParser {
     this.text = '';
   }
 
-  /** A top-level element is complete: the next one starts with fresh budgets. */
+  /** A stanza is complete: the next one starts with fresh budgets. */
   private fresh(): void {
     this.bytes = 0;
     this.nodes = 0;
+    this.restsAt = this.sax.position;
   }
 
   private count(): void {
@@ -162,12 +191,8 @@ export class XmlParser {
     if (this.nodes > this.limits.nodes) this.fail('too-large', `The XML has more than ${this.limits.nodes} nodes.`);
   }
 
-  private tooLarge(): never {
-    return this.fail('too-large', `The XML is larger than ${this.limits.bytes} bytes.`);
-  }
-
   private fail(code: 'malformed' | 'xml-restricted' | 'too-large', message: string): never {
-    this.failure ??= new XpmnError(code, message);
+    this.failure ??= new XpmnError(code, message.slice(0, 200));
     throw this.failure;
   }
 }

@@ -1,6 +1,9 @@
+import { XpmnError } from '../kernel/errors.ts';
+
 /**
  * XML as plain, immutable data. `ns` is the element's namespace ('' for none), resolved: prefixes are gone. Attributes
- * are unqualified, but for `xml:lang`, which keeps its prefix. Comments and processing instructions do not exist.
+ * are unqualified, but for `xml:lang`, which keeps its prefix, and foreign ones, which are named `{namespace}local`.
+ * Comments and processing instructions do not exist.
  */
 export interface XmlElement {
   readonly name: string;
@@ -72,7 +75,6 @@ export function withAttrs(element: XmlElement, attrs: Readonly<Record<string, st
 }
 
 /** Characters that XML 1.0 can't carry become U+FFFD: what goes out is always well-formed. */
-// eslint-disable-next-line no-control-regex -- these are exactly the characters meant
 const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 const TEXT_SPECIAL = /[&<>\r]/g;
 const ATTR_SPECIAL = /[&<>'"\r\n\t]/g;
@@ -88,14 +90,35 @@ export function escapeAttr(text: string): string {
   return text.replace(FORBIDDEN, '\ufffd').replace(ATTR_SPECIAL, (c) => ESCAPES[c] as string);
 }
 
-/** Text of the element; `parentNs` is the default namespace in force where it will be put (nothing is repeated). */
+/** What can't be part of a name, and would let text out of its quotes. */
+const NOT_A_NAME = /[\s<>&'"=/:{}\p{Cc}]|^$|^[-.\d]/u;
+const FOREIGN = /^\{([^}]*)\}(.*)$/s;
+
+/**
+ * Text of the element; `parentNs` is the default namespace in force where it will be put (nothing is repeated).
+ * @throws XpmnError `internal` for a name that is none: names are the program's, never a peer's
+ */
 export function serialise(element: XmlElement, parentNs = ''): string {
   const { name, ns, attrs, children } = element;
+  checkName(name);
   let out = `<${name}`;
   if (ns !== parentNs) out += ` xmlns='${escapeAttr(ns)}'`;
-  for (const key in attrs) out += ` ${key}='${escapeAttr(attrs[key] as string)}'`;
+  let prefixes = 0;
+  for (const key in attrs) {
+    const foreign = FOREIGN.exec(key);
+    const local = foreign?.[2] ?? key.replace(/^xml:/, '');
+    checkName(local);
+    if (foreign) out += ` xmlns:n${(prefixes += 1)}='${escapeAttr(foreign[1] as string)}' n${prefixes}:${local}`;
+    else if (key === 'xmlns') throw new XpmnError('internal', 'A namespace is no attribute.');
+    else out += ` ${key}`;
+    out += `='${escapeAttr(attrs[key] as string)}'`;
+  }
   if (children.length === 0) return `${out}/>`;
   out += '>';
   for (const node of children) out += isElement(node) ? serialise(node, ns) : escapeText(node);
   return `${out}</${name}>`;
+}
+
+function checkName(name: string): void {
+  if (NOT_A_NAME.test(name)) throw new XpmnError('internal', 'That is no name for an element or attribute.');
 }

@@ -2,6 +2,7 @@ import { XpmnError, asXpmnError } from '../kernel/errors.ts';
 import type { ErrorCode } from '../kernel/errors.ts';
 import { child, elements, textOf, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
+import { NS } from '../model/namespaces.ts';
 
 /**
  * Stanza errors ⇄ XpmnError: one table, both directions.
@@ -10,9 +11,7 @@ import type { XmlElement } from '../model/xml.ts';
  * @spec XEP-0166 v1.1.2 §10
  */
 export const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
-const NS_CLIENT = 'jabber:client';
 const JINGLE = 'urn:xmpp:jingle:errors:1';
-const MEDIA = 'urn:xmpp:media:server:0';
 const PLAYER = 'urn:xmpp:media:player:0';
 const PUBSUB = 'http://jabber.org/protocol/pubsub#errors';
 /** Our own conditions, named as the code they carry. */
@@ -70,12 +69,12 @@ export const STANZA_ERRORS: readonly Row[] = [
   { code: 'not-acceptable', type: 'modify', condition: 'not-acceptable', app: { ns: PLAYER, name: 'unsupported-type' }, refines: true },
   { code: 'not-acceptable', type: 'modify', condition: 'not-acceptable', app: { ns: PLAYER, name: 'not-seekable' }, refines: true },
   { code: 'not-acceptable', type: 'modify', condition: 'not-acceptable', app: { ns: PLAYER, name: 'not-pausable' }, refines: true },
-  { code: 'range-not-satisfiable', type: 'modify', condition: 'not-acceptable', app: { ns: MEDIA, name: 'range-not-satisfiable', details: ['size'] } },
+  { code: 'range-not-satisfiable', type: 'modify', condition: 'not-acceptable', app: { ns: NS.mediaServer, name: 'range-not-satisfiable', details: ['size'] } },
   { code: 'security-required', type: 'cancel', condition: 'not-acceptable', app: { ns: JINGLE, name: 'security-required' } },
   { code: 'not-authorized', type: 'auth', condition: 'not-authorized' },
   { code: 'conflict', type: 'cancel', condition: 'conflict' },
   { code: 'tie-break', type: 'cancel', condition: 'conflict', app: { ns: JINGLE, name: 'tie-break' } },
-  { code: 'entity-changed', type: 'modify', condition: 'conflict', app: { ns: MEDIA, name: 'changed', details: ['etag'] } },
+  { code: 'entity-changed', type: 'modify', condition: 'conflict', app: { ns: NS.mediaServer, name: 'changed', details: ['etag'] } },
   { code: 'unexpected-request', type: 'wait', condition: 'unexpected-request' },
   { code: 'unexpected-request', type: 'cancel', condition: 'unexpected-request', app: { ns: PUBSUB, name: 'not-subscribed' }, refines: true },
 
@@ -90,9 +89,9 @@ export const STANZA_ERRORS: readonly Row[] = [
 ];
 
 /** What a condition that is not in the table means, by its type (RFC 6120 §8.3.2). */
-const BY_TYPE: Readonly<Record<string, ErrorCode>> = {
-  auth: 'not-authorized', cancel: 'not-acceptable', modify: 'bad-request', wait: 'peer-unavailable', continue: 'not-supported',
-};
+const BY_TYPE: ReadonlyMap<string | undefined, ErrorCode> = new Map([
+  ['auth', 'not-authorized'], ['cancel', 'not-acceptable'], ['modify', 'bad-request'], ['wait', 'peer-unavailable'], ['continue', 'not-supported'],
+]);
 
 const INTERNAL = STANZA_ERRORS.find((row) => row.code === 'internal') as Row;
 const MAX_TEXT = 300;
@@ -108,12 +107,12 @@ export function errorElement(failure: unknown): XmlElement {
     const value = error.details[name];
     if (value !== undefined) attrs[name] = String(value);
   }
-  return xml('error', NS_CLIENT, { type: row.type }, xml(row.condition, NS_STANZAS), textElement(error, row), app && xml(app.name, app.ns, attrs));
+  return xml('error', NS.client, { type: row.type }, xml(row.condition, NS_STANZAS), textElement(error, row), app && xml(app.name, app.ns, attrs));
 }
 
 /** `<service-unavailable/>`: nobody here handles that payload (RFC 6120 §8.4). */
 export function unhandledElement(): XmlElement {
-  return xml('error', NS_CLIENT, { type: 'cancel' }, xml('service-unavailable', NS_STANZAS));
+  return xml('error', NS.client, { type: 'cancel' }, xml('service-unavailable', NS_STANZAS));
 }
 
 function rowFor(error: XpmnError): Row {
@@ -143,7 +142,7 @@ export function errorFromStanza(stanza: XmlElement, { unavailable = 'not-support
   const row = readApp(parts) ?? readCondition(conditions);
   const text = parts.find((part) => part.ns === NS_STANZAS && part.name === 'text');
   const said = conditions[0]?.name ?? 'undefined-condition';
-  const code = said === 'service-unavailable' ? unavailable : (row?.code ?? BY_TYPE[error.attrs['type'] ?? ''] ?? 'protocol-violation');
+  const code = said === 'service-unavailable' ? unavailable : (row?.code ?? BY_TYPE.get(error.attrs['type']) ?? 'protocol-violation');
   return new XpmnError(code, messageOf(said, text), { details: row ? readDetails(row, parts) : {} });
 }
 

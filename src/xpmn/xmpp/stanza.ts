@@ -1,9 +1,10 @@
+import { NS } from '../model/namespaces.ts';
 import { child, elements, xml } from '../model/xml.ts';
 import type { XmlElement, XmlNode } from '../model/xml.ts';
 import { errorElement } from './stanza-error.ts';
 
 /** @spec RFC 6120 §8 */
-export const NS_CLIENT = 'jabber:client';
+export const NS_CLIENT = NS.client;
 export const NS_STREAM = 'http://etherx.jabber.org/streams';
 
 type Attrs = Readonly<Record<string, string | undefined>>;
