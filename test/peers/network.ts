@@ -154,7 +154,8 @@ class BuiltNetwork implements Network {
     this.lines.delete(home);
     if (roundTrip === 0) return;
     const script = fileURLToPath(new URL('line.py', import.meta.url));
-    const argv = ['python3', script, 'tap0', 'tap1', String(roundTrip / 2)];
+    // Debian's own: another python3 may stand before it in PATH
+    const argv = ['/usr/bin/python3', script, 'tap0', 'tap1', String(roundTrip / 2)];
     const delaying = await startProcess(line, argv, { netns: this.spaces.full(line) });
     this.lines.set(home, delaying);
     await delaying.said(/ready/);
