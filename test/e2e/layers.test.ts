@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-const RUNNER = new URL('../../../config/setup/layers.mjs', import.meta.url).href;
+const RUNNER = new URL('../../config/setup/layers.mjs', import.meta.url).href;
 
 /** Runs the layers over files that are written for it; what a test run says of itself is only worth this proof. */
 async function layers(files: Readonly<Record<string, string>>): Promise<{ status: number | null; last: string; text: string }> {
