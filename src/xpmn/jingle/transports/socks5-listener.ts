@@ -1,0 +1,143 @@
+/**
+ * The one SOCKS5 server of the process: every session's bytestreams arrive here, told apart by DST.ADDR.
+ *
+ * @spec XEP-0065 v1.8.2 §6
+ * @spec XEP-0260 v1.0.3 §2.2
+ */
+import type { Socket } from 'node:net';
+import type { Clock } from '../../kernel/clock.ts';
+import { XpmnError } from '../../kernel/errors.ts';
+import type { Logger } from '../../kernel/log.ts';
+import { TaskGroup, withDeadline } from '../../kernel/tasks.ts';
+import { addressOwner } from './ip-address.ts';
+import { serveBytestream } from './socks5-handshake.ts';
+import { TcpListener } from './tcp.ts';
+import type { TcpListenerOptions } from './tcp.ts';
+
+export interface Socks5ListenerOptions extends TcpListenerOptions {
+  /** ms from the connection to the end of its handshake. */
+  readonly handshakeTimeout: number;
+  /** Handshakes under way at a time; one more ends the oldest, which an honest peer finished long ago. */
+  readonly halfOpen: number;
+  /** The same for one address (IPv6: one /64); one more is refused. */
+  readonly halfOpenPerAddress: number;
+}
+
+/** Who waits for a bytestream. */
+export interface Expectation {
+  /** DST.ADDR of candidates that we offered. */
+  readonly destination: string;
+  /** The same with the JIDs the other way round, for peers that read the rule so. Any expectation's `destination` wins over it. */
+  readonly alternative: string;
+  /** Whether one more connection is wanted; it is refused otherwise. */
+  hasRoom(): boolean;
+  /** Gives away a connected socket: not flowing, with what the peer sent after the handshake still in it. */
+  onSocket(socket: Socket): void;
+}
+
+export class Socks5Listener {
+  private readonly clock: Clock;
+  private readonly log: Logger;
+  private readonly options: Socks5ListenerOptions;
+  private readonly listener: TcpListener;
+  private readonly handshakes: TaskGroup;
+  private readonly unproven = new Map<Socket, string>();
+  private readonly destinations = new Map<string, Expectation>();
+  private readonly alternatives = new Map<string, Expectation>();
+
+  constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }, options: Socks5ListenerOptions) {
+    this.clock = clock;
+    this.log = log;
+    this.options = options;
+    this.listener = new TcpListener({ log, onSocket: (socket) => this.admit(socket) }, options);
+    this.handshakes = new TaskGroup((error) => log.error('A SOCKS5 handshake failed for a reason that was not foreseen.', { error }));
+  }
+
+  /** @throws XpmnError `unreachable` if the port can't be had */
+  listen(): Promise<void> {
+    return this.listener.listen();
+  }
+
+  /** The port, or undefined while not listening. */
+  get port(): number | undefined {
+    return this.listener.port;
+  }
+
+  /** Connections whose handshake is not over. */
+  get halfOpen(): number {
+    return this.unproven.size;
+  }
+
+  /** Expectations that nobody has taken back. */
+  get expected(): number {
+    return this.destinations.size;
+  }
+
+  /** Lets bytestreams in until the returned function is called. @throws XpmnError `conflict` for a taken destination */
+  expect(expectation: Expectation): () => void {
+    const { destination, alternative } = expectation;
+    if (this.destinations.has(destination)) throw new XpmnError('conflict', 'That bytestream is expected already.');
+    this.destinations.set(destination, expectation);
+    if (!this.alternatives.has(alternative)) this.alternatives.set(alternative, expectation);
+    return () => {
+      if (this.destinations.get(destination) === expectation) this.destinations.delete(destination);
+      if (this.alternatives.get(alternative) === expectation) this.alternatives.delete(alternative);
+    };
+  }
+
+  /** Frees the port, ends all handshakes and forgets all expectations; sockets that were given away live on. */
+  async close(): Promise<void> {
+    this.listener.close();
+    for (const socket of this.unproven.keys()) this.release(socket).destroy();
+    this.destinations.clear();
+    this.alternatives.clear();
+    await this.handshakes.close();
+  }
+
+  private admit(socket: Socket): void {
+    const owner = addressOwner(socket.remoteAddress ?? '');
+    const { halfOpen, halfOpenPerAddress } = this.options;
+    if (this.handshakes.signal.aborted || this.countOf(owner) >= halfOpenPerAddress) {
+      this.log.debug('A SOCKS5 connection was refused.', { address: socket.remoteAddress });
+      socket.destroy();
+      return;
+    }
+    // The oldest and not the newest goes: an attacker who fills all places would keep honest peers out.
+    const [oldest] = this.unproven.keys();
+    if (oldest && this.unproven.size >= halfOpen) this.release(oldest).destroy();
+    this.unproven.set(socket, owner);
+    this.handshakes.run((signal) => this.serve(socket, signal));
+  }
+
+  private async serve(socket: Socket, signal: AbortSignal): Promise<void> {
+    const { clock, options } = this;
+    try {
+      const deadline = { clock, signal, delay: options.handshakeTimeout, what: 'The SOCKS5 handshake' };
+      const destination = await withDeadline(deadline, (within) => serveBytestream(socket, (name) => this.find(name)?.hasRoom() ?? false, within));
+      this.release(socket);
+      const expectation = this.find(destination);
+      // It may have been taken back, or filled, since the reply was written.
+      if (!expectation?.hasRoom() || socket.destroyed) socket.destroy();
+      else expectation.onSocket(socket);
+    } catch (error) {
+      this.log.debug('A SOCKS5 handshake failed.', { code: error instanceof XpmnError ? error.code : 'internal' });
+      this.release(socket).destroySoon();
+    }
+  }
+
+  private release(socket: Socket): Socket {
+    this.unproven.delete(socket);
+    return socket;
+  }
+
+  private find(destination: string): Expectation | undefined {
+    const name = destination.toLowerCase();
+    return this.destinations.get(name) ?? this.alternatives.get(name);
+  }
+
+  private countOf(owner: string): number {
+    let count = 0;
+    for (const other of this.unproven.values()) if (other === owner) count += 1;
+    return count;
+  }
+}

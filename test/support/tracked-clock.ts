@@ -1,0 +1,34 @@
+import type { Clock, Timer } from '../../src/xpmn/kernel/clock.ts';
+import { systemClock } from '../../src/xpmn/kernel/system.ts';
+
+/** The machine's clock, which also knows how many of its timers are set: a test can show that none is left behind. */
+export class TrackedClock implements Clock {
+  private readonly timers = new Set<Timer>();
+
+  now(): number {
+    return systemClock.now();
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic();
+  }
+
+  get pending(): number {
+    return this.timers.size;
+  }
+
+  after(delay: number, callback: () => void): Timer {
+    const timer = systemClock.after(delay, () => {
+      this.timers.delete(handle);
+      callback();
+    });
+    const handle: Timer = {
+      cancel: () => {
+        this.timers.delete(handle);
+        timer.cancel();
+      },
+    };
+    this.timers.add(handle);
+    return handle;
+  }
+}
