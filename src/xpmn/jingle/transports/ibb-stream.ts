@@ -8,6 +8,7 @@
  *
  * @spec XEP-0047 v2.0.1 §2.2, §2.3
  */
+import { setMaxListeners } from 'node:events';
 import { Duplex } from 'node:stream';
 import type { Random } from '../../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../../kernel/errors.ts';
@@ -67,6 +68,8 @@ export class IbbStream extends Duplex {
       onFailure: (error) => this.blockFailed(error),
     }, options);
     keepQuiet(this);
+    // One listener for every block on its way, and for the close.
+    setMaxListeners(options.window + 2, this.life.signal);
     if (deps.channel.closed.aborted) this.onChannelClosed();
     else deps.channel.closed.addEventListener('abort', this.onChannelClosed, { once: true });
   }

@@ -2,6 +2,7 @@
  * @spec XEP-0261 v1.0 §2
  * @spec XEP-0047 v2.0.1 §2.1
  */
+import { setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { Clock, Random } from '../../kernel/clock.ts';
 import { XpmnError } from '../../kernel/errors.ts';
@@ -38,6 +39,8 @@ export interface IbbOptions extends IbbStreamOptions {
 
 /** In-band bytestreams: work wherever stanzas do, slowly. `version` 1 opens with a stanza, 0 with the session. */
 export function createIbbTransport(deps: IbbDeps, version: IbbVersion, options: IbbOptions): TransportMethod {
+  // Every stream listens for the end of its channel, and there may be many.
+  setMaxListeners(0, deps.channel.closed);
   return {
     namespace: ibbNamespace(version),
     preference: options.preference + version,

@@ -5,7 +5,7 @@
  * @spec RFC 1928 §3, §4, §6
  * @spec XEP-0065 v1.8.2 §6
  */
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { XpmnError } from '../../kernel/errors.ts';
 import { abortReason, throwIfAborted } from '../../kernel/tasks.ts';
 import {
@@ -21,7 +21,7 @@ import type { Decoder, Request } from './socks5-codec.ts';
  * like a SOCKS5 server it gets three constant bytes (05 01 00); then one CONNECT whose only variable part is 40 hex digits.
  * @throws XpmnError `malformed`, `not-allowed`, `connection-lost`; the signal's reason
  */
-export async function requestBytestream(socket: Socket, destination: string, signal: AbortSignal): Promise<void> {
+export async function requestBytestream(socket: Duplex, destination: string, signal: AbortSignal): Promise<void> {
   socket.write(encodeGreeting([NO_AUTHENTICATION]));
   if ((await readMessage(socket, decodeChoice, signal)) !== NO_AUTHENTICATION) throw refused('The SOCKS5 server wants authentication.');
   socket.write(encodeRequest({ command: CONNECT, type: 'domain', host: destination, port: 0 }));
@@ -33,7 +33,7 @@ export async function requestBytestream(socket: Socket, destination: string, sig
  * The caller destroys the socket when this rejects.
  * @throws XpmnError `malformed`, `not-allowed`, `connection-lost`; the signal's reason
  */
-export async function serveBytestream(socket: Socket, claim: (destination: string) => boolean, signal: AbortSignal): Promise<string> {
+export async function serveBytestream(socket: Duplex, claim: (destination: string) => boolean, signal: AbortSignal): Promise<string> {
   const methods = await readMessage(socket, decodeGreeting, signal);
   if (!methods.includes(NO_AUTHENTICATION)) return refuse(socket, encodeChoice(NO_ACCEPTABLE_METHOD));
   socket.write(encodeChoice(NO_AUTHENTICATION));
@@ -50,7 +50,7 @@ function statusFor({ command, type, host }: Request, claim: (destination: string
   return type === 'domain' && claim(host) ? REPLY.succeeded : REPLY.notAllowed;
 }
 
-function refuse(socket: Socket, answer: Buffer): never {
+function refuse(socket: Duplex, answer: Buffer): never {
   socket.write(answer);
   throw refused('The SOCKS5 client asked for what is not here.');
 }
@@ -60,7 +60,7 @@ function refused(message: string): XpmnError {
 }
 
 /** One message; what follows it goes back into the socket. */
-async function readMessage<T>(socket: Socket, decode: Decoder<T>, signal: AbortSignal): Promise<T> {
+async function readMessage<T>(socket: Duplex, decode: Decoder<T>, signal: AbortSignal): Promise<T> {
   let kept: Buffer = Buffer.alloc(0);
   for (;;) {
     kept = Buffer.concat([kept, await readSome(socket, signal)]);
@@ -71,7 +71,7 @@ async function readMessage<T>(socket: Socket, decode: Decoder<T>, signal: AbortS
   }
 }
 
-function readSome(socket: Socket, signal: AbortSignal): Promise<Buffer> {
+function readSome(socket: Duplex, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     throwIfAborted(signal);
     const settle = (outcome: Buffer | Error): void => {
