@@ -21,6 +21,7 @@ interface Entry {
 export class AnswerCache {
   private readonly options: AnswerCacheOptions;
   private readonly peers = new Map<string, Map<string, Entry>>();
+  private readonly streams = new Map<string, number>();
 
   constructor(options: AnswerCacheOptions) {
     this.options = options;
@@ -40,8 +41,19 @@ export class AnswerCache {
     return answer;
   }
 
-  /** The peer's last stream has gone: a peer that starts anew may use its ids again. */
-  forget(peer: string): void {
+  /** Another stream to the peer has opened. */
+  retain(peer: string): void {
+    this.streams.set(peer, (this.streams.get(peer) ?? 0) + 1);
+  }
+
+  /** A stream to the peer has gone. With the last one its answers go: a peer that starts anew may use its ids again. */
+  release(peer: string): void {
+    const left = (this.streams.get(peer) ?? 1) - 1;
+    if (left > 0) {
+      this.streams.set(peer, left);
+      return;
+    }
+    this.streams.delete(peer);
     this.peers.delete(peer);
   }
 

@@ -182,17 +182,32 @@ describe('IQ sets that come twice', () => {
     for (const sent of [...both, later]) assert.equal(child(sent[0] as XmlElement, 'r')?.attrs['n'], '1');
   });
 
-  it('are told apart by peer, by payload, and after the peer was forgotten; gets are not kept', async () => {
+  it('are told apart by peer, by payload, and after the last stream of the peer has gone; gets are not kept', async () => {
     const { ask, done } = counting();
     const answers = new AnswerCache(settings.iq);
     const [k, l] = [channelOf(identity('k')), channelOf(identity('l'))];
     await ask(set('1', 'x'), k, answers);
     await ask(set('1', 'x'), l, answers);
     await ask(set('1', 'y'), k, answers);
-    answers.forget('k');
+    answers.release('k');
     await ask(set('1', 'y'), k, answers);
     for (const _ of [1, 2]) await ask(iq('get', '2', xml('q', ns, { n: 'get' })), k, answers);
     assert.deepEqual(done, ['x', 'x', 'y', 'y', 'get', 'get']);
+  });
+
+  it('are remembered while one stream of the peer is open', async () => {
+    const { ask, done } = counting();
+    const answers = new AnswerCache(settings.iq);
+    const k = channelOf(identity('k'));
+    answers.retain('k');
+    answers.retain('k');
+    await ask(set('1', 'x'), k, answers);
+    answers.release('k');
+    await ask(set('1', 'x'), k, answers);
+    assert.deepEqual(done, ['x']);
+    answers.release('k');
+    await ask(set('1', 'x'), k, answers);
+    assert.deepEqual(done, ['x', 'x']);
   });
 
   it('are kept up to a bound, per peer and in peers', async () => {
