@@ -90,6 +90,7 @@ function findDevice(lists: TrustSnapshot, network: KeyName, key: KeyName, jid: J
     if (isRemoved(lists, network, 'devices', key)) return 'removed-key';
     return goesBy(entry, jid, aliases) ? { entry, hosted: false, list: devices } : 'other-jid';
   }
+  if (isRemoved(lists, network, 'hosted', key)) return 'removed-key';
   let reason: StrangerReason = 'not-listed';
   for (const host of currentHosts(lists, network)) {
     const finding = findHosted(lists, devices, host, key, jid, aliases);
@@ -103,7 +104,6 @@ function findHosted(lists: TrustSnapshot, devices: VerifiedList, host: DeviceEnt
   const list = hostedList(lists, devices.network, host.key);
   const entry = list?.devices.find((device) => device.key === key);
   if (!list || !entry) return 'not-listed';
-  if (isRemoved(lists, devices.network, 'hosted', key)) return 'removed-key';
   if (!goesBy(entry, jid, aliases)) return 'other-jid';
   // "A hosted entry counts only if neither its key nor its JID is held by another in `devices`, and its bare JID is the
   // host's." The key is not in `devices`, or we would not be here.
