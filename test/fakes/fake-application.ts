@@ -41,12 +41,15 @@ export class FakeApplication implements ApplicationMethod<FakeOpen> {
 export class FakeOpen implements OpenApplication {
   readonly stream: Duplex;
   readonly secured: SecuredStream;
+  /** The newest bytes that came, as text. */
+  received = '';
   private readonly controller = new AbortController();
 
   constructor(secured: SecuredStream) {
     this.secured = secured;
     this.stream = secured.stream;
     this.stream.on('error', (error) => this.destroy(error));
+    this.stream.on('data', (bytes: Buffer) => (this.received = (this.received + bytes.toString()).slice(-1024)));
     this.stream.on('end', () => this.stream.end());
     this.stream.once('close', () => {
       const orderly = this.stream.readableEnded && this.stream.writableFinished;
@@ -64,7 +67,6 @@ export class FakeOpen implements OpenApplication {
       else this.stream.once('close', () => resolve());
     });
     this.stream.end();
-    this.stream.resume();
     await abortable(gone, signal).finally(() => this.destroy(new XpmnError('aborted', 'Closed.')));
   }
 

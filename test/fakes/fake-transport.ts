@@ -123,8 +123,8 @@ class FakeNegotiation implements TransportNegotiation {
   private async meet(): Promise<Duplex> {
     const mode = this.parts.mode();
     if (mode === 'fail') {
-      this.destroy();
-      throw new XpmnError('transport-failed', 'No path was found.');
+      this.stop(new XpmnError('transport-failed', 'No path was found.'));
+      return this.over.promise;
     }
     if (mode !== 'work') return this.over.promise;
     await this.parts.context.sendInfo(xml('transport', this.parts.namespace, { sid: this.sid }, xml('ready', this.parts.namespace)));

@@ -204,7 +204,7 @@ class Manager implements JingleManager {
       const { spec, state } = ours;
       if (spec.role !== 'initiator' || spec.peer !== peer || spec.application.namespace !== application || state !== 'initiating') continue;
       if (winsTieBreak({ sid: spec.sid, jid: this.deps.local }, { sid, jid: peer })) throw new XpmnError('tie-break', 'We called at the same time, and our call counts.');
-      ours.giveWay();
+      ours.giveWay(sid);
     }
   }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { XpmnError } from '../kernel/errors.ts';
 import { randomId } from '../kernel/ids.ts';
 import { throwIfAborted, withDeadline } from '../kernel/tasks.ts';
@@ -32,7 +33,7 @@ export class SessionCore {
     this.onFailure = onFailure;
     this.channel = spec.channel;
     this.current = spec.role === 'initiator' ? 'initiating' : 'preparing';
-    this.channel.closed.addEventListener('abort', this.onChannelLost, { once: true });
+    this.follow(spec.channel);
   }
 
   get state(): State {
@@ -116,12 +117,18 @@ export class SessionCore {
     return this.channel.peer ? undefined : this.spec.peer;
   }
 
+  private follow(channel: StanzaChannel): void {
+    // One listener per session, and sessions are counted elsewhere: many of them are no leak.
+    setMaxListeners(0, channel.closed);
+    channel.closed.addEventListener('abort', this.onChannelLost, { once: true });
+  }
+
   /** "Moving to another live stream when that dies." An open session needs none until it ends. */
   private channelLost(): void {
     const next = this.deps.channelTo(this.spec.peer);
     if (next && !next.closed.aborted) {
       this.channel = next;
-      next.closed.addEventListener('abort', this.onChannelLost, { once: true });
+      this.follow(next);
     } else if (this.current !== 'open' && this.current !== 'ended') {
       this.onFailure(new XpmnError('connection-lost', 'The connection to the peer is gone.'));
     }

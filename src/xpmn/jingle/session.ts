@@ -113,10 +113,11 @@ export class Session {
     this.finished.resolve();
   }
 
-  /** Our session-initiate loses against one of the peer's, which takes its place. */
-  giveWay(): void {
+  /** Our session-initiate loses against the peer's with `sid`, which takes its place. */
+  giveWay(sid: string): void {
     this.gaveWay = true;
-    this.end(new XpmnError('tie-break', 'The peer called at the same time.'));
+    // A peer that saw no tie has acknowledged ours. With equal sids the stanza could be taken to mean its own.
+    this.end(new XpmnError('tie-break', 'The peer called at the same time.'), { tell: sid !== this.spec.sid });
   }
 
   /** Ends in order within `signal`, both ways; at once if it is not open yet. */
