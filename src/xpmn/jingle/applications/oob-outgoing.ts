@@ -137,8 +137,8 @@ export class OutgoingStream implements Lease, FrameSource {
     return news;
   }
 
-  writeFrame(stream: Duplex): void {
-    if (!this.waiting) this.writeEnd(stream);
+  writeFrame(stream: Duplex, pump: () => void): void {
+    if (!this.waiting) this.writeEnd(stream, pump);
     else this.writeWaiting(stream, this.waiting);
   }
 
@@ -148,6 +148,7 @@ export class OutgoingStream implements Lease, FrameSource {
     this.deps.pool.release(buffer);
     this.leave();
     this.update();
+    this.deps.scheduler.pump();
   }
 
   /** Fits the credit that is left, so that frames need no cutting. */
@@ -190,7 +191,7 @@ export class OutgoingStream implements Lease, FrameSource {
       stream.write(frame, buffer.onWritten);
     } else {
       this.deps.pool.forget(buffer);
-      stream.write(frame);
+      stream.write(frame, this.deps.scheduler.pump);
       this.leave();
     }
   }
@@ -204,6 +205,7 @@ export class OutgoingStream implements Lease, FrameSource {
     stream.write(part, () => {
       this.socketHasPart = false;
       this.update();
+      this.deps.scheduler.pump();
     });
   }
 
@@ -212,9 +214,9 @@ export class OutgoingStream implements Lease, FrameSource {
     return this.options.window === undefined ? strictSize(count) : count;
   }
 
-  private writeEnd(stream: Duplex): void {
+  private writeEnd(stream: Duplex, pump: () => void): void {
     if (this.over) return;
-    stream.write(lastChunk(this.id));
+    stream.write(lastChunk(this.id), pump);
     this.end();
   }
 

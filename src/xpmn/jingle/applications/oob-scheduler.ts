@@ -6,8 +6,15 @@ export interface FrameSource {
   /** Link of the ring; the scheduler's. */
   next: FrameSource | undefined;
   queued: boolean;
-  /** Writes one frame with one write. */
-  writeFrame(stream: Duplex): void;
+  /** Writes one frame with one write; `pump` is to be called when the socket has done with it. */
+  writeFrame(stream: Duplex, pump: () => void): void;
+}
+
+export interface SchedulerOptions {
+  /** The largest payload that the peer takes in one chunk: credit travels in such. */
+  readonly maxCredit: number;
+  /** While so many bytes wait in the socket, nothing is written. */
+  readonly writeAhead: number;
 }
 
 /**
@@ -17,17 +24,17 @@ export interface FrameSource {
 export class FrameScheduler {
   readonly credit = new CreditOutbox();
   private readonly stream: Duplex;
-  private readonly maxCredit: number;
+  private readonly options: SchedulerOptions;
   private first: FrameSource | undefined;
   private last: FrameSource | undefined;
   private pumping = false;
   private stopped = false;
 
-  /** `maxCredit`: the largest payload that the peer takes in one chunk. */
-  constructor(stream: Duplex, options: { readonly maxCredit: number }) {
+  constructor(stream: Duplex, options: SchedulerOptions) {
     this.stream = stream;
-    this.maxCredit = options.maxCredit;
-    stream.on('drain', () => this.pump());
+    this.options = options;
+    this.pump = this.pump.bind(this);
+    stream.on('drain', this.pump);
   }
 
   /** `source` has a frame. Idempotent. */
@@ -51,18 +58,23 @@ export class FrameScheduler {
     if (this.pumping) return;
     this.pumping = true;
     try {
-      while (!this.stopped && !this.stream.writableNeedDrain) {
+      while (!this.stopped && this.hasRoom) {
         if (!this.credit.isEmpty) {
-          this.stream.write(this.credit.take(this.maxCredit));
+          this.stream.write(this.credit.take(this.options.maxCredit), this.pump);
           continue;
         }
         const source = this.shift();
         if (!source) return;
-        source.writeFrame(this.stream);
+        source.writeFrame(this.stream, this.pump);
       }
     } finally {
       this.pumping = false;
     }
+  }
+
+  /** The socket's own mark may be high: what lies before it can't be overtaken, so little may. */
+  private get hasRoom(): boolean {
+    return !this.stream.writableNeedDrain && this.stream.writableLength < this.options.writeAhead;
   }
 
   private shift(): FrameSource | undefined {

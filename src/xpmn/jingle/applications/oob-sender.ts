@@ -23,6 +23,8 @@ export interface SenderOptions extends RateOptions {
   readonly terms: FlowTerms | undefined;
   /** The stream below copies what it is given before it calls back. */
   readonly reuse: boolean;
+  /** Bytes that may wait in the socket. */
+  readonly writeAhead: number;
 }
 
 /** The sending half of a session. */
@@ -42,7 +44,9 @@ export class Sender {
     this.deps = deps;
     this.options = options;
     this.rate = new PathRate(deps, options);
-    this.scheduler = new FrameScheduler(stream, { maxCredit: options.terms?.maxChunk ?? options.firstChunk });
+    this.scheduler = new FrameScheduler(stream, {
+      maxCredit: options.terms?.maxChunk ?? options.firstChunk, writeAhead: options.writeAhead,
+    });
     this.streamDeps = {
       pool: deps.pool,
       scheduler: this.scheduler,

@@ -41,6 +41,8 @@ export interface OobOptions extends RateOptions, Omit<ReceiverOptions, 'flow'> {
   readonly maxChunk: number;
   /** Largest chunk we accept without flow control. */
   readonly plainChunk: number;
+  /** Bytes that may wait in the socket below before frames wait for their turn. */
+  readonly writeAhead: number;
   /** Milliseconds the TLS client waits for `ready`. */
   readonly readyTime: number;
   /** Milliseconds for the last bytes to leave after the peer has ended. */
