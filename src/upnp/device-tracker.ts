@@ -41,6 +41,8 @@ export type TrackerChange =
   | { readonly kind: 'appeared'; readonly udn: string; readonly locations: readonly DeviceLocation[] }
   /** A location came, went, or was replaced; the same device. */
   | { readonly kind: 'moved'; readonly udn: string; readonly locations: readonly DeviceLocation[] }
+  /** It was doubted and is there after all; it may have started anew, with another description. */
+  | { readonly kind: 'returned'; readonly udn: string; readonly locations: readonly DeviceLocation[] }
   /** Ask the device whether it is there. */
   | { readonly kind: 'doubted'; readonly udn: string }
   | { readonly kind: 'gone'; readonly udn: string };
@@ -134,6 +136,7 @@ export class DeviceTracker {
     device.seen.set(sender, { location: location ?? (known as Seen).location, expires: now + lifetime });
     if (wasDoubted) for (const [from, { expires }] of device.seen) if (from !== sender && expires <= now) device.seen.delete(from);
     const locations = locationsOf(device);
+    if (wasDoubted) return [{ kind: 'returned', udn, locations }];
     return before === locations.map(keyOf).join(' ') ? [] : [{ kind: 'moved', udn, locations }];
   }
 

@@ -80,7 +80,7 @@ export function checkTarget(url: URL, allowedHosts: readonly string[]): void {
 function redirectTarget({ status, headers, url }: HttpResponse): URL | undefined {
   const location = headers.location;
   if (![301, 302, 303, 307, 308].includes(status) || location === undefined) return undefined;
-  if (!URL.canParse(location, url)) throw new XpmnError('protocol-violation', 'The device redirects to nowhere.');
+  if (!URL.canParse(location, url.href)) throw new XpmnError('protocol-violation', 'The device redirects to nowhere.');
   return new URL(location, url);
 }
 

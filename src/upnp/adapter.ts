@@ -1,0 +1,91 @@
+import { EventEmitter } from 'node:events';
+import type { Clock, Random } from '../xpmn/kernel/clock.ts';
+import type { Logger } from '../xpmn/kernel/log.ts';
+import type { DeviceSource, DeviceSourceEvents, MediaDevice } from '../xpmn/ports/media-device.ts';
+import type { TrackerChange } from './device-tracker.ts';
+import { Discovery } from './discovery.ts';
+import type { UpnpOptions } from './options.ts';
+import type { OriginFactory } from './origin-port.ts';
+import { RemoteDevice } from './remote-device.ts';
+import type { Requester } from './requester.ts';
+import type { SsdpSocket } from './ssdp-socket.ts';
+
+export interface UpnpAdapterDeps {
+  readonly ssdp: SsdpSocket;
+  readonly requester: Requester;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly openOrigin: OriginFactory;
+  /** Devices that this process itself shows to the LAN, by UDN (lower case, `uuid:…`): never imported. */
+  isOwnDevice(udn: string): boolean;
+}
+
+/** UPnP media servers of the LAN as a DeviceSource. Owns the socket and the requester: `stop` closes both. */
+export function createUpnpAdapter(deps: UpnpAdapterDeps, options: UpnpOptions): UpnpAdapter {
+  return new UpnpAdapter(deps, options);
+}
+
+export class UpnpAdapter extends EventEmitter<DeviceSourceEvents> implements DeviceSource {
+  private readonly deps: UpnpAdapterDeps;
+  private readonly options: UpnpOptions;
+  private readonly discovery: Discovery;
+  private readonly remotes = new Map<string, RemoteDevice>();
+  private stopping: Promise<void> | undefined;
+
+  constructor(deps: UpnpAdapterDeps, options: UpnpOptions) {
+    super();
+    this.deps = deps;
+    this.options = options;
+    this.discovery = new Discovery(deps, options.discovery, (change) => this.changed(change));
+  }
+
+  async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    signal.throwIfAborted();
+    await this.discovery.start();
+    if (!signal.aborted) return;
+    await this.stop();
+    signal.throwIfAborted();
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.end();
+    return this.stopping;
+  }
+
+  devices(): readonly MediaDevice[] {
+    return [...this.remotes.values()].flatMap(({ device }) => device ?? []);
+  }
+
+  /** Searches the network now. */
+  rescan(): void {
+    this.discovery.rescan();
+  }
+
+  private async end(): Promise<void> {
+    await this.discovery.stop();
+    await Promise.all([...this.remotes.values()].map((remote) => remote.close()));
+    this.remotes.clear();
+    this.deps.requester.close();
+  }
+
+  private changed(change: TrackerChange): void {
+    const { udn } = change;
+    if (change.kind === 'appeared' && !this.deps.isOwnDevice(udn)) {
+      const remote = new RemoteDevice(this.deps, this.options, udn, (device) => this.emit('deviceAppeared', device));
+      this.remotes.set(udn, remote);
+      remote.moved(change.locations);
+    }
+    if (change.kind === 'moved') this.remotes.get(udn)?.moved(change.locations);
+    if (change.kind === 'returned') this.remotes.get(udn)?.returned(change.locations);
+    if (change.kind === 'gone') this.forget(udn);
+  }
+
+  private forget(udn: string): void {
+    const remote = this.remotes.get(udn);
+    this.remotes.delete(udn);
+    if (!remote) return;
+    void remote.close();
+    if (remote.device) this.emit('deviceGone', udn);
+  }
+}
