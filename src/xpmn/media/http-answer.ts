@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { XpmnError } from '../kernel/errors.ts';
+import type { XpmnError } from '../kernel/errors.ts';
 import type { ByteRange, MediaEntity } from '../ports/media-source.ts';
 import { quoteEtag } from './http-range.ts';
 

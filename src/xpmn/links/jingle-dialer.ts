@@ -1,0 +1,54 @@
+import type { JingleManager } from '../jingle/manager.ts';
+import { XpmnError } from '../kernel/errors.ts';
+import type { Jid } from '../model/jid.ts';
+import type { ApplicationMethod } from '../ports/application.ts';
+import type { StanzaChannel } from '../ports/stanza-channel.ts';
+import type { ByteSession, Dialer, Opened, SecuredChannel } from './dialer.ts';
+import type { PathMemory } from './path.ts';
+
+export const S5B = 'urn:xmpp:jingle:transports:s5b:1';
+export const IBB = 'urn:xmpp:jingle:transports:ibb:1';
+export const IBB_PLAIN = 'urn:xmpp:jingle:transports:ibb:0';
+export const XTLS = 'urn:xmpp:jingle:security:xtls:0';
+
+export interface JingleDialerDeps {
+  readonly jingle: JingleManager;
+  readonly server: StanzaChannel;
+  readonly channelMethod: ApplicationMethod<SecuredChannel>;
+  readonly bytesMethod: ApplicationMethod<ByteSession>;
+  readonly paths: PathMemory;
+  /** Whether we are online and the peer is, as far as is known. */
+  isReachable(peer: Jid): boolean;
+  /** What the peer announces; undefined while that is not known. */
+  features(peer: Jid): ReadonlySet<string> | undefined;
+}
+
+/** Reaches peers through the server: the first stream in stanzas, everything else on sockets where both can. */
+export function createJingleDialer(deps: JingleDialerDeps): Dialer {
+  const { jingle, server, channelMethod, bytesMethod, paths } = deps;
+
+  function announces(peer: Jid, feature: string, unknown: boolean): boolean {
+    return deps.features(peer)?.has(feature) ?? unknown;
+  }
+
+  async function openChannel(peer: Jid, { signal }: { readonly signal: AbortSignal }): Promise<Opened<SecuredChannel>> {
+    if (!announces(peer, XTLS, true)) throw new XpmnError('not-supported', 'The device does not speak end to end.');
+    const transports = [announces(peer, IBB, true) ? IBB : IBB_PLAIN];
+    const application = await jingle.open({ peer, channel: server, application: channelMethod, transports, signal });
+    return { application, path: paths.of(application) };
+  }
+
+  async function upgradeChannel(peer: Jid, via: StanzaChannel, { signal }: { readonly signal: AbortSignal }): Promise<Opened<SecuredChannel> | undefined> {
+    if (!announces(peer, S5B, false)) return undefined;
+    const application = await jingle.open({ peer, channel: via, application: channelMethod, transports: [S5B], signal });
+    return { application, path: paths.of(application) };
+  }
+
+  async function openBytes(peer: Jid, via: StanzaChannel, { signal }: { readonly signal: AbortSignal }): Promise<Opened<ByteSession>> {
+    const transports = [S5B, IBB, IBB_PLAIN].filter((transport) => announces(peer, transport, transport !== IBB_PLAIN));
+    const application = await jingle.open({ peer, channel: via, application: bytesMethod, transports, signal });
+    return { application, path: paths.of(application) };
+  }
+
+  return { reaches: (peer) => deps.isReachable(peer), openChannel, upgradeChannel, openBytes };
+}
