@@ -1,0 +1,197 @@
+import { EventEmitter } from 'node:events';
+import type { Clock, Random } from '../kernel/clock.ts';
+import { XpmnError, asXpmnError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/log.ts';
+import { abortReason, abortable, deferred, sleep, throwIfAborted, withDeadline } from '../kernel/tasks.ts';
+import { isFullJid, parseJid, splitJid } from '../model/jid.ts';
+import type { XmlElement } from '../model/xml.ts';
+import type { ConnectionState, XmppAccount, XmppConnection, XmppConnectionEvents } from '../ports/xmpp-connection.ts';
+import { BackOff } from './connection/back-off.ts';
+import type { BackOffOptions } from './connection/back-off.ts';
+import { createEstablish } from './connection/establish.ts';
+import type { EstablishOptions } from './connection/establish.ts';
+import type { ResolveSrv } from './connection/endpoints.ts';
+import { KeepAlive } from './connection/keep-alive.ts';
+import type { KeepAliveOptions } from './connection/keep-alive.ts';
+import type { Establish, ServerAddress, ServerLink } from './connection/link.ts';
+import { ServerChannel } from './connection/server-channel.ts';
+import type { IqDispatcher } from './connection/server-channel.ts';
+import { isFinal, otherHost } from './connection/stream-errors.ts';
+import type { IqTrackerOptions } from './iq-tracker.ts';
+import { ping } from './ping.ts';
+
+export interface KeptConnectionOptions {
+  readonly backOff: BackOffOptions;
+  /** ms online after which a loss begins with short delays again. */
+  readonly stableAfter: number;
+  /** ms for one attempt, from DNS to bound. */
+  readonly attemptTimeout: number;
+  /** ms for the server to close its side. */
+  readonly closeTimeout: number;
+  readonly keepAlive: KeepAliveOptions;
+  readonly iq: IqTrackerOptions;
+}
+
+export type XmppConnectionOptions = KeptConnectionOptions & EstablishOptions;
+
+export interface XmppConnectionDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly router: IqDispatcher;
+  readonly resolveSrv?: ResolveSrv | undefined;
+}
+
+/** The connection of one device of the account to its server. */
+export function createXmppConnection(deps: XmppConnectionDeps, account: XmppAccount, options: XmppConnectionOptions): XmppConnection {
+  return new KeptConnection({ ...deps, establish: createEstablish(deps, options) }, account, options);
+}
+
+/**
+ * Keeps one link to the server up, whoever makes the links.
+ *
+ *     idle ─start─▶ connecting ─bound─▶ online
+ *                     ▲    │              │ lost
+ *               delay │    │ failed       │
+ *                     └── waiting ◀───────┘      any ─stop, or refused for good─▶ stopped
+ */
+export class KeptConnection extends EventEmitter<XmppConnectionEvents> implements XmppConnection {
+  readonly channel: ServerChannel;
+  private readonly deps: XmppConnectionDeps & { readonly establish: Establish };
+  private readonly account: XmppAccount;
+  private readonly options: KeptConnectionOptions;
+  private readonly backOff: BackOff;
+  private readonly stopping = new AbortController();
+  private readonly firstOnline = deferred();
+  private current: ConnectionState = 'idle';
+  private link: ServerLink | undefined;
+  private kept: Promise<void> = Promise.resolve();
+  private manners: AbortSignal | undefined;
+
+  constructor(deps: XmppConnectionDeps & { readonly establish: Establish }, account: XmppAccount, options: KeptConnectionOptions) {
+    super();
+    if (!isFullJid(account.jid)) throw new XpmnError('internal', 'An account on a server needs a full JID.');
+    this.deps = deps;
+    this.account = account;
+    this.options = options;
+    this.backOff = new BackOff(deps.random, options.backOff);
+    this.channel = new ServerChannel({ ...deps, onStanza: (stanza) => this.emit('stanza', stanza) }, account.jid, options.iq);
+  }
+
+  get state(): ConnectionState {
+    return this.current;
+  }
+
+  async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    throwIfAborted(signal);
+    if (this.current !== 'idle') throw new XpmnError('already-running', 'The connection has been started before.');
+    this.kept = this.keep();
+    try {
+      await abortable(this.firstOnline.promise, signal);
+    } catch (error) {
+      await this.stop({ signal });
+      throw error;
+    }
+  }
+
+  async stop({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.manners ??= signal;
+    const idle = this.current === 'idle';
+    this.stopping.abort(new XpmnError('aborted', 'The connection was stopped.'));
+    if (idle) this.ended(undefined);
+    await this.kept;
+  }
+
+  private async keep(): Promise<void> {
+    const { signal } = this.stopping;
+    let server: ServerAddress | undefined;
+    while (!signal.aborted) {
+      this.become('connecting');
+      const lost = await this.attempt(server, signal);
+      if (signal.aborted) break;
+      if (isFinal(lost)) return this.ended(lost);
+      // RFC 6120 §4.9.3.19: followed once; a host that sends on again, or can't be reached, is no better than ours.
+      server = server ? undefined : otherHost(lost);
+      const delay = server ? 0 : this.backOff.next();
+      this.deps.log.info('The server is not connected; trying again.', { code: lost.code, delay });
+      this.become('waiting', lost);
+      await pause(this.deps.clock, delay, signal);
+    }
+    this.ended(undefined);
+  }
+
+  /** One link from its making to its end; resolves to why it ended, or was not made. */
+  private async attempt(server: ServerAddress | undefined, signal: AbortSignal): Promise<XpmnError> {
+    const { clock, establish } = this.deps;
+    let link: ServerLink | undefined;
+    const make = async (within: AbortSignal): Promise<ServerLink> => (link = await establish(this.account, { server, signal: within }));
+    try {
+      await withDeadline({ clock, signal, delay: this.options.attemptTimeout, what: 'Connecting to the server' }, make);
+    } catch (error) {
+      const reason = asXpmnError(error);
+      link?.destroy(reason);
+      return reason;
+    }
+    return this.online(link as ServerLink, signal);
+  }
+
+  private async online(link: ServerLink, signal: AbortSignal): Promise<XpmnError> {
+    const { clock } = this.deps;
+    const lost = deferred<XpmnError>();
+    this.link = link;
+    this.channel.attach(link);
+    const keepAlive = new KeepAlive({ clock, ask: () => this.askServer(), onDead: (reason) => link.destroy(reason) }, this.options.keepAlive);
+    const stable = clock.after(this.options.stableAfter, () => this.backOff.reset());
+    this.become('online');
+    this.firstOnline.resolve();
+    link.run({
+      received: (stanza: XmlElement) => {
+        keepAlive.heard();
+        this.channel.received(stanza);
+      },
+      lost: (reason) => lost.resolve(reason),
+    });
+    const reason = await abortable(lost.promise, signal).catch(() => undefined);
+    keepAlive.stop();
+    stable.cancel();
+    if (!reason) await this.close(link);
+    this.link = undefined;
+    const ended = reason ?? asXpmnError(abortReason(signal));
+    this.channel.detach(new XpmnError('connection-lost', 'The connection to the server was lost.', { cause: ended }));
+    return ended;
+  }
+
+  private askServer(): void {
+    const domain = parseJid(splitJid(this.account.jid).domain);
+    // Whatever it answers, it was heard; the silence is KeepAlive's business.
+    ping(this.channel, domain, { signal: this.stopping.signal }).catch(() => undefined);
+  }
+
+  private async close(link: ServerLink): Promise<void> {
+    const { clock } = this.deps;
+    const options = { clock, signal: this.manners, delay: this.options.closeTimeout, what: 'Closing the stream' };
+    await withDeadline(options, (within) => link.close(within)).catch(() => undefined);
+    link.destroy(new XpmnError('aborted', 'The connection was stopped.'));
+  }
+
+  private become(state: ConnectionState, reason?: XpmnError): void {
+    this.current = state;
+    this.emit('stateChanged', state, reason);
+  }
+
+  private ended(reason: XpmnError | undefined): void {
+    const why = reason ?? new XpmnError('aborted', 'The connection was stopped.');
+    this.channel.close(why);
+    this.become('stopped', reason);
+    this.firstOnline.reject(why);
+  }
+}
+
+/** Sleeps, or less: the loop looks at the signal itself. */
+async function pause(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(clock, delay, signal);
+  } catch {
+    // Stopped.
+  }
+}

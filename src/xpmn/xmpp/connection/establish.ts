@@ -1,0 +1,108 @@
+import type { TLSSocket } from 'node:tls';
+import type { Clock, Random } from '../../kernel/clock.ts';
+import { XpmnError, asXpmnError } from '../../kernel/errors.ts';
+import type { Logger } from '../../kernel/log.ts';
+import { throwIfAborted, withDeadline } from '../../kernel/tasks.ts';
+import { splitJid } from '../../model/jid.ts';
+import { child, xml } from '../../model/xml.ts';
+import type { XmppAccount } from '../../ports/xmpp-connection.ts';
+import type { ScramOptions } from '../sasl.ts';
+import { authenticate, bind, readFeatures } from './negotiate.ts';
+import { findEndpoints, systemResolveSrv } from './endpoints.ts';
+import type { Endpoint, EndpointOptions, ResolveSrv } from './endpoints.ts';
+import type { Establish, ServerLink } from './link.ts';
+import { secure } from './secure.ts';
+import { dial } from './sockets.ts';
+import { isFinal } from './stream-errors.ts';
+import { XmlStream } from './xml-stream.ts';
+import type { XmlStreamOptions } from './xml-stream.ts';
+
+/** @spec RFC 6120 §5.4 */
+const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
+
+export interface EstablishOptions extends XmlStreamOptions, EndpointOptions {
+  /** ms for one endpoint to take the connection and be secure. */
+  readonly dialTimeout: number;
+  readonly scram: ScramOptions;
+}
+
+export interface EstablishDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly resolveSrv?: ResolveSrv | undefined;
+}
+
+/** Links to real servers: DNS, TCP, TLS (direct or STARTTLS), SCRAM, resource binding. */
+export function createEstablish(deps: EstablishDeps, options: EstablishOptions): Establish {
+  return async (account, { server, signal }) => {
+    const { domain } = splitJid(account.jid);
+    const fixed = server ?? account.server;
+    const resolveSrv = deps.resolveSrv ?? systemResolveSrv;
+    const endpoints = fixed ? [{ ...fixed, direct: false }] : await findEndpoints(domain, { resolveSrv, random: deps.random, signal }, options);
+    const socket = await firstSecure(endpoints);
+    return logIn(socket, account, signal);
+
+    async function firstSecure(candidates: readonly Endpoint[]): Promise<TLSSocket> {
+      let failure = new XpmnError('server-unreachable', 'There is no server to connect to.');
+      for (const endpoint of candidates) {
+        let opened: TLSSocket | undefined;
+        const work = async (within: AbortSignal): Promise<TLSSocket> => (opened = await secured(endpoint, within));
+        try {
+          return await withDeadline({ clock: deps.clock, signal, delay: options.dialTimeout, what: 'Reaching the server' }, work);
+        } catch (error) {
+          opened?.destroy();
+          throwIfAborted(signal);
+          failure = asXpmnError(error);
+          deps.log.debug('A server can\'t be used.', { host: endpoint.host, port: endpoint.port, code: failure.code });
+        }
+      }
+      throw failure;
+    }
+
+    async function secured(endpoint: Endpoint, within: AbortSignal): Promise<TLSSocket> {
+      const raw = await dial(endpoint, within);
+      if (!endpoint.direct) await starttls(raw, within);
+      return secure(raw, { domain, ca: account.ca, direct: endpoint.direct, signal: within });
+    }
+
+    /** SECURITY: all of this is said by anybody on the path. Without `<proceed/>` there is no login. */
+    async function starttls(raw: Awaited<ReturnType<typeof dial>>, within: AbortSignal): Promise<void> {
+      const stream = new XmlStream(raw, options);
+      try {
+        await stream.open(domain, within);
+        const features = await readFeatures(stream, within);
+        if (!child(features, 'starttls', NS_TLS)) throw new XpmnError('server-insecure', 'The server offers no encryption.');
+        await stream.send(xml('starttls', NS_TLS));
+        const answer = await stream.next(within);
+        if (answer.name !== 'proceed' || answer.ns !== NS_TLS) throw new XpmnError('server-insecure', 'The server refuses encryption.');
+        stream.detach();
+      } catch (error) {
+        const reason = unproven(asXpmnError(error));
+        stream.destroy(reason);
+        throw reason;
+      }
+    }
+  };
+
+  async function logIn(socket: TLSSocket, account: XmppAccount, signal: AbortSignal): Promise<ServerLink> {
+    const stream = new XmlStream(socket, options);
+    try {
+      const { domain } = splitJid(account.jid);
+      await stream.open(domain, signal);
+      await authenticate(stream, account, { random: deps.random, signal }, options.scram);
+      await stream.open(domain, signal);
+      await bind(stream, account.jid, { random: deps.random, signal });
+      return stream;
+    } catch (error) {
+      const reason = asXpmnError(error);
+      stream.destroy(reason);
+      throw reason;
+    }
+  }
+}
+
+/** What nobody has proven to have said is neither final nor a direction to follow. */
+function unproven(error: XpmnError): XpmnError {
+  return isFinal(error) || error.details['address'] !== undefined ? new XpmnError('connection-lost', error.message) : error;
+}

@@ -1,0 +1,54 @@
+import { isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { connect } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import { XpmnError } from '../../kernel/errors.ts';
+import { settled } from './sockets.ts';
+
+/**
+ * TLS as client over a connected socket, which it owns: the certificate must be valid, chain to an authority, and name
+ * `domain` (never the host that DNS pointed to, which nobody vouches for).
+ *
+ * @spec RFC 6120 §5, §13.7
+ * @spec RFC 7590 §3
+ * @throws XpmnError `server-untrusted`, `server-insecure`, `connection-lost`; the signal's reason
+ */
+export async function secure(
+  socket: Socket,
+  { domain, ca, direct, signal }: { readonly domain: string; readonly ca: string | undefined; readonly direct: boolean; readonly signal: AbortSignal },
+): Promise<TLSSocket> {
+  const name = isIP(domain) ? domain : domainToASCII(domain);
+  const tls = connect({
+    socket,
+    host: name,
+    ...(isIP(name) ? {} : { servername: name }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: true,
+  });
+  try {
+    await settled(tls, 'secureConnect', signal);
+  } catch (error) {
+    socket.destroy();
+    throw judged(error, tls);
+  }
+  // SECURITY: a second look, should an option above ever be lost.
+  if (!tls.authorized) {
+    tls.destroy();
+    throw new XpmnError('server-untrusted', 'The server\'s certificate is not trusted.');
+  }
+  return tls;
+}
+
+function judged(error: unknown, tls: TLSSocket): unknown {
+  if (error instanceof XpmnError) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const distrusted = tls.authorizationError as unknown;
+  if (distrusted || code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return new XpmnError('server-untrusted', `The server's certificate is not trusted: ${code}.`, { cause: error });
+  }
+  if (code.startsWith('ERR_SSL') || code === 'EPROTO') return new XpmnError('server-insecure', 'The server does not speak TLS 1.2 or 1.3.', { cause: error });
+  return new XpmnError('connection-lost', 'The connection to the server broke before it was secure.', { cause: error });
+}
