@@ -3,6 +3,7 @@ import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
+import type { PeerIdentity } from '../model/identity.ts';
 import type { SecurityContext } from '../ports/security.ts';
 import type { ListStore } from '../trust/list-store.ts';
 
@@ -21,11 +22,18 @@ export interface AcceptorDeps {
   lookUp(account: Jid, signal: AbortSignal): Promise<void>;
 }
 
+export interface Acceptor {
+  readonly accept: SecurityContext['accept'];
+  /** Whether a peer that was accepted still would be, by what is known now. */
+  stillHolds(identity: PeerIdentity): boolean;
+}
+
 /**
  * Says who a proven peer is: by the newest lists, and if these make it a stranger, by what its account has published,
  * looked up once. The lists speak for themselves: the server that hands them over is trusted with nothing.
  */
-export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): SecurityContext['accept'] {
+export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Acceptor {
+  const leaves = new WeakMap<PeerIdentity, Buffer>();
   const looked = new Map<Jid, number>();
 
   function mayLookUp(account: Jid): boolean {
@@ -38,14 +46,31 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Se
     return true;
   }
 
-  return async (leaf, peer, signal) => {
-    const first = deps.lists.judge(leaf, peer);
-    if (first.verdict !== 'stranger') return first.identity;
+  function judge(leaf: Buffer, peer: Jid): PeerIdentity | string {
+    const judgement = deps.lists.judge(leaf, peer);
+    if (judgement.verdict === 'stranger') return judgement.reason;
+    leaves.set(judgement.identity, leaf);
+    return judgement.identity;
+  }
+
+  async function accept(leaf: Buffer, peer: Jid, signal: AbortSignal): Promise<PeerIdentity> {
+    const first = judge(leaf, peer);
+    if (typeof first !== 'string') return first;
     const account = bareJid(peer);
     if (mayLookUp(account)) await deps.lookUp(account, signal);
-    const second = deps.lists.judge(leaf, peer);
-    if (second.verdict !== 'stranger') return second.identity;
-    deps.log.warn('a stranger was turned away', { peer, reason: second.reason });
+    const second = judge(leaf, peer);
+    if (typeof second !== 'string') return second;
+    deps.log.warn('a stranger was turned away', { peer, reason: second });
     throw new XpmnError('not-trusted', 'The device is not one of this media network.');
+  }
+
+  return {
+    accept,
+    stillHolds(identity) {
+      const leaf = leaves.get(identity);
+      if (!leaf) return false;
+      const judgement = deps.lists.judge(leaf, identity.jid);
+      return judgement.verdict === identity.verdict;
+    },
   };
 }

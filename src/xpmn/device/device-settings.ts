@@ -1,0 +1,23 @@
+import type { OobOptions } from '../jingle/applications/oob-session.ts';
+import type { EndToEndOptions } from '../jingle/applications/end-to-end-stream.ts';
+import type { JingleOptions } from '../jingle/manager.ts';
+import type { TlsOptions } from '../jingle/security/tls.ts';
+import type { IbbOptions } from '../jingle/transports/ibb.ts';
+import type { Socks5Options } from '../jingle/transports/socks5.ts';
+import type { HeadsOptions } from '../links/heads-exchange.ts';
+import type { AnswerCacheOptions } from '../xmpp/answer-cache.ts';
+import type { XmppConnectionOptions } from '../xmpp/connection.ts';
+import type { IqRouterOptions } from '../xmpp/iq-router.ts';
+
+/** The numbers that one device runs with; each part's own options under the part's name. */
+export interface DeviceSettings {
+  readonly iq: IqRouterOptions & AnswerCacheOptions;
+  readonly server: XmppConnectionOptions;
+  readonly jingle: JingleOptions;
+  readonly ibb: IbbOptions;
+  readonly socks5: Socks5Options;
+  readonly tls: TlsOptions;
+  readonly endToEnd: EndToEndOptions;
+  readonly outOfBand: OobOptions;
+  readonly heads: HeadsOptions;
+}

@@ -1,0 +1,28 @@
+import type { SendPool } from '../jingle/applications/oob-pool.ts';
+import type { WindowBudget } from '../jingle/applications/oob-window.ts';
+import type { LocalAddresses } from '../jingle/transports/host-candidates.ts';
+import type { Socks5Listener } from '../jingle/transports/socks5-listener.ts';
+import type { Clock, Random } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
+import type { Acceptor } from '../links/acceptor.ts';
+import type { LocalExchange } from '../links/local-exchange.ts';
+import type { Jid } from '../model/jid.ts';
+import type { ListStore } from '../trust/list-store.ts';
+
+/** What all devices of a process share: one listener, one pool of buffers, one view of who is who. */
+export interface DeviceShared {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly lists: ListStore;
+  readonly acceptor: Acceptor;
+  readonly exchange: LocalExchange;
+  readonly listener: Socks5Listener;
+  readonly addresses: LocalAddresses;
+  readonly pool: SendPool;
+  readonly budget: WindowBudget;
+  /** What other devices announce; undefined while that is not known. */
+  features(peer: Jid): ReadonlySet<string> | undefined;
+  /** Whether another device is there, as far as is known. */
+  isAvailable(peer: Jid): boolean;
+}

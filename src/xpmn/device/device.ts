@@ -1,0 +1,204 @@
+import { createOutOfBand } from '../jingle/applications/oob.ts';
+import type { OobSession } from '../jingle/applications/oob-session.ts';
+import { createXmlStreamMethod } from '../jingle/applications/xml-stream.ts';
+import { createJingleManager } from '../jingle/manager.ts';
+import type { Call, JingleManager, OpenedSession } from '../jingle/manager.ts';
+import { createX509, fingerprintOf } from '../jingle/security/tls.ts';
+import { createHostSource } from '../jingle/transports/candidate-source.ts';
+import { IbbRouter } from '../jingle/transports/ibb-router.ts';
+import { createIbbTransport } from '../jingle/transports/ibb.ts';
+import { createSocks5Transport } from '../jingle/transports/socks5.ts';
+import { XpmnError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/log.ts';
+import { TaskGroup } from '../kernel/tasks.ts';
+import type { ByteSession, Opened, SecuredChannel } from '../links/dialer.ts';
+import { HeadsExchange } from '../links/heads-exchange.ts';
+import { S5B, createJingleDialer } from '../links/jingle-dialer.ts';
+import { Links } from '../links/links.ts';
+import type { LocalEndpoint } from '../links/local-exchange.ts';
+import { PathMemory } from '../links/path.ts';
+import { bareJid } from '../model/jid.ts';
+import type { Jid } from '../model/jid.ts';
+import type { PeerIdentity } from '../model/identity.ts';
+import { NS } from '../model/namespaces.ts';
+import { xml } from '../model/xml.ts';
+import type { TransportMethod } from '../ports/transport.ts';
+import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
+import type { DeviceCredentials } from '../trust/device-credentials.ts';
+import { AnswerCache } from '../xmpp/answer-cache.ts';
+import { createXmppConnection } from '../xmpp/connection.ts';
+import { serverGate } from '../xmpp/allow-list.ts';
+import { IqRouter } from '../xmpp/iq-router.ts';
+import type { DeviceSettings } from './device-settings.ts';
+import type { DeviceShared } from './device-shared.ts';
+
+export interface DeviceSpec {
+  readonly credentials: DeviceCredentials;
+  /** Who it is to the other devices of this process. */
+  readonly identity: PeerIdentity;
+  /** How it logs in; undefined for a device that is only reached inside the process. */
+  readonly account: XmppAccount | undefined;
+}
+
+/**
+ * One XPMN device: a full JID, a key, a presence. It has its own connection to the server, its Jingle sessions, and its
+ * links to other devices; services register with `router`.
+ */
+export class Device {
+  readonly jid: Jid;
+  readonly router: IqRouter;
+  readonly connection: XmppConnection | undefined;
+  readonly links: Links;
+  private readonly shared: DeviceShared;
+  private readonly spec: DeviceSpec;
+  private readonly settings: DeviceSettings;
+  private readonly log: Logger;
+  private readonly tasks: TaskGroup;
+  private readonly paths = new PathMemory();
+  private readonly channelMethod;
+  private readonly bytesMethod;
+  private readonly jingle: JingleManager | undefined;
+  private readonly heads: HeadsExchange;
+  private readonly endpoint: LocalEndpoint;
+
+  constructor(shared: DeviceShared, spec: DeviceSpec, settings: DeviceSettings) {
+    this.shared = shared;
+    this.spec = spec;
+    this.settings = settings;
+    this.jid = spec.credentials.jid;
+    const log = shared.log.child('device', { device: this.jid });
+    this.log = log;
+    this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
+    const { clock, random } = shared;
+    this.router = new IqRouter({ log, gate: serverGate }, settings.iq);
+    this.channelMethod = this.paths.watch(
+      createXmlStreamMethod({ clock, random, log, router: this.router, answers: new AnswerCache(settings.iq) }, settings.endToEnd),
+    );
+    this.bytesMethod = this.paths.watch(
+      createOutOfBand({ clock, pool: shared.pool, budget: shared.budget, givenUp: (session, id) => this.tellGivenUp(session, id) }, settings.outOfBand),
+    );
+    this.endpoint = {
+      identity: spec.identity,
+      channelMethod: this.channelMethod,
+      bytesMethod: this.bytesMethod,
+      onChannel: (peer, opened) => this.links.to(peer).addChannel(opened),
+      onBytes: (peer, opened) => this.links.to(peer).addBytes(opened),
+    };
+    this.connection = spec.account && createXmppConnection({ clock, random, log, router: this.router }, spec.account, settings.server);
+    this.jingle = this.connection && this.createJingle(this.connection);
+    this.links = this.createLinks();
+    this.heads = new HeadsExchange(
+      { lists: shared.lists, registry: this.router, tasks: this.tasks, log, channels: () => this.links.all().flatMap((link) => link.openChannels) },
+      settings.heads,
+    );
+  }
+
+  /** Begins to be there: inside the process at once, on the server as soon as it answers. */
+  start(): void {
+    this.shared.exchange.add(this.endpoint);
+    this.shared.lists.on('changed', this.onListChanged);
+    if (!this.connection) return;
+    const { connection } = this;
+    this.tasks.run((signal) => connection.start({ signal }));
+  }
+
+  /** Ends everything in order within `signal`, then at once. */
+  async stop({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    this.shared.exchange.remove(this.jid);
+    this.shared.lists.off('changed', this.onListChanged);
+    await this.links.close({ signal });
+    await this.jingle?.closeAll({ signal });
+    await this.connection?.stop({ signal });
+    await this.tasks.close();
+  }
+
+  /** The peer is gone: nothing that leads to it is of use any more. */
+  peerGone(peer: Jid): void {
+    this.links.drop(peer, new XpmnError('peer-unavailable', 'The device is gone.'));
+  }
+
+  /** A list changes verdicts: sessions of whoever would not be accepted now end, and the news travels on. */
+  private readonly onListChanged = (list: Parameters<HeadsExchange['passOn']>[0]): void => {
+    const { acceptor } = this.shared;
+    this.jingle?.endSessions(({ identity }) => identity !== undefined && !acceptor.stillHolds(identity));
+    this.heads.passOn(list);
+  };
+
+  private createJingle(connection: XmppConnection): JingleManager {
+    const { clock, random, acceptor } = this.shared;
+    const { credentials } = this.spec;
+    const security = createX509({ credentials: { certificate: credentials.certificate.pem, privateKey: credentials.privateKey }, clock }, this.settings.tls);
+    return createJingleManager(
+      {
+        clock, random, log: this.log, local: this.jid, registry: this.router,
+        transports: this.createTransports(connection),
+        securities: [security],
+        applications: [this.channelMethod, this.bytesMethod],
+        fingerprint: fingerprintOf(credentials.certificate.der),
+        accept: acceptor.accept,
+        mayCall: (call) => this.mayCall(call),
+        channelTo: (peer) => this.links.find(peer)?.openChannels[0],
+        onOpened: (session) => this.opened(session),
+      },
+      this.settings.jingle,
+    );
+  }
+
+  private createTransports(connection: XmppConnection): TransportMethod[] {
+    const { clock, random, listener, addresses } = this.shared;
+    const { ibb, socks5 } = this.settings;
+    const blocks = { channel: connection.channel, router: new IbbRouter(this.router), clock, random };
+    const source = createHostSource({ listener, addresses }, socks5);
+    return [
+      createSocks5Transport({ clock, random, listener, addresses, sources: [source] }, socks5),
+      createIbbTransport(blocks, 1, ibb),
+      createIbbTransport(blocks, 0, ibb),
+    ];
+  }
+
+  private createLinks(): Links {
+    const { exchange, features, isAvailable } = this.shared;
+    const dialers = [exchange.dialerFor(this.endpoint)];
+    if (this.jingle && this.connection) {
+      const { jingle, connection } = this;
+      dialers.push(createJingleDialer({
+        jingle, features,
+        server: connection.channel,
+        channelMethod: this.channelMethod,
+        bytesMethod: this.bytesMethod,
+        paths: this.paths,
+        // A device that has called us is there, whatever its presence says.
+        isReachable: (peer) => connection.state === 'online' && (isAvailable(peer) || this.links.find(peer)?.path !== undefined),
+      }));
+    }
+    return new Links({ dialers, tasks: this.tasks, log: this.log, onChannel: (_peer, channel) => this.heads.begin(channel) });
+  }
+
+  /**
+   * Who may call, and how. Only devices of the own account (and accounts of friends) get as far as a handshake; addresses
+   * are told, and bytes negotiated, only inside an end-to-end stream.
+   */
+  private mayCall({ peer, application, transport, channel }: Call): XpmnError | undefined {
+    const account = bareJid(peer);
+    const isFriend = this.shared.lists.snapshot.lists.some((list) => list.friends.some(({ jid }) => jid === account));
+    if (account !== bareJid(this.jid) && !isFriend) return new XpmnError('peer-unavailable', 'Nobody is here for you.');
+    if (channel.peer) return undefined;
+    const isPrivate = transport === S5B || application !== NS.xmlStream;
+    return isPrivate ? new XpmnError('security-required', 'That is negotiated inside an end-to-end stream.') : undefined;
+  }
+
+  private opened({ peer, namespace, application }: OpenedSession): void {
+    const link = this.links.to(peer);
+    const path = this.paths.of(application);
+    // The cast is sound: the manager opens what is registered under that namespace.
+    if (namespace === NS.xmlStream) link.addChannel({ application, path } as Opened<SecuredChannel>);
+    else link.addBytes({ application, path } as Opened<ByteSession>);
+  }
+
+  private tellGivenUp(session: OobSession, id: string): void {
+    const channel = this.links.find(session.peer.jid)?.openChannels[0];
+    if (!channel) return;
+    this.tasks.run((signal) =>
+      channel.request({ type: 'set', payload: xml('abort', NS.outOfBand, { id }) }, { signal }).catch(() => undefined));
+  }
+}
