@@ -1,0 +1,101 @@
+import type { Clock, Random } from '../xpmn/kernel/clock.ts';
+import type { Logger } from '../xpmn/kernel/log.ts';
+import type { MediaContainer, MediaObject } from '../xpmn/model/media.ts';
+import type { Jid } from '../xpmn/model/jid.ts';
+import type { MediaReference } from '../xpmn/model/media-uri.ts';
+import type { MediaEntity } from '../xpmn/ports/media-source.ts';
+import type { Storage } from '../xpmn/ports/storage.ts';
+import type { GatewayConfig } from './config.ts';
+
+export interface GatewayStatus {
+  readonly version: string;
+  /** The network id: the name of the user key. */
+  readonly network: string;
+  /** Full JID of the gateway device. */
+  readonly jid: string;
+  /** Whether the user key is here: only then devices can be added. */
+  readonly isManagement: boolean;
+  readonly connection: {
+    readonly state: 'local-only' | 'connecting' | 'online' | 'waiting' | 'stopped';
+    /** Why it is not online: one sentence. */
+    readonly reason: string | undefined;
+  };
+  readonly devices: { readonly here: number; readonly elsewhere: number; readonly unreachable: number };
+  /** Where media is served to players: `host:port`; undefined while it is not open. */
+  readonly mediaPort: string | undefined;
+  /** What the owner should know, a sentence each: an expired list, no account, a device that can't be reached. */
+  readonly warnings: readonly string[];
+}
+
+export type Reach = 'in-process' | 'direct' | 'in-band' | 'server' | 'unreachable';
+export type Trust = 'own' | 'own-hosted' | 'friend' | 'stranger';
+
+export interface GatewayDevice {
+  readonly jid: Jid;
+  /** The resource: names the device in commands. */
+  readonly id: string;
+  /** For people; not unique. */
+  readonly name: string;
+  readonly kind: 'gateway' | 'media-server' | 'media-player' | 'unknown';
+  /** Profiles it provides: `directory`, `transfer`, … */
+  readonly services: readonly string[];
+  readonly where: 'here' | 'elsewhere';
+  /** How it is reached now, or would be: `server` means that no stream is open yet. */
+  readonly reach: Reach;
+  readonly trust: Trust;
+}
+
+/** A child of a container; items that have bytes come with the URI that fetches them. */
+export type LibraryEntry = MediaObject & { readonly uri?: string | undefined };
+
+/** One page, as MediaPage. */
+export interface LibraryPage {
+  readonly container: MediaContainer;
+  readonly children: readonly LibraryEntry[];
+  readonly offset: number;
+  readonly total: number | undefined;
+}
+
+export interface LocalUrl {
+  readonly url: string;
+  /** Unix time in milliseconds. */
+  readonly expires: number;
+  readonly entity: MediaEntity;
+}
+
+export interface ExportOptions {
+  /** Friendly name of the new machine. */
+  readonly name: string;
+  /** Protects the file. */
+  readonly password: string;
+}
+
+/** A running gateway, as the control API sees it. All methods reject with XpmnErrors. */
+export interface Gateway {
+  status(): GatewayStatus;
+  devices(): readonly GatewayDevice[];
+  /** `container` is an id as listings give them; `root` is the top. @throws `not-found`, could not reach, was refused */
+  browse(device: Jid, container: string, options: { readonly offset: number; readonly limit: number; readonly signal: AbortSignal }): Promise<LibraryPage>;
+  /** A URL on this machine's media port. @throws `not-found`, could not reach, was refused */
+  url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<LocalUrl>;
+  /** A new device of the network, to be carried to another machine. @throws `not-allowed` without the user key */
+  exportCredentials(options: ExportOptions & { readonly signal: AbortSignal }): Promise<{ readonly file: Buffer; readonly jid: string }>;
+  /** Everything ends: politely until `signal` aborts, then at once. Idempotent. */
+  close(options: { readonly signal: AbortSignal }): Promise<void>;
+}
+
+export interface GatewayDeps {
+  readonly storage: Storage;
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Of this program. */
+  readonly version: string;
+}
+
+/**
+ * Starts a gateway on the state in `storage`; where there is none, it makes a local-only network. Resolves when it works
+ * on the local side; the account's server may come later. On failure nothing is left open.
+ */
+export type GatewayFactory = (deps: GatewayDeps, options: { readonly signal: AbortSignal }) => Promise<Gateway>;
