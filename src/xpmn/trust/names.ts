@@ -25,7 +25,7 @@ export function localBareJid(network: KeyName): Jid {
 export function slugOf(friendlyName: string): string {
   const folded = friendlyName
     .replace(/\.instance\d+$/, '') // a second instance of an MPRIS player is not another player
-    .toLowerCase().normalize('NFKD').replace(/\p{M}/gu, '').replace(/[^\p{ASCII}]/gu, (letter) => FOLDED[letter] ?? ' ');
+    .normalize('NFKD').toLowerCase().normalize('NFKD').replace(/\p{M}/gu, '').replace(/[^\p{ASCII}]/gu, (letter) => FOLDED[letter] ?? ' ');
   const slug = folded.replace(/[^a-z0-9]+/g, '-').slice(0, MAX_SLUG + 1).replace(/^-/, '').slice(0, MAX_SLUG).replace(/-$/, '');
   return slug === '' ? 'device' : slug;
 }
