@@ -43,6 +43,8 @@ export class RemoteDevice {
   private locations: readonly DeviceLocation[] = [];
   private described: Described | undefined;
   private describing = false;
+  /** Ends the pause between two attempts. */
+  private nap: AbortController | undefined;
 
   constructor(deps: RemoteDeviceDeps, options: UpnpOptions, udn: string, onReady: (device: MediaDevice) => void) {
     this.deps = deps;
@@ -55,6 +57,7 @@ export class RemoteDevice {
   /** The tracker's word on where the device is. What we use stays in use as long as it is among them. */
   moved(locations: readonly DeviceLocation[]): void {
     this.locations = locations;
+    this.nap?.abort();
     const used = this.described?.location.url.href;
     if (used === undefined || !locations.some(({ url }) => url.href === used)) this.describeOnce();
   }
@@ -62,6 +65,7 @@ export class RemoteDevice {
   /** It may have started anew: what we know of it is used until it has been described again. */
   returned(locations: readonly DeviceLocation[]): void {
     this.locations = locations;
+    this.nap?.abort();
     this.describeOnce();
   }
 
@@ -85,8 +89,22 @@ export class RemoteDevice {
         this.ready(described);
         return;
       }
-      await sleep(this.deps.clock, pause * (0.75 + 0.5 * this.deps.random.fraction()), signal);
+      if (await this.rest(pause * (0.75 + 0.5 * this.deps.random.fraction()), signal)) pause = first / factor;
     }
+  }
+
+  /** Pauses; true if news of the device came meanwhile. */
+  private async rest(delay: number, signal: AbortSignal): Promise<boolean> {
+    const nap = new AbortController();
+    this.nap = nap;
+    try {
+      await sleep(this.deps.clock, delay, AbortSignal.any([signal, nap.signal]));
+    } catch {
+      signal.throwIfAborted();
+    } finally {
+      this.nap = undefined;
+    }
+    return nap.signal.aborted;
   }
 
   private async tryLocations(signal: AbortSignal): Promise<Described | undefined> {
