@@ -47,7 +47,7 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
 
 /** Resolves after `delay` ms of `clock`; rejects at once with the reason when `signal` aborts. */
 export function sleep(clock: Clock, delay: number, signal?: AbortSignal): Promise<void> {
-  throwIfAborted(signal);
+  if (signal?.aborted) return Promise.reject(abortReason(signal));
   return new Promise<void>((resolve, reject) => {
     const onAbort = (): void => {
       timer.cancel();
