@@ -1,8 +1,8 @@
 /**
  * In-band bytestreams: the elements of the stream itself and of its two Jingle transports.
  *
- * @spec XEP-0047 v2.0.1 §2
- * @spec XEP-0261 v1.0 §2
+ * @spec XEP-0047 v2.0.1 §2.1, §2.2, §2.3
+ * @spec XEP-0261 v1.0 §2.2, §2.3
  */
 import { XpmnError } from '../../kernel/errors.ts';
 import { textOf, xml } from '../../model/xml.ts';

@@ -1,7 +1,7 @@
 /**
  * Finds the stream that an in-band stanza is for. One per device; the stanzas may come over any of its channels.
  *
- * @spec XEP-0047 v2.0.1 §2
+ * @spec XEP-0047 v2.0.1 §2.1, §2.2, §2.3
  */
 import { XpmnError } from '../../kernel/errors.ts';
 import type { Jid } from '../../model/jid.ts';

@@ -1,5 +1,5 @@
 /**
- * @spec XEP-0261 v1.0 §2
+ * @spec XEP-0261 v1.0 §2.2, §2.3
  * @spec XEP-0047 v2.0.1 §2.1
  */
 import { setMaxListeners } from 'node:events';
@@ -95,7 +95,7 @@ class IbbNegotiation implements TransportNegotiation {
     const { sid, blockSize } = parseIbbTransport(this.version, transport);
     if (sid !== this.sid) throw new XpmnError('malformed', 'The answer is about another in-band stream.');
     if (blockSize < this.options.minBlockSize) throw new XpmnError('malformed', 'The block size makes no sense.');
-    // XEP-0261 §2: the responder may lower the block size; a higher one counts as the offered one.
+    // XEP-0261 §2.2: the responder may lower the block size; a higher one counts as the offered one.
     this.blockSize = Math.min(blockSize, this.blockSize);
     this.stream.agree(this.blockSize);
     if (this.version === 0) this.stream.markOpen();
@@ -138,7 +138,7 @@ class IbbNegotiation implements TransportNegotiation {
 
   private gone(error: Error | null): void {
     this.removeRoute();
-    this.open.reject(error ?? new XpmnError('transport-failed', 'The in-band stream was closed.'));
+    this.open.reject(new XpmnError('transport-failed', 'The in-band stream was lost.', error ? { cause: error } : {}));
   }
 
   private async sendOpen(): Promise<void> {
@@ -161,7 +161,7 @@ class IbbNegotiation implements TransportNegotiation {
 
   private openReceived({ blockSize }: IbbTransport): void {
     if (!this.openExpected) throw new XpmnError('not-acceptable', 'The in-band stream is not to be opened.');
-    // XEP-0261 §2: the open repeats what was negotiated.
+    // XEP-0261 §2.2: the open repeats what was negotiated.
     if (blockSize !== this.blockSize) throw new XpmnError('resource-limit', 'Another block size was agreed on.');
     this.openExpected = false;
     this.stream.markOpen();

@@ -12,7 +12,7 @@ import type { XmlElement } from '../../model/xml.ts';
 
 export const NS_S5B = 'urn:xmpp:jingle:transports:s5b:1';
 
-/** §2.3: the upper half of a priority. */
+/** §2.2: the upper half of a priority. */
 export const TYPE_PREFERENCE = { direct: 126, assisted: 120, tunnel: 110, proxy: 10 } as const;
 export type CandidateType = keyof typeof TYPE_PREFERENCE;
 

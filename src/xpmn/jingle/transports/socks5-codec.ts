@@ -5,7 +5,7 @@
  * message has a largest size, so a caller that keeps what is undecided never keeps more than MAX_MESSAGE bytes.
  *
  * @spec RFC 1928 §3, §4, §5, §6
- * @spec XEP-0065 v1.8.2 §6
+ * @spec XEP-0065 v1.8.2 §5.3.2, §10.2
  */
 import { XpmnError } from '../../kernel/errors.ts';
 import { ipBytes, ipText } from './ip-address.ts';

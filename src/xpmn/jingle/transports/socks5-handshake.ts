@@ -3,7 +3,7 @@
  * `keepQuiet`, does not flow, and holds whatever the peer sent after its last message.
  *
  * @spec RFC 1928 §3, §4, §6
- * @spec XEP-0065 v1.8.2 §6
+ * @spec XEP-0065 v1.8.2 §5.3.2, §10.2
  */
 import type { Duplex } from 'node:stream';
 import { XpmnError } from '../../kernel/errors.ts';

@@ -1,9 +1,10 @@
 /**
  * The one SOCKS5 server of the process: every session's bytestreams arrive here, told apart by DST.ADDR.
  *
- * @spec XEP-0065 v1.8.2 §6
+ * @spec XEP-0065 v1.8.2 §5.3.2, §10.2
  * @spec XEP-0260 v1.0.3 §2.2
  */
+import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { XpmnError } from '../../kernel/errors.ts';
@@ -51,6 +52,8 @@ export class Socks5Listener {
     this.options = options;
     this.listener = new TcpListener({ log, onSocket: (socket) => this.admit(socket) }, options);
     this.handshakes = new TaskGroup((error) => log.error('A SOCKS5 handshake failed for a reason that was not foreseen.', { error }));
+    // Every handshake listens for the end, and there may be many.
+    setMaxListeners(0, this.handshakes.signal);
   }
 
   /** @throws XpmnError `unreachable` if the port can't be had */

@@ -97,9 +97,7 @@ export class Socks5Negotiation implements TransportNegotiation {
   async connect(): Promise<Socket> {
     try {
       this.reached = await this.reach();
-      const cid = this.reached?.candidate.cid;
-      const verdict = formatInfo(cid === undefined ? { kind: 'candidate-error', sid: this.sid } : { kind: 'candidate-used', sid: this.sid, cid });
-      await abortable(this.context.sendInfo(verdict), this.life.signal);
+      await this.tellVerdict();
       return this.handOver(await this.choose(await this.within(this.options.verdictTimeout, "The peer's choice of a candidate", () => this.theirVerdict.promise)));
     } catch (error) {
       this.destroy();
@@ -179,6 +177,17 @@ export class Socks5Negotiation implements TransportNegotiation {
       throwIfAborted(this.life.signal);
       if (error instanceof XpmnError && error.code === 'timeout') return undefined;
       throw error;
+    }
+  }
+
+  private async tellVerdict(): Promise<void> {
+    const { sid, reached } = this;
+    const info = formatInfo(reached ? { kind: 'candidate-used', sid, cid: reached.candidate.cid } : { kind: 'candidate-error', sid });
+    try {
+      await abortable(this.context.sendInfo(info), this.life.signal);
+    } catch (cause) {
+      throwIfAborted(this.life.signal);
+      throw new XpmnError('transport-failed', 'The peer could not be told which candidate works.', { cause });
     }
   }
 
