@@ -1,0 +1,32 @@
+import { XpmnError } from '../xpmn/kernel/errors.ts';
+import { parseJid } from '../xpmn/model/jid.ts';
+import type { Jid } from '../xpmn/model/jid.ts';
+import type { Storage } from '../xpmn/ports/storage.ts';
+
+/** How this installation logs in. A secret: it lies in the state directory, readable by its owner alone. */
+export interface StoredAccount {
+  /** Bare JID. */
+  readonly jid: Jid;
+  readonly password: string;
+  readonly server?: { readonly host: string; readonly port: number } | undefined;
+  /** PEM certificates to trust for the server. */
+  readonly ca?: string | undefined;
+}
+
+const DOCUMENT = 'account';
+
+/** @throws XpmnError `storage-failed` */
+export async function loadAccount(storage: Storage): Promise<StoredAccount | undefined> {
+  const document = await storage.get(DOCUMENT);
+  if (!document) return undefined;
+  try {
+    const { jid, password, server, ca } = JSON.parse(document.toString('utf8')) as StoredAccount;
+    return { jid: parseJid(jid), password: String(password), server, ca };
+  } catch (error) {
+    throw new XpmnError('storage-failed', 'The stored account can\'t be read.', { cause: error });
+  }
+}
+
+export function saveAccount(storage: Storage, account: StoredAccount): Promise<void> {
+  return storage.put(DOCUMENT, Buffer.from(JSON.stringify({ version: 1, ...account })));
+}

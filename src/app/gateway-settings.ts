@@ -1,0 +1,36 @@
+import type { GatewaySettings } from '../xpmn/gateway/gateway-settings.ts';
+import type { CredentialsFileOptions } from '../xpmn/trust/credentials-file.ts';
+import type { TrustOptions } from '../xpmn/trust/options.ts';
+import type { GatewayConfig } from './config.ts';
+
+/** The configuration, sorted by the parts that read it. */
+export function gatewaySettings(config: GatewayConfig): GatewaySettings {
+  const { listener, ...socks5 } = config.socks5;
+  return {
+    device: {
+      iq: config.iq,
+      server: { ...config.xmpp.server, limits: config.xml.serverStream },
+      jingle: config.jingle,
+      ibb: config.ibb,
+      socks5,
+      tls: config.tls,
+      endToEnd: { ...config.xmlStream, limits: config.xml.endToEndStream, iq: config.iq },
+      outOfBand: config.outOfBand,
+      heads: config.trust,
+    },
+    pool: config.outOfBand,
+    windowBudget: config.outOfBand.windowBudget,
+    inProcess: config.inProcess,
+    listener,
+    acceptor: config.gateway,
+    directory: config.directory,
+    directoryController: config.directory,
+    transferController: config.transfer,
+    mediaPort: config.mediaPort,
+    ...config.gateway,
+  };
+}
+
+export function trustOptions(config: GatewayConfig): TrustOptions & CredentialsFileOptions {
+  return { ...config.trust, xml: config.xml.trustList };
+}

@@ -1,0 +1,56 @@
+import type { KnownDevice } from '../xpmn/gateway/known-devices.ts';
+import type { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
+import { resourceOf } from '../xpmn/model/jid.ts';
+import type { Jid } from '../xpmn/model/jid.ts';
+import { formatMediaUri } from '../xpmn/model/media-uri.ts';
+import type { MediaPage } from '../xpmn/model/media.ts';
+import type { Network } from '../xpmn/trust/network.ts';
+import type { GatewayDeps, GatewayDevice, GatewayStatus, LibraryPage } from './gateway-api.ts';
+
+export function describeDevice(device: KnownDevice): GatewayDevice {
+  const { jid, name, trust, isHere, isAvailable, services, path } = device;
+  const id = resourceOf(jid);
+  const kind = services.includes('directory') ? 'media-server' : trust === 'own' ? 'gateway' : 'unknown';
+  return {
+    jid, id, kind, services, trust,
+    name: name ?? id,
+    where: isHere ? 'here' : 'elsewhere',
+    reach: path ?? (isHere ? 'in-process' : isAvailable ? 'server' : 'unreachable'),
+  };
+}
+
+export function describePage(page: MediaPage, device: Jid): LibraryPage {
+  const children = page.children.map((child) =>
+    child.kind === 'item' && child.uid !== undefined ? { ...child, uri: formatMediaUri({ device, uid: child.uid }) } : child);
+  return { ...page, children };
+}
+
+export function describeStatus(gateway: MediaGateway, network: Network, { version }: GatewayDeps): GatewayStatus {
+  const devices = gateway.devices().map(describeDevice);
+  const { connection, mediaAddress } = gateway;
+  return {
+    version,
+    network: network.id,
+    jid: gateway.jid,
+    isManagement: network.isManagement,
+    connection: {
+      state: connection ? (connection.state === 'idle' ? 'connecting' : connection.state) : 'local-only',
+      reason: connection?.problem?.message,
+    },
+    devices: {
+      here: devices.filter(({ where }) => where === 'here').length,
+      elsewhere: devices.filter(({ where, reach }) => where === 'elsewhere' && reach !== 'unreachable').length,
+      unreachable: devices.filter(({ reach }) => reach === 'unreachable').length,
+    },
+    mediaPort: mediaAddress && `${mediaAddress.host.includes(':') ? `[${mediaAddress.host}]` : mediaAddress.host}:${mediaAddress.port}`,
+    warnings: warningsOf(gateway, network),
+  };
+}
+
+function warningsOf(gateway: MediaGateway, network: Network): string[] {
+  const warnings: string[] = [];
+  if (!network.isMember) warnings.push('This machine was removed from the media network; the other devices do not answer it any more.');
+  if (network.isLocalOnly) warnings.push('The media network has no account yet: its devices are reached on this machine only. xpmn init --jid makes the rest of the world.');
+  if (gateway.unconnected > 0) warnings.push(`${gateway.unconnected} devices have no connection of their own to the server, as the limit is reached; they work on this machine only.`);
+  return warnings;
+}

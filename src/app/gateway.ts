@@ -1,0 +1,77 @@
+import { createHttpOrigin } from '../upnp/http-origin.ts';
+import { createHttpRequester } from '../upnp/http-requester.ts';
+import { createSsdpSocket } from '../upnp/dgram-ssdp-socket.ts';
+import { createUpnpAdapter } from '../upnp/adapter.ts';
+import { OriginPool } from '../upnp/origin-pool.ts';
+import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
+import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
+import { bareJid } from '../xpmn/model/jid.ts';
+import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
+import { Network } from '../xpmn/trust/network.ts';
+import { loadAccount } from './account-store.ts';
+import type { StoredAccount } from './account-store.ts';
+import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
+import { gatewaySettings, trustOptions } from './gateway-settings.ts';
+import { describeDevice, describePage, describeStatus } from './gateway-view.ts';
+import { loadOrCreateNetwork } from './setup.ts';
+
+/** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
+export const createGateway: GatewayFactory = async (deps, { signal }) => {
+  const { storage, config, log, clock, random } = deps;
+  const network = await loadOrCreateNetwork(deps);
+  const account = await loadAccount(storage);
+  const pool = new OriginPool(clock, config.upnp.originPool);
+  const upnp = createUpnpAdapter({
+    ssdp: createSsdpSocket({ clock, log: log.child('ssdp') }, config.upnp.ssdp),
+    requester: createHttpRequester({ clock }, config.upnp.requester),
+    clock, random,
+    log: log.child('upnp'),
+    openOrigin: (origin) => createHttpOrigin({ pool, clock }, config.upnp.origin, origin),
+    // Nothing is shown to the LAN yet.
+    isOwnDevice: () => false,
+  }, config.upnp);
+  const gateway = new MediaGateway({
+    clock, random, log, network,
+    account: loginOf(network, account),
+    sources: [upnp],
+    addresses: systemAddresses,
+  }, gatewaySettings(config));
+  await gateway.start({ signal });
+  return facade(gateway, network, account, deps, () => pool.close());
+};
+
+/** The account counts only while the network is in it: a local-only network has none. */
+function loginOf(network: Network, account: StoredAccount | undefined): ConstructorParameters<typeof MediaGateway>[0]['account'] {
+  if (!account || account.jid !== network.bare) return undefined;
+  return { credentials: { kind: 'password', password: account.password }, server: account.server, ca: account.ca };
+}
+
+function facade(gateway: MediaGateway, network: Network, account: StoredAccount | undefined, deps: GatewayDeps, release: () => void): Gateway {
+  return {
+    status: () => describeStatus(gateway, network, deps),
+    devices: () => gateway.devices().map((device) => describeDevice(device)),
+    async browse(device, container, { offset, limit, signal }) {
+      return describePage(await gateway.browse(device, { container, offset, limit }, signal), device);
+    },
+    url: (item, options) => gateway.url(item, options),
+    async exportCredentials({ name, password }) {
+      // The second machine bridges its own LAN: it is a host.
+      const device = await network.createDevice(name, ['host']);
+      const file = await encodeCredentials({
+        account: bareJid(device.jid),
+        password: account?.password,
+        server: account?.server,
+        ca: account?.ca,
+        name,
+        device,
+        userCertificate: network.userCertificate,
+        lists: network.lists.snapshot.lists.map(({ element }) => element),
+      }, password, deps, trustOptions(deps.config));
+      return { file, jid: device.jid };
+    },
+    async close() {
+      await gateway.stop();
+      release();
+    },
+  };
+}

@@ -1,0 +1,136 @@
+import { Device } from '../device/device.ts';
+import type { DeviceShared } from '../device/device-shared.ts';
+import type { Logger } from '../kernel/log.ts';
+import { SerialQueue } from '../kernel/tasks.ts';
+import type { TaskGroup } from '../kernel/tasks.ts';
+import type { KeyName } from '../model/identity.ts';
+import type { Jid } from '../model/jid.ts';
+import type { DeviceSource, MediaDevice } from '../ports/media-device.ts';
+import type { XmppAccount } from '../ports/xmpp-connection.ts';
+import type { Network } from '../trust/network.ts';
+import { Announcement } from './announcement.ts';
+import { bridgeName, yieldsTo } from './bridging.ts';
+import type { GatewaySettings } from './gateway-settings.ts';
+import { LIBRARY_FEATURES, provideServices } from './hosted-device.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+import { hostOf } from './known-devices.ts';
+
+export interface BridgeDeps {
+  readonly log: Logger;
+  readonly network: Network;
+  readonly account: Omit<XmppAccount, 'jid'> | undefined;
+  readonly sources: readonly DeviceSource[];
+  readonly shared: DeviceShared;
+  readonly tasks: TaskGroup;
+  readonly directory: PeerDirectory;
+}
+
+interface Bridged {
+  readonly device: Device;
+  readonly announcement: Announcement | undefined;
+  readonly name: string;
+}
+
+/**
+ * Makes every legacy device that the adapters find a device of the network, and lets it go when it is gone. Two gateways
+ * of one owner that see the same device agree, without talking, on which of them does that.
+ */
+export class Bridge {
+  private readonly deps: BridgeDeps;
+  private readonly settings: GatewaySettings;
+  private readonly bridged = new Map<string, Bridged>();
+  /** Appearing and going happen one after another: a device that flaps is never there twice. */
+  private readonly queue = new SerialQueue();
+  private isStopped = false;
+
+  constructor(deps: BridgeDeps, settings: GatewaySettings) {
+    this.deps = deps;
+    this.settings = settings;
+  }
+
+  /** Adapters that can't start are reported, and not fatal: the others may. */
+  async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    this.deps.directory.on('changed', this.reconsiderAll);
+    for (const source of this.deps.sources) {
+      source.on('deviceAppeared', (media) => this.reconsider(media));
+      source.on('deviceGone', (id) => this.enqueue(() => this.release(id)));
+      await source.start({ signal });
+    }
+  }
+
+  async stop({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    this.isStopped = true;
+    this.deps.directory.off('changed', this.reconsiderAll);
+    await Promise.all(this.deps.sources.map((source) => source.stop()));
+    await this.queue.idle();
+    await Promise.all([...this.bridged.keys()].map((id) => this.release(id, signal)));
+  }
+
+  has(jid: Jid): boolean {
+    return [...this.bridged.values()].some(({ device }) => device.jid === jid);
+  }
+
+  nameOf(jid: Jid): string | undefined {
+    return [...this.bridged.values()].find(({ device }) => device.jid === jid)?.name;
+  }
+
+  /** Devices without a connection to the server of their own, though there is an account. */
+  get unconnected(): number {
+    return this.deps.account ? [...this.bridged.values()].filter(({ device }) => !device.connection).length : 0;
+  }
+
+  private readonly reconsiderAll = (): void => {
+    for (const source of this.deps.sources) for (const media of source.devices()) this.reconsider(media);
+  };
+
+  private reconsider(media: MediaDevice): void {
+    const { id } = media.description;
+    this.enqueue(async () => {
+      const isOurs = !this.belongsToAnother(id);
+      if (isOurs && !this.bridged.has(id)) await this.bridge(media);
+      if (!isOurs && this.bridged.has(id)) await this.release(id);
+    });
+  }
+
+  private async bridge(media: MediaDevice): Promise<void> {
+    const { network, shared, log } = this.deps;
+    const { id, name } = media.description;
+    // A player has no service yet that could be offered; a device that can do nothing is not shown.
+    if (this.isStopped || !media.library) return;
+    const credentials = await network.hostDevice(id, name);
+    const identity = { verdict: 'own-hosted', key: credentials.key, jid: credentials.jid, network: network.id, roles: [] } as const;
+    const device = new Device(shared, { credentials, identity, account: this.accountFor(credentials.jid) }, this.settings.device);
+    provideServices(device, media, shared, this.settings);
+    const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES, bridged: bridgeName(network.id, id) }, shared);
+    this.bridged.set(id, { device, announcement, name });
+    device.start();
+    log.info('bridging a device', { name, jid: device.jid });
+  }
+
+  private async release(id: string, signal = AbortSignal.abort()): Promise<void> {
+    const entry = this.bridged.get(id);
+    if (!entry) return;
+    this.bridged.delete(id);
+    await entry.announcement?.stop();
+    await entry.device.stop({ signal });
+    this.deps.log.info('a device is not bridged any more', { name: entry.name, jid: entry.device.jid });
+  }
+
+  private accountFor(jid: Jid): XmppAccount | undefined {
+    const { account } = this.deps;
+    const connected = [...this.bridged.values()].filter(({ device }) => device.connection).length;
+    return account && connected < this.settings.connections ? { ...account, jid } : undefined;
+  }
+
+  /** Whether another gateway of ours shows the same device, and has the older right to it. */
+  private belongsToAnother(id: string): boolean {
+    const { network, directory } = this.deps;
+    const name = bridgeName(network.id, id);
+    const hosts = directory.all().filter(({ bridged }) => bridged === name).map(({ jid }) => hostOf(network, jid));
+    return hosts.some((host: KeyName | undefined) => host !== undefined && host !== network.gateway.key && yieldsTo(network.gateway.key, host));
+  }
+
+  private enqueue(job: () => Promise<void>): void {
+    this.deps.tasks.run(() => this.queue.run(job));
+  }
+}

@@ -1,0 +1,29 @@
+import type { DeviceSettings } from '../device/device-settings.ts';
+import type { PoolOptions } from '../jingle/applications/oob-pool.ts';
+import type { InProcessOptions } from '../jingle/security/in-process.ts';
+import type { Socks5ListenerOptions } from '../jingle/transports/socks5-listener.ts';
+import type { AcceptorOptions } from '../links/acceptor.ts';
+import type { MediaPortOptions } from '../media/media-port.ts';
+import type { DirectoryControllerOptions } from '../profiles/directory-controller.ts';
+import type { DirectoryOptions } from '../profiles/directory.ts';
+import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
+
+export interface GatewaySettings {
+  readonly device: DeviceSettings;
+  readonly pool: PoolOptions;
+  /** Bytes by which the windows of all sessions together may grow. */
+  readonly windowBudget: number;
+  readonly inProcess: InProcessOptions;
+  readonly listener: Socks5ListenerOptions;
+  readonly acceptor: AcceptorOptions;
+  readonly directory: DirectoryOptions;
+  readonly directoryController: DirectoryControllerOptions;
+  readonly transferController: TransferControllerOptions;
+  readonly mediaPort: MediaPortOptions;
+  /** Connections to the server for bridged devices; further ones are reached inside the process only. */
+  readonly connections: number;
+  /** Milliseconds for everything to end in order. */
+  readonly stopTimeout: number;
+  /** Milliseconds between two looks at lists that are due to be issued again. */
+  readonly refreshInterval: number;
+}

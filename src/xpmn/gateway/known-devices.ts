@@ -1,0 +1,55 @@
+import type { Path } from '../links/dialer.ts';
+import type { KeyName, Verdict } from '../model/identity.ts';
+import type { Jid } from '../model/jid.ts';
+import { NS } from '../model/namespaces.ts';
+import type { Network } from '../trust/network.ts';
+import { currentHosts, devicesList, hostedList } from '../trust/snapshot.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+
+/** A device of the media network, as far as it is known. */
+export interface KnownDevice {
+  readonly jid: Jid;
+  readonly name: string | undefined;
+  readonly trust: Verdict;
+  readonly isHere: boolean;
+  readonly isAvailable: boolean;
+  /** What it provides: `directory`, `transfer`. */
+  readonly services: readonly string[];
+  /** How it is reached now; undefined while nothing is open. */
+  readonly path: Path | undefined;
+}
+
+const SERVICES: Readonly<Record<string, string>> = {
+  [NS.mediaServerDirectory]: 'directory',
+  [NS.mediaServerTransfer]: 'transfer',
+};
+
+export interface Knowledge {
+  readonly directory: PeerDirectory;
+  isHere(jid: Jid): boolean;
+  path(jid: Jid): Path | undefined;
+  /** The name of a device that this gateway bridges, whether it is there or not. */
+  nameOfHosted(jid: Jid): string | undefined;
+}
+
+/** The lists say which devices there are, and only they; presence says which of them are there, and what they offer. */
+export function knownDevices(network: Network, knowledge: Knowledge): KnownDevice[] {
+  const { snapshot } = network.lists;
+  const own = devicesList(snapshot, network.id)?.devices ?? [];
+  const hosted = currentHosts(snapshot, network.id).flatMap(({ key }) => hostedList(snapshot, network.id, key)?.devices ?? []);
+  return [...own.map(({ jid }) => describe(jid, 'own', knowledge)), ...hosted.map(({ jid }) => describe(jid, 'own-hosted', knowledge))];
+}
+
+function describe(jid: Jid, trust: Verdict, { directory, isHere, path, nameOfHosted }: Knowledge): KnownDevice {
+  const presence = directory.find(jid);
+  const here = isHere(jid);
+  const features = [...(presence?.features ?? [])];
+  const services = here && trust === 'own-hosted' ? Object.values(SERVICES) : features.flatMap((feature) => SERVICES[feature] ?? []);
+  return { jid, name: presence?.name ?? nameOfHosted(jid), trust, isHere: here, isAvailable: here || presence !== undefined, services, path: path(jid) };
+}
+
+/** The key of the gateway whose list has that device; only what the lists say counts, not what the device says of itself. */
+export function hostOf(network: Network, jid: Jid): KeyName | undefined {
+  const { snapshot } = network.lists;
+  return currentHosts(snapshot, network.id).find(({ key }) => hostedList(snapshot, network.id, key)?.devices.some((device) => device.jid === jid))?.key;
+}

@@ -1,0 +1,159 @@
+import { Device } from '../device/device.ts';
+import type { DeviceShared } from '../device/device-shared.ts';
+import { SendPool } from '../jingle/applications/oob-pool.ts';
+import { WindowBudget } from '../jingle/applications/oob-window.ts';
+import type { LocalAddresses } from '../jingle/transports/host-candidates.ts';
+import { Socks5Listener } from '../jingle/transports/socks5-listener.ts';
+import type { Clock, Random, Timer } from '../kernel/clock.ts';
+import { XpmnError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/log.ts';
+import { TaskGroup } from '../kernel/tasks.ts';
+import { createAcceptor } from '../links/acceptor.ts';
+import { LocalExchange } from '../links/local-exchange.ts';
+import { MediaPort } from '../media/media-port.ts';
+import type { OpenItem } from '../media/media-port.ts';
+import type { Jid } from '../model/jid.ts';
+import type { MediaReference } from '../model/media-uri.ts';
+import type { MediaEntity } from '../ports/media-source.ts';
+import type { MediaPage } from '../model/media.ts';
+import type { DeviceSource } from '../ports/media-device.ts';
+import type { ConnectionState, XmppAccount } from '../ports/xmpp-connection.ts';
+import { browsePeer } from '../profiles/directory-controller.ts';
+import { openTransfer } from '../profiles/transfer-controller.ts';
+import type { RemoteTransfer } from '../profiles/transfer-controller.ts';
+import type { Network } from '../trust/network.ts';
+import { AccountServices } from './account-services.ts';
+import { Bridge } from './bridge.ts';
+import type { GatewaySettings } from './gateway-settings.ts';
+import { knownDevices } from './known-devices.ts';
+import type { KnownDevice } from './known-devices.ts';
+
+export interface MediaGatewayDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly network: Network;
+  /** How to log in; undefined while the network is local-only. The JID is each device's own. */
+  readonly account: Omit<XmppAccount, 'jid'> | undefined;
+  readonly sources: readonly DeviceSource[];
+  readonly addresses: LocalAddresses;
+}
+
+/** A gateway: the controller device of this machine, the legacy devices it bridges, and the port players fetch from. */
+export class MediaGateway {
+  private readonly deps: MediaGatewayDeps;
+  private readonly settings: GatewaySettings;
+  private readonly tasks: TaskGroup;
+  private readonly listener: Socks5Listener;
+  private readonly controller: Device;
+  private readonly services: AccountServices;
+  private readonly bridge: Bridge;
+  private readonly mediaPort: MediaPort;
+  private refreshTimer: Timer | undefined;
+  private problem: XpmnError | undefined;
+
+  constructor(deps: MediaGatewayDeps, settings: GatewaySettings) {
+    this.deps = deps;
+    this.settings = settings;
+    const { clock, random, log, network } = deps;
+    this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
+    this.listener = new Socks5Listener({ clock, log }, settings.listener);
+    const shared = this.createShared();
+    this.controller = new Device(shared, {
+      credentials: network.gateway,
+      identity: { verdict: 'own', key: network.gateway.key, jid: network.gateway.jid, network: network.id, roles: ['host'] },
+      account: deps.account && { ...deps.account, jid: network.gateway.jid },
+    }, settings.device);
+    this.services = new AccountServices({ device: this.controller, network, clock, log, tasks: this.tasks });
+    this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.services }, settings);
+    this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
+  }
+
+  /** @throws XpmnError `bad-configuration` if a port can't be had; the server and the LAN may come later */
+  async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    await this.listener.listen();
+    await this.mediaPort.start();
+    this.controller.connection?.on('stateChanged', (state, reason) => (this.problem = state === 'online' ? undefined : (reason ?? this.problem)));
+    this.services.start();
+    this.controller.start();
+    await this.bridge.start({ signal });
+    this.refresh();
+  }
+
+  async stop(): Promise<void> {
+    const ended = new AbortController();
+    const timer = this.deps.clock.after(this.settings.stopTimeout, () => ended.abort(new XpmnError('timeout', 'Closing took too long.')));
+    this.refreshTimer?.cancel();
+    await this.mediaPort.stop();
+    await this.bridge.stop({ signal: ended.signal });
+    await this.services.stop({ signal: ended.signal });
+    await this.controller.stop({ signal: ended.signal });
+    await this.listener.close();
+    await this.tasks.close();
+    timer.cancel();
+  }
+
+  get jid(): Jid {
+    return this.controller.jid;
+  }
+
+  /** Undefined without an account. */
+  get connection(): { readonly state: ConnectionState; readonly problem: XpmnError | undefined } | undefined {
+    const state = this.controller.connection?.state;
+    return state && { state, problem: this.problem };
+  }
+
+  get mediaAddress(): { readonly host: string; readonly port: number } | undefined {
+    return this.mediaPort.address;
+  }
+
+  /** Bridged devices that have no connection to the server, since the budget is used up. */
+  get unconnected(): number {
+    return this.bridge.unconnected;
+  }
+
+  /** All devices that the lists name, and what is known of them now. */
+  devices(): KnownDevice[] {
+    return knownDevices(this.deps.network, {
+      directory: this.services,
+      isHere: (jid) => jid === this.jid || this.bridge.has(jid),
+      path: (jid) => (jid === this.jid ? 'in-process' : this.controller.links.find(jid)?.path),
+      nameOfHosted: (jid) => this.bridge.nameOf(jid),
+    });
+  }
+
+  browse(device: Jid, request: { readonly container: string; readonly offset: number; readonly limit: number }, signal: AbortSignal): Promise<MediaPage> {
+    return browsePeer(this.controller.links.to(device), request, { options: this.settings.directoryController, signal });
+  }
+
+  url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<{ url: string; expires: number; entity: MediaEntity }> {
+    return this.mediaPort.issue(item, options);
+  }
+
+  private openItem(item: MediaReference, request: Parameters<OpenItem>[1], signal: AbortSignal): Promise<RemoteTransfer> {
+    const link = this.controller.links.to(item.device);
+    return openTransfer(link, { uid: item.uid, ...request }, { options: this.settings.transferController, clock: this.deps.clock, signal });
+  }
+
+  private createShared(): DeviceShared {
+    const { clock, random, log, network, addresses } = this.deps;
+    const { lists } = network;
+    const lookUp = (account: Jid, signal: AbortSignal): Promise<void> => this.services.lookUp(account, signal);
+    return {
+      clock, random, log, lists, addresses,
+      listener: this.listener,
+      acceptor: createAcceptor({ lists, clock, log, lookUp }, this.settings.acceptor),
+      exchange: new LocalExchange({ random }, this.settings.inProcess),
+      pool: new SendPool(this.settings.pool),
+      budget: new WindowBudget(this.settings.windowBudget),
+      features: (peer) => this.services.find(peer)?.features,
+      isAvailable: (peer) => this.services.find(peer) !== undefined,
+    };
+  }
+
+  /** Lists that are due are issued again, for ever. */
+  private refresh(): void {
+    this.tasks.run(() => this.deps.network.refresh());
+    this.refreshTimer = this.deps.clock.after(this.settings.refreshInterval, () => this.refresh());
+  }
+}

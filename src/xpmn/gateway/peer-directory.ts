@@ -1,0 +1,19 @@
+import type { Jid } from '../model/jid.ts';
+
+/** What is known of another device from its presence: none of it is proven, all of it is for finding and showing. */
+export interface PeerPresence {
+  readonly jid: Jid;
+  /** The name in its disco identity. */
+  readonly name: string | undefined;
+  readonly features: ReadonlySet<string>;
+  /** Names the legacy device it stands for, so that two gateways see that they show the same one. */
+  readonly bridged: string | undefined;
+}
+
+/** The devices that are there, as the account's presence tells. */
+export interface PeerDirectory {
+  on(event: 'changed', listener: () => void): unknown;
+  off(event: 'changed', listener: () => void): unknown;
+  all(): readonly PeerPresence[];
+  find(jid: Jid): PeerPresence | undefined;
+}
