@@ -17,7 +17,7 @@ export interface StanzaChannel {
    */
   send(stanza: XmlElement): Promise<void>;
   /**
-   * Sends an IQ get or set and resolves to the result. The id is chosen here, unguessable; an answer counts only from the
+   * Sends an IQ get or set and resolves to the whole `<iq type='result'/>`. The id is chosen here, unguessable; an answer counts only from the
    * JID that was asked (RFC 6120 §8.2.3). Every error answer rejects with its coded XpmnError.
    * @throws XpmnError as the answer says; `timeout`; `connection-lost`; the signal's reason
    */
