@@ -3,6 +3,7 @@ import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import { elements, withAttrs, xml } from '../../src/xpmn/model/xml.ts';
 import type { XmlElement, XmlNode } from '../../src/xpmn/model/xml.ts';
+import type { StanzaChannel } from '../../src/xpmn/ports/stanza-channel.ts';
 import { formatJingle } from '../../src/xpmn/jingle/codec.ts';
 import type { Action, Jingle } from '../../src/xpmn/jingle/codec.ts';
 import { FakeOpen } from '../fakes/fake-application.ts';
@@ -67,6 +68,28 @@ describe('jingle: hostile peers and servers', () => {
     assert.equal(ours.closed.aborted, false);
     assert.equal(pair.b.manager.sessions()[0]?.state, 'open');
     await finish(pair);
+  });
+
+  it('lets nobody steer an end-to-end session from the stream of the server', async () => {
+    const pair = new JinglePair({ endToEnd: true });
+    pair.b.modes.fast.mode = 'stall';
+    const opening = pair.attempt('a');
+    await settle();
+    const server: StanzaChannel = { ...pair.channels.b.channel, peer: undefined };
+    const answers: string[] = [];
+    const say = (payload: XmlElement): Promise<void> => pair.channels.b.router.dispatch(iq(pair.a.jid, pair.b.jid, payload), server, (answer) => {
+      answers.push(answer.attrs.type ?? '');
+      return Promise.resolve();
+    });
+    const contents = [{ creator: 'initiator', name: 'fake', transport: xml('transport', SLOW, { sid: 'x' }) }] as const;
+    await say(action('transport-replace', sidOf(pair), { contents }));
+    await say(action('transport-info', sidOf(pair), { contents }));
+    await say(action('session-terminate', sidOf(pair), { reason: { condition: 'gone' } }));
+    assert.deepEqual(answers, ['error', 'error', 'result']);
+    assert.deepEqual(pair.b.manager.sessions(), []);
+    pair.a.manager.endSessions(() => true);
+    await opening;
+    await pair.assertNothingLeft();
   });
 
   it('answers unknown-session for a sid that is none', async () => {

@@ -156,6 +156,10 @@ class Manager implements JingleManager {
     // The session is looked up under its sender: nobody else can touch it, or learn that there is one.
     const session = this.table.find(from, jingle);
     if (!session) throw new XpmnError('not-found', 'There is no such session.', { details: { condition: 'unknown-session' } });
+    // SECURITY: what began end to end is not steered from the server's stream, where candidates could be planted that
+    // make us show our addresses. A server that wants to end sessions needs no stanza for it.
+    const isSteering = jingle.action !== 'session-terminate' && jingle.action !== 'session-info';
+    if (session.spec.channel.peer && !channel.peer && isSteering) throw new XpmnError('security-required', 'That session is end to end.');
     session.handle(jingle);
     return undefined;
   }

@@ -123,10 +123,13 @@ export class SessionCore {
     channel.closed.addEventListener('abort', this.onChannelLost, { once: true });
   }
 
-  /** "Moving to another live stream when that dies." An open session needs none until it ends. */
+  /**
+   * "Moving to another live stream when that dies." An open session needs none until it ends. What began end to end
+   * never moves to the server's stream.
+   */
   private channelLost(): void {
     const next = this.deps.channelTo(this.spec.peer);
-    if (next && !next.closed.aborted) {
+    if (next && !next.closed.aborted && (next.peer || !this.spec.channel.peer)) {
       this.channel = next;
       this.follow(next);
     } else if (this.current !== 'open' && this.current !== 'ended') {

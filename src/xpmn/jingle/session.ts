@@ -37,6 +37,7 @@ export class Session {
   private readonly finished = deferred();
   private theirDescription: XmlElement | undefined;
   private secured: PeerIdentity | undefined;
+  private below: Duplex | undefined;
   private application: OpenApplication | undefined;
 
   constructor(deps: SessionDeps, spec: SessionSpec, options: SessionOptions) {
@@ -178,7 +179,7 @@ export class Session {
       } catch (error) {
         throwIfAborted(this.core.signal);
         if (this.transports.current !== attempt) continue;
-        if (!attempt.mayBeReplaced) throw error;
+        if (!attempt.mayBeReplaced) throw this.rootOf(error);
         await this.transports.next(attempt, asXpmnError(error, 'transport-failed'));
       }
     }
@@ -190,6 +191,7 @@ export class Session {
     const { signal } = attempt;
     await attempt.agreement();
     let raw: Duplex | undefined = await core.within({ delay: transportTimeout, what: 'Connecting', signal }, () => attempt.connect(), destroy);
+    this.below = raw;
     try {
       core.step('connected');
       // With several methods offered, bytes wait in `raw` for the security-info.
@@ -227,9 +229,16 @@ export class Session {
     this.core.step('opened');
     this.application = application;
     this.opened.resolve(application);
-    const onClosed = (): void => this.end(asXpmnError(abortReason(application.closed)));
+    const onClosed = (): void => this.end(this.rootOf(abortReason(application.closed)));
     if (application.closed.aborted) onClosed();
     else application.closed.addEventListener('abort', onClosed, { once: true });
+  }
+
+  /** When the transport broke, what lies above reports only that it was cut; this is why. */
+  private rootOf(error: unknown): XpmnError {
+    const cause = this.below?.errored;
+    const isRoot = cause instanceof XpmnError && (cause.code === 'transport-failed' || cause.code === 'connection-lost');
+    return isRoot ? cause : asXpmnError(error);
   }
 
   private takeAccept(content: JingleContent | undefined): void {
