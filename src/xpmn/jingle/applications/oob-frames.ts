@@ -61,6 +61,11 @@ export class FrameParser {
     this.stopped = true;
   }
 
+  /** The bytes so far end where a frame ends. */
+  get isBetweenFrames(): boolean {
+    return this.state === 'header' && this.lineLength === 0;
+  }
+
   push(input: Buffer): void {
     const end = input.length;
     let at = 0;
@@ -83,6 +88,8 @@ export class FrameParser {
     for (let at = start; at < input.length; at += 1) {
       const byte = input[at] as number;
       if (this.lineLength === MAX_HEADER) this.fail('too-large', 'The header of a frame is too long.');
+      // Something else altogether is told from frames by its first byte, however few it sends.
+      if (this.lineLength === 0 && hexDigit(byte) < 0) this.fail('malformed', 'The peer does not speak in frames.');
       this.line[this.lineLength++] = byte;
       if (byte === LF) {
         this.begin();

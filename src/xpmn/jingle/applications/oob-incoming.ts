@@ -35,7 +35,8 @@ export class Incoming implements IncomingStream {
   private sink: MediaSink | undefined;
   private announced = Number.POSITIVE_INFINITY;
   private isExact = false;
-  private opening = false;
+  /** What was held is about to go, or going, to the sink: nothing overtakes it. */
+  private emptying = false;
   private over = false;
   private length = 0;
   /** Bytes the sink was given and has not consumed. */
@@ -63,7 +64,7 @@ export class Incoming implements IncomingStream {
     }
     this.patience?.cancel();
     if (this.length === 0 && !this.ended) return;
-    this.opening = true;
+    this.emptying = true;
     queueMicrotask(() => this.openSink());
   }
 
@@ -76,7 +77,7 @@ export class Incoming implements IncomingStream {
 
   data(slice: Buffer): void {
     if (this.discarding) return;
-    if (!this.sink || this.opening) this.held.push(slice);
+    if (!this.sink || this.emptying) this.held.push(slice);
     else if (slice.length < HOLD_BLOCK && (this.held.length > 0 || this.lying >= HOLD_BLOCK)) this.gather(slice);
     else {
       if (this.held.length > 0) this.flush();
@@ -87,7 +88,7 @@ export class Incoming implements IncomingStream {
   last(): void {
     this.live = false;
     this.ended = true;
-    if (this.sink && !this.opening) this.finish();
+    if (this.sink && !this.emptying) this.finish();
   }
 
   consumed(count: number): void {
@@ -96,7 +97,7 @@ export class Incoming implements IncomingStream {
     if (this.lying < 0) throw new XpmnError('internal', 'A sink consumed more than it was given.');
     const granted = this.window?.consumed(count) ?? 0;
     if (granted > 0) this.hooks.grant(this.id, granted);
-    if (this.held.length > 0 && this.lying < HOLD_BLOCK && !this.opening) this.flush();
+    if (this.held.length > 0 && this.lying < HOLD_BLOCK && !this.emptying) this.flush();
     this.watchCongestion();
   }
 
@@ -123,14 +124,12 @@ export class Incoming implements IncomingStream {
   }
 
   private openSink(): void {
-    this.opening = false;
     if (this.over) return;
     if (this.length > this.announced) {
       this.refuse(new XpmnError('protocol-violation', 'The peer sent more than it announced.'));
       return;
     }
     this.flush();
-    if (this.ended) this.finish();
   }
 
   private gather(slice: Buffer): void {
@@ -138,14 +137,18 @@ export class Incoming implements IncomingStream {
     if (this.held.length >= HOLD_BLOCK) this.flush();
   }
 
+  /** More may come while the sink takes it: credit that it gives can have bytes as a consequence at once. */
   private flush(): void {
-    for (const block of this.held.take()) {
-      if (this.over) return;
-      this.give(block);
+    this.emptying = true;
+    while (this.held.length > 0) {
+      for (const block of this.held.take()) this.give(block);
     }
+    this.emptying = false;
+    if (this.ended) this.finish();
   }
 
   private give(slice: Buffer): void {
+    if (this.over) return;
     this.lying += slice.length;
     try {
       (this.sink as MediaSink).write(slice);
@@ -157,8 +160,10 @@ export class Incoming implements IncomingStream {
 
   private finish(): void {
     if (this.over) return;
-    this.flush();
-    if (this.over) return;
+    if (this.held.length > 0) {
+      this.flush();
+      return;
+    }
     this.close();
     if (this.isExact && this.length < this.announced) {
       this.tellFailure(new XpmnError('truncated', 'The stream ended before its announced length.'));

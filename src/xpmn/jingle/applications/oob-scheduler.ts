@@ -28,6 +28,7 @@ export class FrameScheduler {
   private first: FrameSource | undefined;
   private last: FrameSource | undefined;
   private pumping = false;
+  private held = false;
   private stopped = false;
 
   constructor(stream: Duplex, options: SchedulerOptions) {
@@ -47,6 +48,16 @@ export class FrameScheduler {
     this.last = source;
   }
 
+  /** Nothing is written until `release`. */
+  hold(): void {
+    this.held = true;
+  }
+
+  release(): void {
+    this.held = false;
+    this.pump();
+  }
+
   stop(): void {
     this.stopped = true;
     this.first = undefined;
@@ -55,10 +66,10 @@ export class FrameScheduler {
 
   /** Writes what may be written now. Reentrant calls are left to the running one. */
   pump(): void {
-    if (this.pumping) return;
+    if (this.pumping || this.held) return;
     this.pumping = true;
     try {
-      while (!this.stopped && this.hasRoom) {
+      while (!this.stopped && !this.held && this.hasRoom) {
         if (!this.credit.isEmpty) {
           this.stream.write(this.credit.take(this.options.maxCredit), this.pump);
           continue;

@@ -4,6 +4,7 @@
  *
  * @spec XEP-0265 v0.1 §2
  */
+import { setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../kernel/clock.ts';
@@ -108,10 +109,16 @@ class Session implements OobSession, FrameHandler {
   private awaitsReady: boolean;
   private inCredit = false;
   private reading = false;
+  /** Read while reading: between devices of one process, what a sink does can come back at once. Within the credit. */
+  private readonly backlog: Buffer[] = [];
   private closing = false;
+  /** A stream has gone over it, or the peer has granted credit. */
+  private used = false;
   private linger: Timer | undefined;
 
   constructor(secured: SecuredStream, terms: FlowTerms | undefined, deps: OobDeps, options: OobOptions) {
+    // As many listeners as there are users of the streams.
+    setMaxListeners(0, this.controller.signal);
     this.peer = secured.peer;
     this.local = secured.local;
     this.stream = secured.stream;
@@ -167,6 +174,7 @@ class Session implements OobSession, FrameHandler {
       media.close();
       throw new XpmnError('aborted', 'The session is closing.');
     }
+    this.used = true;
     await this.sender.send(id, media, options.signal);
   }
 
@@ -212,6 +220,7 @@ class Session implements OobSession, FrameHandler {
 
   chunk(id: string, size: number): void {
     if (this.awaitsReady) throw new XpmnError('protocol-violation', 'The peer sent something before it was ready.');
+    this.used = true;
     this.inCredit = this.hasFlow && id === CREDIT_ID;
     if (this.inCredit) return;
     if (this.hasFlow && id === READY_ID) throw new XpmnError('protocol-violation', 'A reserved id was used for a stream.');
@@ -235,31 +244,38 @@ class Session implements OobSession, FrameHandler {
     }
     const reserved = this.hasFlow && (id === READY_ID || id === CREDIT_ID);
     if (this.awaitsReady || reserved) throw new XpmnError('protocol-violation', 'The peer sent a frame out of its place.');
+    this.used = true;
     this.receiver.last(id);
   }
 
   private read(chunk: Buffer): void {
     if (this.closed.aborted) return;
+    if (this.reading) {
+      this.backlog.push(chunk);
+      return;
+    }
     this.reading = true;
+    // What one read brings about, such as credit, travels together.
+    this.sender.scheduler.hold();
     try {
-      this.parser.push(chunk);
+      for (let next: Buffer | undefined = chunk; next; next = this.backlog.shift()) this.parser.push(next);
     } catch (error) {
       this.destroy(asXpmnError(error));
     } finally {
       this.reading = false;
     }
-    this.sender.scheduler.pump();
+    this.sender.scheduler.release();
   }
 
   private grant(id: string, bytes: number): void {
     this.sender.scheduler.credit.add(id, bytes);
-    // What one read brings about travels together.
-    if (!this.reading) this.sender.scheduler.pump();
+    this.sender.scheduler.pump();
   }
 
-  /** The peer has ended, in order; but not if it left streams open. */
+  /** The peer has ended, in order; but not if it left something open, or never took part. */
   private ended(): void {
-    if (this.sender.count > 0 || this.receiver.hasOpen) {
+    const open = this.sender.count > 0 || this.receiver.hasOpen || !this.parser.isBetweenFrames;
+    if (open || !(this.used || this.closing)) {
       this.lost();
       return;
     }
