@@ -3,17 +3,18 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import * as tls from 'node:tls';
 import type { Candidate } from '../../../../src/xpmn/jingle/transports/s5b-codec.ts';
+import { serveBytestream } from '../../../../src/xpmn/jingle/transports/socks5-handshake.ts';
 import { systemClock, systemRandom } from '../../../../src/xpmn/kernel/system.ts';
 import { issueCertificate } from '../../../../src/xpmn/trust/certificate.ts';
 import { privateKeyPem } from '../../../../src/xpmn/trust/keys.ts';
 import { settle } from '../../../support/fake-clock.ts';
 import { testKey } from '../../../support/keys.ts';
 import { settings } from '../../../support/settings.ts';
-import { JULIET, error, socks5Rig, used } from '../../../support/socks5-rig.ts';
+import { JULIET, at, error, socks5Rig, used } from '../../../support/socks5-rig.ts';
 
 describe('SOCKS5 bytestreams: sockets', () => {
   const rig = socks5Rig();
-  const { own, side, facing, negotiated, reach, until } = rig;
+  const { own, side, facing, negotiated, listening, reach, until } = rig;
 
   it('are handed over bare: no listener of ours, not flowing, with what the peer sent already', async () => {
     const [offer, answer] = await negotiated(await side(), await side());
@@ -39,8 +40,9 @@ describe('SOCKS5 bytestreams: sockets', () => {
     const socket = own(await connecting);
     peer.resetAndDestroy();
     socket.read();
-    await once(socket, 'close').catch(() => undefined);
-    assert.equal(socket.destroyed, true);
+    // Not events.once, which would listen for the error.
+    await new Promise((resolve) => socket.on('close', resolve));
+    assert.equal(socket.errored?.name, 'Error');
   });
 
   it('carry TLS directly, with bytes that arrived before it', async () => {
@@ -74,6 +76,21 @@ describe('SOCKS5 bytestreams: sockets', () => {
     own(second);
     assert.deepEqual([a.listener.expected, b.listener.expected], [0, 0]);
     assert.equal(first.remotePort, second.localPort);
+  });
+
+  it('that we opened are closed when the peer\'s is nominated', async () => {
+    let ended: Promise<unknown> | undefined;
+    const port = await listening((socket) => {
+      ended = serveBytestream(socket, () => true, new AbortController().signal).then(() => once(socket.resume(), 'end'));
+    });
+    const { negotiation, described } = await facing([at(port)]);
+    const best = described.candidates[0] as Candidate;
+    const connecting = negotiation.connect() as Promise<Socket>;
+    await until(() => rig.infos.length === 1);
+    await reach(best);
+    negotiation.received(used(best.cid));
+    assert.equal(own(await connecting).localPort, best.port);
+    await ended;
   });
 
   it('of one peer are kept to the limit, and closed with the negotiation', async () => {

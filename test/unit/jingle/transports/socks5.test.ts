@@ -108,6 +108,8 @@ describe('SOCKS5 bytestreams', () => {
       for (const [from, candidates] of wrong) {
         rig.infos.length = 0;
         const negotiation = own(from.accept(context('responder'), formatTransport({ sid: `s${rig.infos.length}`, dstaddr: undefined, candidates })));
+        // Our own listener would let us in; nor does a peer that names our addresses keep us from offering them.
+        assert.equal(parseTransport(await negotiation.describe()).candidates.length, from === method ? 2 : 0);
         const connecting = negotiation.connect().catch((reason: unknown) => reason);
         await until(() => rig.infos.length === 1);
         assert.equal(verdict(), 'candidate-error');
@@ -115,17 +117,19 @@ describe('SOCKS5 bytestreams', () => {
         await connecting;
       }
       const few = await side({ candidates: 2 });
-      const ports = await Promise.all([1, 2, 3].map(() => listening((socket) => {
+      const worst: number[] = [];
+      const ports = await Promise.all([0, 1, 2].map((rank) => listening((socket) => {
         dialled += 1;
+        if (rank === 0) worst.push(rank);
         socket.destroy();
       })));
-      const limited = own(few.method.accept(context('responder'), formatTransport({ sid: 's1', dstaddr: undefined, candidates: ports.map((each) => at(each)) })));
+      const limited = own(few.method.accept(context('responder'), formatTransport({ sid: 's1', dstaddr: undefined, candidates: ports.map((each, rank) => at(each, { priority: 1000 + rank })) })));
       const ending = limited.connect().catch((reason: unknown) => reason);
       rig.infos.length = 0;
       await until(() => rig.infos.length === 1);
       limited.destroy();
       await ending;
-      assert.equal(dialled, 2);
+      assert.deepEqual([dialled, worst], [2, []]);
     });
 
     it('may come later', async () => {
