@@ -14,13 +14,13 @@ import type { Establish, ServerLink } from './link.ts';
 import { secure } from './secure.ts';
 import { dial } from './sockets.ts';
 import { isFinal } from './stream-errors.ts';
-import { XmlStream } from './xml-stream.ts';
-import type { XmlStreamOptions } from './xml-stream.ts';
+import { ServerStream } from './server-stream.ts';
+import type { ServerStreamOptions } from './server-stream.ts';
 
 /** @spec RFC 6120 §5.4 */
 const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 
-export interface EstablishOptions extends XmlStreamOptions, EndpointOptions {
+export interface EstablishOptions extends ServerStreamOptions, EndpointOptions {
   /** ms for one endpoint to take the connection and be secure. */
   readonly dialTimeout: number;
   readonly scram: ScramOptions;
@@ -68,7 +68,7 @@ export function createEstablish(deps: EstablishDeps, options: EstablishOptions):
 
     /** SECURITY: all of this is said by anybody on the path. Without `<proceed/>` there is no login. */
     async function starttls(raw: Awaited<ReturnType<typeof dial>>, within: AbortSignal): Promise<void> {
-      const stream = new XmlStream(raw, options);
+      const stream = new ServerStream(raw, options);
       try {
         await stream.open(domain, within);
         const features = await readFeatures(stream, within);
@@ -86,7 +86,7 @@ export function createEstablish(deps: EstablishDeps, options: EstablishOptions):
   };
 
   async function logIn(socket: TLSSocket, account: XmppAccount, signal: AbortSignal): Promise<ServerLink> {
-    const stream = new XmlStream(socket, options);
+    const stream = new ServerStream(socket, options);
     try {
       const { domain } = splitJid(account.jid);
       await stream.open(domain, signal);

@@ -10,7 +10,7 @@ import { ScramClient, chooseMechanism } from '../sasl.ts';
 import type { ScramOptions } from '../sasl.ts';
 import { NS_STREAM, iqRequest } from '../stanza.ts';
 import { errorFromStanza } from '../stanza-error.ts';
-import type { XmlStream } from './xml-stream.ts';
+import type { ServerStream } from './server-stream.ts';
 
 const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
@@ -21,7 +21,7 @@ interface Tools {
 }
 
 /** @spec RFC 6120 §4.3.2 */
-export async function readFeatures(stream: XmlStream, signal: AbortSignal): Promise<XmlElement> {
+export async function readFeatures(stream: ServerStream, signal: AbortSignal): Promise<XmlElement> {
   const features = await stream.next(signal);
   if (features.name !== 'features' || features.ns !== NS_STREAM) throw new XpmnError('protocol-violation', 'The server does not say what it can do.');
   return features;
@@ -32,7 +32,7 @@ export async function readFeatures(stream: XmlStream, signal: AbortSignal): Prom
  *
  * @spec RFC 6120 §6.4
  */
-export async function authenticate(stream: XmlStream, account: XmppAccount, { random, signal }: Tools, options: ScramOptions): Promise<void> {
+export async function authenticate(stream: ServerStream, account: XmppAccount, { random, signal }: Tools, options: ScramOptions): Promise<void> {
   const offer = child(await readFeatures(stream, signal), 'mechanisms', NS_SASL);
   const mechanism = chooseMechanism(offer ? childrenNamed(offer, 'mechanism', NS_SASL).map((name) => textOf(name).trim()) : []);
   if (!mechanism) throw new XpmnError('login-failed', 'The server offers no login in which both sides prove that they know the password.');
@@ -53,7 +53,7 @@ export async function authenticate(stream: XmlStream, account: XmppAccount, { ra
 }
 
 /** @spec RFC 6120 §7.6, §7.7 */
-export async function bind(stream: XmlStream, jid: Jid, { random, signal }: Tools): Promise<void> {
+export async function bind(stream: ServerStream, jid: Jid, { random, signal }: Tools): Promise<void> {
   if (!child(await readFeatures(stream, signal), 'bind', NS_BIND)) throw new XpmnError('protocol-violation', 'The server offers no resource.');
   const id = base32(random.bytes(16));
   await stream.send(iqRequest({ type: 'set', id, payload: xml('bind', NS_BIND, {}, xml('resource', NS_BIND, {}, resourceOf(jid))) }));

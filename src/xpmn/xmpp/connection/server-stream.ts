@@ -7,14 +7,15 @@ import type { XmlLimits } from '../../model/xml-parser.ts';
 import { escapeAttr, serialise } from '../../model/xml.ts';
 import type { XmlElement } from '../../model/xml.ts';
 import { NS_CLIENT, NS_STREAM } from '../stanza.ts';
+import { StreamWriter } from '../stream-writer.ts';
 import type { LinkHandlers } from './link.ts';
 import { fromStreamError, isStreamError, streamErrorText } from './stream-errors.ts';
 
-export interface XmlStreamOptions {
+export interface ServerStreamOptions {
   /** Of what the server sends, and (bytes) of what we send in one stanza. */
   readonly limits: XmlLimits;
   /** Bytes that may wait to be sent; one stanza more fails with `resource-limit`. */
-  readonly unsentBytes: number;
+  readonly queueBytes: number;
 }
 
 const FOOTER = '</stream:stream>';
@@ -26,23 +27,22 @@ const FOOTER = '</stream:stream>';
  *
  * @spec RFC 6120 §4.2, §4.4
  */
-export class XmlStream {
+export class ServerStream {
   private readonly duplex: Duplex;
-  private readonly options: XmlStreamOptions;
+  private readonly options: ServerStreamOptions;
   private parser!: XmlParser;
   private readonly queue: XmlElement[] = [];
   private waiting: Deferred<XmlElement> | undefined;
   private handlers: LinkHandlers | undefined;
   private failure: XpmnError | undefined;
   private readonly ended = deferred<XpmnError>();
-  private unsent: string[] = [];
-  private unsentBytes = 0;
-  private flushed: Deferred<void> | undefined;
+  private readonly writer: StreamWriter;
   private closing = false;
 
-  constructor(duplex: Duplex, options: XmlStreamOptions) {
+  constructor(duplex: Duplex, options: ServerStreamOptions) {
     this.duplex = duplex;
     this.options = options;
+    this.writer = new StreamWriter(duplex, options);
     duplex.on('data', this.onData);
     duplex.on('error', this.onError);
     duplex.on('end', this.onEnd);
@@ -117,36 +117,7 @@ export class XmlStream {
     const bytes = Buffer.byteLength(text);
     if (this.failure) return Promise.reject(this.failure);
     if (bytes > this.options.limits.bytes) return Promise.reject(new XpmnError('too-large', `A stanza of ${bytes} bytes is more than servers take.`));
-    if (this.unsentBytes + this.duplex.writableLength + bytes > this.options.unsentBytes) {
-      return Promise.reject(new XpmnError('resource-limit', 'Too much waits to be sent to the server.'));
-    }
-    this.unsent.push(text);
-    this.unsentBytes += bytes;
-    if (!this.flushed) {
-      this.flushed = deferred();
-      setImmediate(() => this.flush());
-    }
-    return this.flushed.promise;
-  }
-
-  private flush(): void {
-    const { flushed } = this;
-    const text = this.unsent.join('');
-    this.flushed = undefined;
-    this.unsent = [];
-    this.unsentBytes = 0;
-    if (this.failure) flushed?.reject(this.failure);
-    else if (this.duplex.write(text)) flushed?.resolve();
-    else {
-      const settle = (): void => {
-        this.duplex.off('drain', settle);
-        this.duplex.off('close', settle);
-        if (this.failure) flushed?.reject(this.failure);
-        else flushed?.resolve();
-      };
-      this.duplex.on('drain', settle);
-      this.duplex.on('close', settle);
-    }
+    return this.writer.write(text);
   }
 
   private fresh(): void {
@@ -199,6 +170,7 @@ export class XmlStream {
   private fail(reason: XpmnError): XpmnError {
     if (this.failure) return this.failure;
     this.failure = reason;
+    this.writer.fail(reason);
     // Best effort: a server that does not read will not be waited for.
     if (!this.duplex.writableEnded && !this.duplex.destroyed) this.duplex.end(this.closing ? '' : `${streamErrorText(reason)}${FOOTER}`);
     this.duplex.destroy();
