@@ -49,7 +49,6 @@ export function judgePeer(question: PeerQuestion, limits: { readonly friendClock
   const { key } = leaf;
   if (isUserKey(lists, key)) return { verdict: 'stranger', reason: 'user-key' };
   if (!isFullJid(claimed)) return { verdict: 'stranger', reason: 'other-jid' };
-  if (isRemoved(lists, lists.network, 'devices', key)) return { verdict: 'stranger', reason: 'removed-key' };
 
   const own = findDevice(lists, lists.network, key, claimed, 'with aliases');
   if (typeof own !== 'string') {
@@ -83,13 +82,11 @@ type Aliases = 'with aliases' | 'no aliases';
 
 /** Looks for the key under the JID in the `devices` list of a network, then in the `hosted` lists of its current hosts. */
 function findDevice(lists: TrustSnapshot, network: KeyName, key: KeyName, jid: Jid, aliases: Aliases): Finding {
+  if (isRemoved(lists, network, 'devices', key)) return 'removed-key';
   const devices = devicesList(lists, network);
   if (!devices) return 'not-listed';
   const entry = devices.devices.find((device) => device.key === key);
-  if (entry) {
-    if (isRemoved(lists, network, 'devices', key)) return 'removed-key';
-    return goesBy(entry, jid, aliases) ? { entry, hosted: false, list: devices } : 'other-jid';
-  }
+  if (entry) return goesBy(entry, jid, aliases) ? { entry, hosted: false, list: devices } : 'other-jid';
   if (isRemoved(lists, network, 'hosted', key)) return 'removed-key';
   let reason: StrangerReason = 'not-listed';
   for (const host of currentHosts(lists, network)) {
@@ -139,7 +136,6 @@ function findFriend(question: PeerQuestion, key: KeyName, limits: { readonly fri
 
 function judgeFriend(question: PeerQuestion, friend: FriendEntry, key: KeyName, limits: { readonly friendClockAhead: number }): 'accepted' | StrangerReason {
   const { lists, claimed, now } = question;
-  if (friend.key === lists.network) return 'not-listed';
   const found = findDevice(lists, friend.key, key, claimed, 'no aliases');
   if (typeof found === 'string') return found;
   if (isRemoved(lists, lists.network, 'friends', friend.key)) return 'removed-key';

@@ -41,8 +41,7 @@ export function headOf({ signer, type, network, seq, hash }: VerifiedList): Head
 
 /** "Own devices get everything; a friend's device my `devices` and `hosted` and its own network's lists; nobody else anything." */
 export function mayRead(lists: TrustSnapshot, list: VerifiedList, peer: PeerIdentity): boolean {
-  if (isOwn(peer)) return peer.network === lists.network;
-  return list.network === peer.network || (list.network === lists.network && list.type !== 'friends');
+  return isOwn(peer) || list.network === peer.network || (list.network === lists.network && list.type !== 'friends');
 }
 
 /** The order in which lists make sense to a reader who has none: each after what gives its signer the right. */

@@ -80,6 +80,7 @@ describe('the acceptance of a peer', () => {
       });
     });
     it('what a friend\'s gateway hosts', () => accepts('friend', judge(who.fh, `${PAL}/tv-abcd`)));
+    it('my own devices, whatever a host says it removed', () => accepts('own', judge(who.p, `${ME}/phone`, know(myHosted({ devices: [], removed: [who.p, who.g] })))));
     it('my own devices long past the expiry of every list, or with clocks that are wrong', () => {
       for (const now of [NOW + 400 * DAY, NOW - 400 * DAY]) {
         accepts('own', judge(who.p, `${ME}/phone`, know(), now));
@@ -151,6 +152,9 @@ describe('the acceptance of a peer', () => {
       const elsewhere = list('hosted', who.u, { devices: [device(who.h, `${ME}/nas-abcd`)] }, who.g2);
       refuses('removed-key', judge(who.h, `${ME}/nas-abcd`, know(removal, myHosted())));
       refuses('removed-key', judge(who.h, `${ME}/nas-abcd`, know(removal, elsewhere)));
+    });
+    it('what a removed host hosts, though another holder of the user key lists the host again', () => {
+      refuses('not-listed', judge(who.h, `${ME}/nas-abcd`, know(mine({ devices: [], removed: [who.g], seq: 1 }), mine({ seq: 2 }))));
     });
     it('a key that I removed, in the lists of a friend', () => {
       const lent = pals({ devices: [device(who.x, `${PAL}/lent`)] });
