@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { locateHome, openHome } from '../../../../src/app/storage/home.ts';
+import type { Home, HomePaths } from '../../../../src/app/storage/home.ts';
+
+describe('home: the state directory', () => {
+  let parent: string;
+  let paths: HomePaths;
+  const open: Home[] = [];
+  const opened = async (where = paths): Promise<Home> => {
+    const home = await openHome(where);
+    open.push(home);
+    return home;
+  };
+
+  beforeEach(async () => {
+    parent = await mkdtemp(join(tmpdir(), 'xpmn-home-'));
+    paths = locateHome(join(parent, 'deep/home'), {});
+  });
+  afterEach(async () => {
+    for (const home of open.splice(0)) await home.close();
+    await rm(parent, { recursive: true });
+  });
+
+  it('is where the user says, else where the environment does', () => {
+    assert.equal(locateHome('/a', { XPMN_HOME: '/b' }).directory, '/a');
+    assert.equal(locateHome(undefined, { XPMN_HOME: '/b', XDG_STATE_HOME: '/c' }).directory, '/b');
+    assert.equal(locateHome(undefined, { XDG_STATE_HOME: '/c', HOME: '/d' }).directory, '/c/xpmn');
+    assert.equal(locateHome(undefined, { HOME: '/d' }).directory, '/d/.local/state/xpmn');
+    assert.equal(locateHome('/a', {}).controlSocket, '/a/control.sock');
+  });
+
+  it('belongs to its owner alone', async () => {
+    const { storage } = await opened();
+    await storage.put('a/b', Buffer.from('x'));
+    const mode = async (path: string): Promise<number> => (await stat(join(paths.directory, path))).mode & 0o777;
+    assert.equal(await mode('.'), 0o700);
+    assert.equal(await mode('state'), 0o700);
+    assert.equal(await mode('state/a.b'), 0o600);
+    assert.equal(await mode('lock'), 0o600);
+  });
+
+  it('takes back a mode that others could read by', async () => {
+    await (await opened()).close();
+    await chmod(paths.directory, 0o755);
+    await opened();
+    assert.equal((await stat(paths.directory)).mode & 0o777, 0o700);
+  });
+
+  it('does not take a directory that holds something else', async () => {
+    await mkdir(paths.directory, { recursive: true, mode: 0o755 });
+    await writeFile(join(paths.directory, 'letters.txt'), '');
+    await assert.rejects(opened(), { code: 'storage-failed' });
+    assert.equal((await stat(paths.directory)).mode & 0o777, 0o755);
+    assert.deepEqual(await readdir(paths.directory), ['letters.txt']);
+  });
+
+  it('is of version 1; a newer or damaged one is refused, and left as it is', async () => {
+    await (await opened()).close();
+    const file = join(paths.directory, 'version');
+    assert.equal(await readFile(file, 'utf8'), '1\n');
+    for (const [text, said] of [['2\n', /newer version \(2\)/], ['', /damaged/], ['one', /damaged/]] as const) {
+      await writeFile(file, text);
+      await assert.rejects(opened(), { code: 'storage-failed', message: said });
+      assert.equal(await readFile(file, 'utf8'), text);
+    }
+    await writeFile(file, '1\n');
+    await opened();
+  });
+
+  it('says what is wrong when a file is in its place', async () => {
+    await writeFile(join(parent, 'deep'), '');
+    await assert.rejects(opened(), { code: 'storage-failed', message: /deep\/home can't be used: a part of the path is a file/ });
+  });
+
+  it('is one process\'s at a time', async () => {
+    const first = await opened();
+    await assert.rejects(opened(), { code: 'already-running', message: new RegExp(`process ${process.pid}`) });
+    await first.close();
+    await opened();
+  });
+
+  it('leaves the lock alone that another process has taken since', async () => {
+    const first = await opened();
+    const lock = join(paths.directory, 'lock');
+    await writeFile(lock, JSON.stringify({ pid: 1, began: '' }));
+    await first.close();
+    assert.match(await readFile(lock, 'utf8'), /"pid":1/);
+  });
+
+  it('takes over from a process that died, also where another has its number now', async () => {
+    const child = spawn(process.execPath, ['-e', '']);
+    await once(child, 'exit');
+    await (await opened()).close();
+    const lock = join(paths.directory, 'lock');
+    for (const stale of [JSON.stringify({ pid: child.pid, began: '1' }), JSON.stringify({ pid: process.pid, began: '1' }), '', '{']) {
+      await writeFile(lock, stale);
+      await (await opened()).close();
+    }
+    assert.deepEqual((await readdir(paths.directory)).sort(), ['state', 'version']);
+  });
+
+  it('goes to exactly one of many who find it stale', async () => {
+    await (await opened()).close();
+    await writeFile(join(paths.directory, 'lock'), JSON.stringify({ pid: 2 ** 22 + 1, began: '1' }));
+    const results = await Promise.allSettled([opened(), opened(), opened()]);
+    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+  });
+});
