@@ -102,7 +102,7 @@ function salvage(text: string, limits: DidlLimits): DidlResult {
     const closed = next?.[1] === '/' ? text.indexOf('>', next.index) + 1 : 0;
     fragments.push(text.slice(tag.index, closed > 0 ? closed : (next?.index ?? text.length)));
   }
-  const found = fragments.map((fragment) => {
+  const found = fragments.slice(0, limits.objects).map((fragment) => {
     const { root } = parseLenientXml(`<DIDL-Lite ${NAMESPACES}>${fragment}</DIDL-Lite>`, limits);
     return root && objectElements(root)[0];
   });
