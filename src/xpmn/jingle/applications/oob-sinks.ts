@@ -45,8 +45,15 @@ class ReadableSink extends Readable implements MediaSink {
     this.destroy(error);
   }
 
-  override _read(): void {
+  /** Every way of reading comes through here; `_read` is called before the bytes have left, and only once per push. */
+  override read(size?: number): unknown {
+    const chunk = super.read(size) as unknown;
     this.report();
+    return chunk;
+  }
+
+  override _read(): void {
+    // The sender sends by its credit.
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

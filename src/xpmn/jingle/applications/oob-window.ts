@@ -64,7 +64,7 @@ export class ReceiveWindow {
   private owed = 0;
   /** The sink has let a good part of the window lie since the last grant. */
   private lagged = false;
-  private grantedAt: number | undefined;
+  private grantedAt = Number.NEGATIVE_INFINITY;
   /** When `received` passes this, the grant made at `watchedAt` is in use. */
   private firstUse = Number.POSITIVE_INFINITY;
   private watchedAt = 0;
@@ -90,7 +90,6 @@ export class ReceiveWindow {
       this.deps.roundTrip.sample(this.deps.clock.monotonic() - this.watchedAt);
       this.firstUse = Number.POSITIVE_INFINITY;
     }
-    this.grantedAt ??= this.deps.clock.monotonic();
   }
 
   /** The sink has used `bytes` more. Returns the credit to grant now, mostly 0. */
@@ -111,7 +110,7 @@ export class ReceiveWindow {
 
   private grant(): number {
     const now = this.deps.clock.monotonic();
-    const growth = this.lagged ? 0 : this.grow(now - (this.grantedAt ?? now));
+    const growth = this.lagged ? 0 : this.grow(now - this.grantedAt);
     const granted = this.owed + growth;
     if (this.firstUse === Number.POSITIVE_INFINITY) {
       this.firstUse = this.received + this.credit;

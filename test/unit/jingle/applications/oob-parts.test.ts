@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { PassThrough, Readable, Writable } from 'node:stream';
+import fc from 'fast-check';
+import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
+import { CreditLines, CreditOutbox, formatCredit } from '../../../../src/xpmn/jingle/applications/oob-credit.ts';
+import { HeldBytes, HOLD_BLOCK } from '../../../../src/xpmn/jingle/applications/oob-hold.ts';
+import { BUFFERS_PER_STREAM, SendPool, type LentBuffer } from '../../../../src/xpmn/jingle/applications/oob-pool.ts';
+import { PathRate } from '../../../../src/xpmn/jingle/applications/oob-rate.ts';
+import { receiveInto, receiveReadable } from '../../../../src/xpmn/jingle/applications/oob-sinks.ts';
+import { ReceiveWindow, RoundTrip, WindowBudget } from '../../../../src/xpmn/jingle/applications/oob-window.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { settings } from '../../../support/settings.ts';
+import { mediaFrom, never, openPair } from './oob-rig.ts';
+
+const options = settings.outOfBand;
+
+describe('out-of-band credit lines', () => {
+  it('are read however they are cut', () => {
+    const text = Buffer.from('a 1\r\nhfgte45w 40000\r\nB.-_ 7FFFFFFF\r\n');
+    const expected = [['a', 1], ['hfgte45w', 0x40000], ['B.-_', 0x7fffffff]];
+    for (let cut = 0; cut <= text.length; cut += 1) {
+      const grants: unknown[] = [];
+      const lines = new CreditLines();
+      for (const part of [text.subarray(0, cut), text.subarray(cut)]) lines.push(part, (id, bytes) => void grants.push([id, bytes]));
+      lines.end();
+      assert.deepEqual(grants, expected);
+    }
+  });
+
+  it('wait in one number per stream, and travel in chunks that the peer takes', () => {
+    const outbox = new CreditOutbox();
+    for (let i = 0; i < 1000; i += 1) outbox.add(`s${i % 10}`, 100);
+    outbox.drop('s9');
+    const frames: string[] = [];
+    while (!outbox.isEmpty) frames.push(outbox.take(80).toString());
+    assert.deepEqual(frames.join('').match(/s\d \w+/g), Array.from({ length: 9 }, (_, i) => `s${i} 2710`));
+    for (const text of frames) assert.ok(Number.parseInt(text, 16) <= 80);
+    assert.equal(formatCredit('x', 255), 'x ff\r\n');
+  });
+});
+
+describe('out-of-band held bytes', () => {
+  it('come back as they went in, and weigh no more', () => {
+    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 6000 })), (parts) => {
+      const held = new HeldBytes();
+      for (const part of parts) held.push(Buffer.from(part));
+      const all = Buffer.concat(parts);
+      assert.equal(held.length, all.length);
+      const blocks = held.take();
+      assert.ok(blocks.length <= Math.ceil(all.length / HOLD_BLOCK));
+      assert.deepEqual(Buffer.concat(blocks), all);
+      assert.deepEqual([held.length, held.take()], [0, []]);
+    }));
+  });
+});
+
+describe('out-of-band send pool', () => {
+  const first = options.firstChunk;
+  const make = (sendPool: number): SendPool => new SendPool({ ...options, sendPool });
+
+  it('lends what is wanted while there is plenty, and reuses it', () => {
+    const pool = make(options.sendPool);
+    pool.admit();
+    const buffer = pool.lend(300_000, undefined);
+    assert.equal(buffer.room.length, 300_000);
+    pool.release(buffer);
+    assert.equal(pool.lend(524_288, undefined), buffer);
+    assert.equal(buffer.room.length, 524_288);
+  });
+
+  it('never exceeds its bound, whatever is wanted, and always has the smallest', () => {
+    fc.assert(fc.property(fc.array(fc.nat(600_000), { minLength: 1, maxLength: 200 }), (wishes) => {
+      const bound = 20 * BUFFERS_PER_STREAM * first;
+      const pool = make(bound);
+      for (let i = 0; i < 20; i += 1) pool.admit();
+      assert.throws(() => pool.admit(), { code: 'resource-limit' });
+      const lent: LentBuffer[] = [];
+      for (const wish of wishes) {
+        if (lent.length === 20 * BUFFERS_PER_STREAM) pool.release(lent.shift() as LentBuffer);
+        const buffer = pool.lend(wish, undefined);
+        assert.ok(buffer.room.length >= 1 && buffer.room.length <= Math.max(1, wish));
+        lent.push(buffer);
+        assert.ok(pool.usage.lent <= bound);
+      }
+      for (const buffer of lent) pool.release(buffer);
+      assert.equal(pool.usage.lent, 0);
+      assert.ok(pool.usage.idle <= options.sendPoolKeep);
+    }));
+  });
+
+  it('admits no stream when large buffers have taken its share', () => {
+    const pool = make(8 * first);
+    pool.admit();
+    const large = pool.lend(4 * first, undefined);
+    assert.throws(() => pool.admit(), { code: 'resource-limit' });
+    pool.release(large);
+    pool.admit();
+  });
+});
+
+describe('out-of-band path rate', () => {
+  it('starts small, grows with what comes back, and shrinks again', async () => {
+    const clock = new FakeClock();
+    const rate = new PathRate({ clock }, options);
+    rate.started();
+    assert.equal(rate.chunkSize, options.firstChunk);
+    const measure = async (bytesPerMs: number, times: number): Promise<number> => {
+      for (let i = 0; i < times; i += 1) {
+        await clock.advance(options.rateInterval);
+        rate.acknowledged(bytesPerMs * options.rateInterval);
+      }
+      return rate.chunkSize;
+    };
+    assert.equal(await measure(100_000, 1), options.largestChunk);
+    // 10 Mbit/s: a frame may take 25 ms, so 31,250 bytes; a power of two below is the first chunk.
+    assert.equal(await measure(1250, 60), options.firstChunk);
+    // 100 Mbit/s
+    assert.equal(await measure(12_500, 1), 262_144);
+  });
+
+  it('does not judge by what came sooner than it can measure, nor by silence', async () => {
+    const clock = new FakeClock();
+    const rate = new PathRate({ clock }, options);
+    rate.started();
+    rate.acknowledged(10_000_000);
+    assert.equal(rate.chunkSize, options.firstChunk);
+    await clock.advance(3_600_000);
+    rate.started();
+    await clock.advance(options.rateInterval);
+    rate.acknowledged(12_500 * options.rateInterval);
+    assert.equal(rate.chunkSize, 262_144);
+  });
+});
+
+describe('out-of-band receive window', () => {
+  function make(budget = new WindowBudget(options.windowBudget)) {
+    const clock = new FakeClock();
+    const roundTrip = new RoundTrip();
+    return { clock, budget, roundTrip, window: new ReceiveWindow({ clock, budget, roundTrip }, options) };
+  }
+
+  /** A path of `rtt` ms and endless speed: half a window comes, is used, and the sender waits for the grant. */
+  async function stream({ clock, window }: ReturnType<typeof make>, rtt: number, rounds: number): Promise<number> {
+    let credit = options.window;
+    for (let i = 0; i < rounds; i += 1) {
+      await clock.advance(rtt);
+      window.take(credit);
+      const taken = credit;
+      credit = window.consumed(Math.ceil(taken / 2));
+      credit += window.consumed(Math.floor(taken / 2));
+    }
+    return credit;
+  }
+
+  it('grants half a window at a time', () => {
+    const { window } = make();
+    window.take(options.window);
+    assert.equal(window.consumed(options.window / 2 - 1), 0);
+    assert.equal(window.consumed(1), options.window / 2);
+    assert.throws(() => window.take(options.window), { code: 'flow-control' });
+  });
+
+  it('grows to its largest where the window is what limits, and gives all of it back', async () => {
+    const rig = make();
+    const credit = await stream(rig, 100, 40);
+    assert.equal(credit, options.largestWindow);
+    assert.equal(rig.budget.available, options.windowBudget - (options.largestWindow - options.window));
+    rig.window.release();
+    rig.window.release();
+    assert.equal(rig.budget.available, options.windowBudget);
+  });
+
+  it('grows no further than the budget of the process', async () => {
+    const rig = make(new WindowBudget(options.window));
+    assert.equal(await stream(rig, 100, 40), 2 * options.window);
+    assert.equal(rig.budget.available, 0);
+  });
+
+  it('stays where the path is what limits', async () => {
+    const { clock, window, budget, roundTrip } = make();
+    roundTrip.sample(10);
+    for (let i = 0; i < 200; i += 1) {
+      await clock.advance(100);
+      window.take(options.window / 2);
+      window.consumed(options.window / 2);
+    }
+    assert.equal(budget.available, options.windowBudget);
+  });
+
+  it('stays where the sink is what limits', async () => {
+    const { clock, window, budget, roundTrip } = make();
+    roundTrip.sample(1000);
+    window.take(options.window);
+    for (let i = 0; i < 200; i += 1) {
+      await clock.advance(1);
+      const granted = window.consumed(options.window / 8);
+      if (granted > 0) window.take(granted);
+    }
+    assert.equal(budget.available, options.windowBudget);
+  });
+});
+
+describe('out-of-band sinks', () => {
+  it('make a Readable that holds its mark and a window at most, and delivers all', async () => {
+    const { initiator: a, responder: b } = await openPair();
+    const content = randomBytes(3_000_000);
+    const readable = receiveReadable(b.session, 'x', { size: content.length, full: 65_536 });
+    const media = mediaFrom(content);
+    const sending = a.session.send('x', media, { signal: never });
+    await settle(50);
+    assert.ok(readable.readableLength <= 65_536 + options.window);
+    assert.ok(media.delivered < content.length);
+    const parts: Buffer[] = [];
+    for await (const part of readable as AsyncIterable<Buffer>) parts.push(part);
+    await sending;
+    assert.deepEqual(Buffer.concat(parts), content);
+    a.session.destroy(new XpmnError('aborted', 'Test.'));
+  });
+
+  it('cancel the stream when the Readable is destroyed, and fail it when the stream does', async () => {
+    const { initiator: a, responder: b } = await openPair();
+    let cancelled = 0;
+    const readable = receiveReadable(b.session, 'x', { full: 10, cancelled: () => (cancelled += 1) });
+    readable.destroy();
+    await once(readable, 'close');
+    assert.equal(cancelled, 1);
+    assert.ok(b.session.isIdle);
+    const other = receiveReadable(b.session, 'y', { full: 10 });
+    const failed = once(other, 'error');
+    b.session.destroy(new XpmnError('connection-lost', 'Test.'));
+    assert.equal((await failed)[0].code, 'connection-lost');
+    a.session.destroy(new XpmnError('aborted', 'Test.'));
+  });
+
+  it('write into a Writable, many slices at a time, without more than it should hold', async () => {
+    const { initiator: a, responder: b } = await openPair();
+    const content = randomBytes(2_000_000);
+    const parts: Buffer[] = [];
+    let most = 0;
+    const writable: Writable = new Writable({
+      writev(chunks, done) {
+        most = Math.max(most, writable.writableLength);
+        for (const { chunk } of chunks) parts.push(chunk as Buffer);
+        setImmediate(done);
+      },
+    });
+    receiveInto(writable, b.session, 'x', { size: content.length, full: 65_536 });
+    const sending = a.session.send('x', mediaFrom(content), { signal: never });
+    await Promise.all([sending, once(writable, 'finish')]);
+    assert.deepEqual(Buffer.concat(parts), content);
+    assert.ok(most <= 65_536 + options.window, `${most} bytes`);
+    a.session.destroy(new XpmnError('aborted', 'Test.'));
+  });
+
+  it('cancel the stream when the Writable closes, destroy it when the stream fails', async () => {
+    const { initiator: a, responder: b } = await openPair();
+    let cancelled = 0;
+    const writable = new PassThrough();
+    receiveInto(writable, b.session, 'x', { full: 10, cancelled: () => (cancelled += 1) });
+    writable.destroy();
+    await once(writable, 'close');
+    assert.equal(cancelled, 1);
+    assert.ok(b.session.isIdle);
+    const other = new PassThrough();
+    receiveInto(other, b.session, 'y', { full: 10, size: 5 });
+    const failed = once(other, 'error');
+    await a.session.send('y', mediaFrom(Buffer.from('abc')), { signal: never });
+    assert.equal((await failed)[0].code, 'truncated');
+    assert.ok(Readable.isDisturbed(other) || other.destroyed);
+    a.session.destroy(new XpmnError('aborted', 'Test.'));
+  });
+});
