@@ -1,0 +1,158 @@
+import { XpmnError } from '../kernel/errors.ts';
+import { bareJid, tryJid } from '../model/jid.ts';
+import type { Jid } from '../model/jid.ts';
+import { child, childrenNamed, elements, xml } from '../model/xml.ts';
+import type { XmlElement } from '../model/xml.ts';
+import type { StanzaChannel } from '../ports/stanza-channel.ts';
+import { resultPayload } from './stanza.ts';
+
+/**
+ * Lists of items on the own account, and reading those of others.
+ *
+ * @spec XEP-0060 v1.26.0 §6.5, §7.1, §8.2
+ * @spec XEP-0163 v1.2.2 §3
+ */
+const NS_PUBSUB = 'http://jabber.org/protocol/pubsub';
+const NS_OWNER = `${NS_PUBSUB}#owner`;
+const NS_EVENT = `${NS_PUBSUB}#event`;
+const NS_FORM = 'jabber:x:data';
+
+/** Who may read: everybody, who may see the presence, or nobody but the account (a whitelist without members). */
+export type PepAccess = 'open' | 'presence' | 'whitelist';
+
+export interface PepItem {
+  readonly id: string;
+  readonly payload: XmlElement | undefined;
+}
+
+export interface PepNode {
+  readonly node: string;
+  readonly access: PepAccess;
+  /** Items that the node has to hold. */
+  readonly maxItems: number;
+}
+
+export interface PepEvent {
+  /** The account that the node is on. */
+  readonly from: Jid;
+  readonly node: string;
+  readonly published: readonly PepItem[];
+  readonly retracted: readonly string[];
+  /** The node was emptied or deleted. */
+  readonly cleared: boolean;
+}
+
+type Request = { readonly signal: AbortSignal };
+
+/**
+ * Publishes `items`, each under its id, and reads them back: some servers keep but one item and don't say so.
+ * Publish-options are tried first; where the server doesn't know them, or the node has another configuration, the node is
+ * created and configured first, and the items are published without. Nothing is published to a node that is open wider than `access`.
+ *
+ * @throws XpmnError as the server says; `not-supported` if the server did not keep all of them (`details.kept`)
+ */
+export async function publishList(channel: StanzaChannel, node: PepNode, items: readonly PepItem[], options: Request): Promise<void> {
+  let configured = false;
+  for (const item of items) {
+    if (!configured) {
+      try {
+        await publish(channel, node.node, item, publishOptions(node), options);
+        continue;
+      } catch (error) {
+        if (!isAboutOptions(error)) throw error;
+        await createOrConfigure(channel, node, options);
+        configured = true;
+      }
+    }
+    await publish(channel, node.node, item, undefined, options);
+  }
+  const kept = new Set((await fetchItems(channel, undefined, node.node, options)).map(({ id }) => id));
+  const missing = items.filter(({ id }) => !kept.has(id));
+  if (missing.length > 0) throw new XpmnError('not-supported', `The server keeps only ${kept.size} items of ${node.node}.`, { details: { kept: kept.size } });
+}
+
+/** All items of a node, or those of `ids`; none if there is no such node. @throws XpmnError as the server says */
+export async function fetchItems(channel: StanzaChannel, account: Jid | undefined, node: string, { ids = [], ...options }: Request & { readonly ids?: readonly string[] }): Promise<PepItem[]> {
+  const query = xml('items', NS_PUBSUB, { node }, ids.map((id) => xml('item', NS_PUBSUB, { id })));
+  try {
+    const result = await channel.request({ type: 'get', to: account && bareJid(account), payload: xml('pubsub', NS_PUBSUB, {}, query) }, options);
+    const pubsub = resultPayload(result, 'pubsub', NS_PUBSUB);
+    const found = pubsub && child(pubsub, 'items', NS_PUBSUB);
+    return found?.attrs['node'] === node ? parseItems(found, NS_PUBSUB) : [];
+  } catch (error) {
+    if (error instanceof XpmnError && error.code === 'not-found') return [];
+    throw error;
+  }
+}
+
+/** Removes one item; it is no failure if it is not there. */
+export async function retractItem(channel: StanzaChannel, node: string, id: string, options: Request): Promise<void> {
+  const payload = xml('pubsub', NS_PUBSUB, {}, xml('retract', NS_PUBSUB, { node, notify: '1' }, xml('item', NS_PUBSUB, { id })));
+  try {
+    await channel.request({ type: 'set', payload }, options);
+  } catch (error) {
+    if (!(error instanceof XpmnError && error.code === 'not-found')) throw error;
+  }
+}
+
+/** The event in a message, or undefined. `account`s are bare JIDs; who publishes in another's name can't be. */
+export function parseEvent(message: XmlElement): PepEvent | undefined {
+  const from = tryJid(message.attrs['from']);
+  const event = child(message, 'event', NS_EVENT);
+  const about = event && elements(event)[0];
+  const node = about?.attrs['node'];
+  if (!about || node === undefined || from === undefined || from !== bareJid(from)) return undefined;
+  const retracted = childrenNamed(about, 'retract', NS_EVENT).flatMap(({ attrs }) => (attrs['id'] === undefined ? [] : [attrs['id']]));
+  const cleared = about.name === 'purge' || about.name === 'delete';
+  return { from, node, published: about.name === 'items' ? parseItems(about, NS_EVENT) : [], retracted, cleared };
+}
+
+async function publish(channel: StanzaChannel, node: string, { id, payload }: PepItem, withOptions: XmlElement | undefined, options: Request): Promise<void> {
+  const item = xml('publish', NS_PUBSUB, { node }, xml('item', NS_PUBSUB, { id }, payload));
+  await channel.request({ type: 'set', payload: xml('pubsub', NS_PUBSUB, {}, item, withOptions) }, options);
+}
+
+/** The node as `node` says, whether it was there or not. */
+async function createOrConfigure(channel: StanzaChannel, node: PepNode, options: Request): Promise<void> {
+  const configuration = form(`${NS_PUBSUB}#node_config`, node);
+  const create = xml('pubsub', NS_PUBSUB, {}, xml('create', NS_PUBSUB, { node: node.node }), xml('configure', NS_PUBSUB, {}, configuration));
+  try {
+    await channel.request({ type: 'set', payload: create }, options);
+  } catch (error) {
+    if (!(error instanceof XpmnError && error.code === 'conflict')) throw error;
+    const configure = xml('pubsub', NS_OWNER, {}, xml('configure', NS_OWNER, { node: node.node }, configuration));
+    await channel.request({ type: 'set', payload: configure }, options);
+  }
+}
+
+function publishOptions(node: PepNode): XmlElement {
+  return xml('publish-options', NS_PUBSUB, {}, form(`${NS_PUBSUB}#publish-options`, node));
+}
+
+function form(type: string, { access, maxItems }: PepNode): XmlElement {
+  const field = (name: string, value: string, kind?: string): XmlElement => xml('field', NS_FORM, { var: name, type: kind }, xml('value', NS_FORM, {}, value));
+  return xml('x', NS_FORM, { type: 'submit' },
+    field('FORM_TYPE', type, 'hidden'),
+    field('pubsub#persist_items', '1'),
+    field('pubsub#max_items', String(maxItems)),
+    field('pubsub#access_model', access),
+    field('pubsub#send_last_published_item', 'never'),
+    field('pubsub#notify_retract', '1'),
+    field('pubsub#deliver_payloads', '1'));
+}
+
+/**
+ * `conflict`: precondition-not-met. The others: servers that don't know publish-options, or not all of them (ejabberd:
+ * resource-constraint "Unknown field"). Trying the other way harms nothing.
+ */
+function isAboutOptions(error: unknown): boolean {
+  const codes: readonly string[] = ['conflict', 'resource-limit', 'not-supported', 'not-acceptable', 'bad-request'];
+  return error instanceof XpmnError && codes.includes(error.code);
+}
+
+function parseItems(parent: XmlElement, ns: string): PepItem[] {
+  return childrenNamed(parent, 'item', ns).flatMap((item) => {
+    const { id } = item.attrs;
+    return id === undefined ? [] : [{ id, payload: elements(item)[0] }];
+  });
+}
