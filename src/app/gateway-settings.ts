@@ -27,6 +27,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     directoryController: config.directory,
     transferController: config.transfer,
     mediaPort: config.mediaPort,
+    account: { ...config.account, trust: trustOptions(config) },
     ...config.gateway,
   };
 }

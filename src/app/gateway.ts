@@ -7,7 +7,7 @@ import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
-import { Network } from '../xpmn/trust/network.ts';
+import type { Network } from '../xpmn/trust/network.ts';
 import { loadAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';

@@ -27,7 +27,7 @@ export interface BridgeDeps {
 
 interface Bridged {
   readonly device: Device;
-  readonly announcement: Announcement | undefined;
+  readonly announcement: Announcement;
   readonly name: string;
 }
 
@@ -79,6 +79,11 @@ export class Bridge {
     return this.deps.account ? [...this.bridged.values()].filter(({ device }) => !device.connection).length : 0;
   }
 
+  /** Another device has gone: links to it are of no use. */
+  peerGone(jid: Jid): void {
+    for (const { device } of this.bridged.values()) device.peerGone(jid);
+  }
+
   private readonly reconsiderAll = (): void => {
     for (const source of this.deps.sources) for (const media of source.devices()) this.reconsider(media);
   };
@@ -101,7 +106,7 @@ export class Bridge {
     const identity = { verdict: 'own-hosted', key: credentials.key, jid: credentials.jid, network: network.id, roles: [] } as const;
     const device = new Device(shared, { credentials, identity, account: this.accountFor(credentials.jid) }, this.settings.device);
     provideServices(device, media, shared, this.settings);
-    const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES, bridged: bridgeName(network.id, id) }, shared);
+    const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES, bridged: bridgeName(network.id, id) });
     this.bridged.set(id, { device, announcement, name });
     device.start();
     log.info('bridging a device', { name, jid: device.jid });
@@ -111,7 +116,7 @@ export class Bridge {
     const entry = this.bridged.get(id);
     if (!entry) return;
     this.bridged.delete(id);
-    await entry.announcement?.stop();
+    await entry.announcement.stop();
     await entry.device.stop({ signal });
     this.deps.log.info('a device is not bridged any more', { name: entry.name, jid: entry.device.jid });
   }

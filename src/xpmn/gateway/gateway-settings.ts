@@ -1,3 +1,4 @@
+import type { AccountServicesOptions } from './account-services.ts';
 import type { DeviceSettings } from '../device/device-settings.ts';
 import type { PoolOptions } from '../jingle/applications/oob-pool.ts';
 import type { InProcessOptions } from '../jingle/security/in-process.ts';
@@ -20,6 +21,7 @@ export interface GatewaySettings {
   readonly directoryController: DirectoryControllerOptions;
   readonly transferController: TransferControllerOptions;
   readonly mediaPort: MediaPortOptions;
+  readonly account: AccountServicesOptions;
   /** Connections to the server for bridged devices; further ones are reached inside the process only. */
   readonly connections: number;
   /** Milliseconds for everything to end in order. */

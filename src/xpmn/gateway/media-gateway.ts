@@ -64,7 +64,10 @@ export class MediaGateway {
       identity: { verdict: 'own', key: network.gateway.key, jid: network.gateway.jid, network: network.id, roles: ['host'] },
       account: deps.account && { ...deps.account, jid: network.gateway.jid },
     }, settings.device);
-    this.services = new AccountServices({ device: this.controller, network, clock, log, tasks: this.tasks });
+    this.services = new AccountServices(
+      { device: this.controller, network, clock, log, tasks: this.tasks, onGone: (jid) => this.peerGone(jid) },
+      settings.account,
+    );
     this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.services }, settings);
     this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
   }
@@ -86,7 +89,7 @@ export class MediaGateway {
     this.refreshTimer?.cancel();
     await this.mediaPort.stop();
     await this.bridge.stop({ signal: ended.signal });
-    await this.services.stop({ signal: ended.signal });
+    await this.services.stop();
     await this.controller.stop({ signal: ended.signal });
     await this.listener.close();
     await this.tasks.close();
@@ -149,6 +152,11 @@ export class MediaGateway {
       features: (peer) => this.services.find(peer)?.features,
       isAvailable: (peer) => this.services.find(peer) !== undefined,
     };
+  }
+
+  private peerGone(jid: Jid): void {
+    this.controller.peerGone(jid);
+    this.bridge.peerGone(jid);
   }
 
   /** Lists that are due are issued again, for ever. */

@@ -1,0 +1,97 @@
+import { EventEmitter } from 'node:events';
+import type { Device } from '../device/device.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
+import type { TaskGroup } from '../kernel/tasks.ts';
+import type { Jid } from '../model/jid.ts';
+import { NS } from '../model/namespaces.ts';
+import type { Network } from '../trust/network.ts';
+import { Announcement } from './announcement.ts';
+import { ListPublisher } from './list-publisher.ts';
+import type { ListPublisherOptions } from './list-publisher.ts';
+import type { PeerDirectory, PeerPresence } from './peer-directory.ts';
+import { PresenceDirectory } from './presence-directory.ts';
+import type { DirectoryLimits } from './presence-directory.ts';
+
+export interface AccountServicesDeps {
+  readonly device: Device;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly tasks: TaskGroup;
+  /** A device has gone: links to it are of no use. */
+  onGone(jid: Jid): void;
+}
+
+export type AccountServicesOptions = DirectoryLimits & ListPublisherOptions;
+
+/**
+ * What the gateway device does for the whole account: it knows who is there, and keeps the lists on the server and here in
+ * step. Without an account it knows nobody.
+ */
+export class AccountServices extends EventEmitter<{ changed: [] }> implements PeerDirectory {
+  private readonly deps: AccountServicesDeps;
+  private readonly announcement: Announcement;
+  private readonly directory: PresenceDirectory;
+  private readonly publisher: ListPublisher | undefined;
+
+  constructor(deps: AccountServicesDeps, options: AccountServicesOptions) {
+    super();
+    const { device, network, clock, log, tasks } = deps;
+    this.deps = deps;
+    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`] });
+    this.directory = new PresenceDirectory({ device, tasks, log }, options);
+    this.publisher = device.connection && new ListPublisher({ channel: device.connection.channel, network, clock, log }, options);
+  }
+
+  start(): void {
+    const { device, network } = this.deps;
+    this.directory.on('changed', () => this.emit('changed'));
+    this.directory.on('gone', (jid) => this.deps.onGone(jid));
+    network.lists.on('changed', this.onListChanged);
+    device.connection?.on('stateChanged', (state) => {
+      if (state === 'online') this.sync();
+    });
+    device.connection?.on('stanza', (stanza) => {
+      if (stanza.name === 'message') this.deps.tasks.run(async () => this.publisher?.received(stanza));
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.deps.network.lists.off('changed', this.onListChanged);
+    await this.announcement.stop();
+  }
+
+  all(): readonly PeerPresence[] {
+    return this.directory.all();
+  }
+
+  find(jid: Jid): PeerPresence | undefined {
+    return this.directory.find(jid);
+  }
+
+  /** Reads what an account has published; never rejects for what it finds there, or does not find. */
+  async lookUp(account: Jid, signal: AbortSignal): Promise<void> {
+    try {
+      await this.publisher?.lookUp(account, signal);
+    } catch (error) {
+      this.deps.log.info('the lists of an account could not be read', { account, error });
+    }
+  }
+
+  private readonly onListChanged = (): void => {
+    this.deps.tasks.run(() => this.deps.network.adopt());
+    if (this.deps.device.connection?.state === 'online') this.sync();
+    this.emit('changed');
+  };
+
+  private sync(): void {
+    this.deps.tasks.run(async (signal) => {
+      try {
+        await this.publisher?.sync(signal);
+      } catch (error) {
+        this.deps.log.warn('the lists on the account could not be kept in step', { error });
+      }
+    });
+  }
+}

@@ -1,0 +1,84 @@
+import type { Device } from '../device/device.ts';
+import { IBB, IBB_PLAIN, S5B, XTLS } from '../links/jingle-dialer.ts';
+import { NS } from '../model/namespaces.ts';
+import { childText, childrenNamed, xml } from '../model/xml.ts';
+import type { XmlElement } from '../model/xml.ts';
+import type { ConnectionState } from '../ports/xmpp-connection.ts';
+import { NS_CAPS, computeVer } from '../xmpp/caps.ts';
+import type { Caps } from '../xmpp/caps.ts';
+import { DiscoRegistry } from '../xmpp/disco.ts';
+import { availablePresence, unavailablePresence } from '../xmpp/presence.ts';
+
+const NS_FORM = 'jabber:x:data';
+const NS_PING = 'urn:xmpp:ping';
+/** The form in which a bridged device says which legacy device it stands for. */
+const NS_BRIDGE = 'urn:xmpp:xpmn:bridge:0';
+const NODE = 'https://xpmn.example/gateway';
+
+/** Announced by every device: what it is made of, before anything it offers. */
+const CORE_FEATURES: readonly string[] = [
+  'urn:xmpp:jingle:1', XTLS, S5B, IBB, IBB_PLAIN, NS.xmlStream, NS.outOfBand, NS.trust, NS_CAPS, NS_PING,
+];
+
+export interface AnnouncementSpec {
+  /** For people. */
+  readonly name: string;
+  /** Beside those of every device. */
+  readonly features: readonly string[];
+  /** Of a bridged device. */
+  readonly bridged?: string | undefined;
+}
+
+/** A device's presence and what it says of itself: sent whenever it comes online. */
+export class Announcement {
+  private readonly device: Device;
+  private readonly disco = new DiscoRegistry();
+
+  private constructor(device: Device, { name, features, bridged }: AnnouncementSpec) {
+    this.device = device;
+    this.disco.addIdentity({ category: 'automation', type: 'xpmn', name });
+    this.disco.addFeatures(...CORE_FEATURES, ...features);
+    if (bridged !== undefined) this.disco.addForm(bridgeForm(bridged));
+    this.disco.serve(device.router, (node) => node === `${NODE}#${this.caps.ver}`);
+    device.router.handle({ ns: NS_PING, name: 'ping', type: 'get' }, () => undefined);
+    device.connection?.on('stateChanged', this.onState);
+  }
+
+  static of(device: Device, spec: AnnouncementSpec): Announcement {
+    return new Announcement(device, spec);
+  }
+
+  private get caps(): Caps {
+    return { node: NODE, hash: 'sha-1', ver: computeVer(this.disco.info()) };
+  }
+
+  /** Says goodbye, if anybody listens. */
+  async stop(): Promise<void> {
+    const { connection } = this.device;
+    connection?.off('stateChanged', this.onState);
+    if (connection?.state === 'online') await connection.channel.send(unavailablePresence()).catch(() => undefined);
+  }
+
+  private readonly onState = (state: ConnectionState): void => {
+    // A failed send is a lost connection: the next one announces again.
+    if (state === 'online') this.device.connection?.channel.send(availablePresence(this.caps)).catch(() => undefined);
+  };
+}
+
+function bridgeForm(bridged: string): XmlElement {
+  const field = (name: string, value: string, type?: string): XmlElement => xml('field', NS_FORM, { var: name, type }, xml('value', NS_FORM, {}, value));
+  return xml('x', NS_FORM, { type: 'result' }, field('FORM_TYPE', NS_BRIDGE, 'hidden'), field('source', bridged));
+}
+
+/** What a device stands for, by its discovery forms. */
+export function bridgedIn(forms: readonly XmlElement[]): string | undefined {
+  for (const form of forms) {
+    const fields = childrenNamed(form, 'field', NS_FORM);
+    const value = (name: string): string | undefined => {
+      const field = fields.find(({ attrs }) => attrs['var'] === name);
+      return field && childText(field, 'value', NS_FORM);
+    };
+    if (value('FORM_TYPE') === NS_BRIDGE) return value('source');
+  }
+  return undefined;
+}

@@ -1,0 +1,52 @@
+import { gatewaySettings, trustOptions } from '../../src/app/gateway-settings.ts';
+import { MediaGateway } from '../../src/xpmn/gateway/media-gateway.ts';
+import type { GatewaySettings } from '../../src/xpmn/gateway/gateway-settings.ts';
+import { silentLogger } from '../../src/xpmn/kernel/log.ts';
+import type { Logger } from '../../src/xpmn/kernel/log.ts';
+import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
+import { parseJid } from '../../src/xpmn/model/jid.ts';
+import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
+import { generateKey } from '../../src/xpmn/trust/keys.ts';
+import { Network } from '../../src/xpmn/trust/network.ts';
+import { MemoryStorage } from './memory-storage.ts';
+import { settings as config } from './settings.ts';
+
+const deps = { clock: systemClock, random: systemRandom, generateKey };
+
+/** How the gateways of a test log in. */
+export interface TestAccount {
+  readonly jid: string;
+  readonly password: string;
+  readonly host: string;
+  readonly port: number;
+  readonly ca: string;
+}
+
+/** A new media network on an account, with this as its first gateway. */
+export function firstNetwork({ jid }: TestAccount, name = 'home'): Promise<Network> {
+  return Network.create({ ...deps, storage: new MemoryStorage() }, trustOptions(config), { name, account: parseJid(jid) });
+}
+
+/** Another gateway of the same owner, made by the first. */
+export async function nextNetwork(first: Network, name: string): Promise<Network> {
+  const device = await first.createDevice(name, ['host']);
+  const lists = first.lists.snapshot.lists.map(({ element }) => element);
+  return Network.join({ ...deps, storage: new MemoryStorage() }, trustOptions(config), { name, device, userCertificate: first.userCertificate, lists });
+}
+
+export interface TestGatewayOptions {
+  readonly sources?: readonly DeviceSource[];
+  readonly log?: Logger;
+  readonly change?: (settings: GatewaySettings) => GatewaySettings;
+}
+
+/** A gateway with the shipped settings, on loopback. */
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+  const shipped = gatewaySettings(config);
+  const settings = { ...shipped, device: { ...shipped.device, socks5: { ...shipped.device.socks5, loopback: true } } };
+  return new MediaGateway({
+    clock: systemClock, random: systemRandom, log, network, sources,
+    account: account && { credentials: { kind: 'password', password: account.password }, server: { host: account.host, port: account.port }, ca: account.ca },
+    addresses: () => ['127.0.0.1', '::1'],
+  }, change(settings));
+}
