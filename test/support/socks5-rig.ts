@@ -8,7 +8,7 @@ import type { Candidate } from '../../src/xpmn/jingle/transports/s5b-codec.ts';
 import { requestBytestream } from '../../src/xpmn/jingle/transports/socks5-handshake.ts';
 import { Socks5Listener } from '../../src/xpmn/jingle/transports/socks5-listener.ts';
 import { createSocks5Transport } from '../../src/xpmn/jingle/transports/socks5.ts';
-import type { Socks5Options } from '../../src/xpmn/jingle/transports/socks5.ts';
+import type { Socks5Options } from '../../src/xpmn/jingle/transports/socks5-options.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { systemRandom } from '../../src/xpmn/kernel/system.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';

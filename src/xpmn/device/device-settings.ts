@@ -3,7 +3,7 @@ import type { EndToEndOptions } from '../jingle/applications/end-to-end-stream.t
 import type { JingleOptions } from '../jingle/manager.ts';
 import type { TlsOptions } from '../jingle/security/tls.ts';
 import type { IbbOptions } from '../jingle/transports/ibb.ts';
-import type { Socks5Options } from '../jingle/transports/socks5.ts';
+import type { Socks5Options } from '../jingle/transports/socks5-options.ts';
 import type { HeadsOptions } from '../links/heads-exchange.ts';
 import type { AnswerCacheOptions } from '../xmpp/answer-cache.ts';
 import type { XmppConnectionOptions } from '../xmpp/connection.ts';

@@ -16,7 +16,7 @@ import { ipBytes } from './ip-address.ts';
 import { destinationOf, formatInfo, formatTransport, parseInfo, parseTransport, priorityOf } from './s5b-codec.ts';
 import type { Candidate, S5bTransport } from './s5b-codec.ts';
 import { nominate } from './s5b-nomination.ts';
-import type { Socks5Deps, Socks5Options } from './socks5.ts';
+import type { Socks5Deps, Socks5Options } from './socks5-options.ts';
 import { requestBytestream } from './socks5-handshake.ts';
 import { IncomingSockets } from './incoming-sockets.ts';
 import { StaggeredRace } from './staggered-race.ts';

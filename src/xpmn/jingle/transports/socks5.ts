@@ -1,39 +1,8 @@
-import type { Clock, Random } from '../../kernel/clock.ts';
 import { randomId } from '../../kernel/ids.ts';
 import type { TransportMethod } from '../../ports/transport.ts';
-import type { CandidateSource } from './candidate-source.ts';
-import type { LocalAddresses } from './host-candidates.ts';
 import { NS_S5B, parseTransport } from './s5b-codec.ts';
 import { Socks5Negotiation } from './socks5-negotiation.ts';
-import type { Socks5Listener } from './socks5-listener.ts';
-import type { TcpOptions } from './tcp.ts';
-
-export interface Socks5Deps {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** The one of the process. Its owner opens and closes it. */
-  readonly listener: Socks5Listener;
-  /** The machine's addresses; they also tell which candidates of a peer would lead back to our own listener. */
-  readonly addresses: LocalAddresses;
-  /** Kinds of candidates to offer, best first. */
-  readonly sources: readonly CandidateSource[];
-}
-
-export interface Socks5Options extends TcpOptions {
-  readonly preference: number;
-  /** ms between two attempts. */
-  readonly stagger: number;
-  /** ms for all attempts together. */
-  readonly connectTimeout: number;
-  /** ms from our verdict to the peer's. */
-  readonly verdictTimeout: number;
-  /** Candidates offered, and candidates of a peer that are tried, per session. */
-  readonly candidates: number;
-  /** Connections of a peer that are kept per session until it says which one it uses. */
-  readonly incoming: number;
-  /** Whether loopback addresses are offered and dialled: for tests. */
-  readonly loopback: boolean;
-}
+import type { Socks5Deps, Socks5Options } from './socks5-options.ts';
 
 /**
  * SOCKS5 bytestreams: both sides offer addresses, both try the other's, the best connection that works is used. The
