@@ -1,0 +1,53 @@
+import { XpmnError } from '../../xpmn/kernel/errors.ts';
+import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
+import { findDevice } from '../find-device.ts';
+import type { Gateway } from '../gateway-api.ts';
+import type { InitOptions, SetupResult } from '../setup-api.ts';
+import type { Input, OperationName, Output } from './operations.ts';
+
+/** What the operations work on: a daemon, whose gateway comes and goes when its state changes. */
+export interface Controlled {
+  /** @throws XpmnError `not-running` while there is none */
+  gateway(): Gateway;
+  init(options: InitOptions): Promise<SetupResult>;
+  importCredentials(options: { readonly file: Uint8Array; readonly password: string }): Promise<SetupResult>;
+}
+
+export interface HandlerContext {
+  readonly controlled: Controlled;
+  /** Aborts when the caller has gone, or the server closes. */
+  readonly signal: AbortSignal;
+  /** Entries of the largest page. */
+  readonly page: number;
+}
+
+type Handler<N extends OperationName> = (input: Input<N>, context: HandlerContext) => Promise<Output<N>>;
+
+/** How the operations are done. Their inputs have passed the schemas of the table. */
+export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
+  status: async (_, { controlled }) => controlled.gateway().status(),
+
+  devices: async (_, { controlled }) => ({ devices: controlled.gateway().devices() }),
+
+  async browse({ device, container = 'root', offset = 0, limit }, { controlled, signal, page }) {
+    const gateway = controlled.gateway();
+    const { jid } = findDevice(device, gateway.devices());
+    return gateway.browse(jid, container, { offset, limit: Math.min(limit ?? page, page), signal });
+  },
+
+  url: async ({ uri }, { controlled, signal }) => controlled.gateway().url(parseMediaUri(uri), { signal }),
+
+  async 'export-credentials'({ name, password }, { controlled, signal }) {
+    const { file, jid } = await controlled.gateway().exportCredentials({ name, password, signal });
+    return { file: file.toString('base64'), jid };
+  },
+
+  'import-credentials': async ({ file, password }, { controlled }) => controlled.importCredentials({ file: fromBase64(file), password }),
+
+  init: async (input, { controlled }) => controlled.init(input),
+};
+
+function fromBase64(text: string): Buffer {
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw new XpmnError('bad-request', 'The file is not base64.');
+  return Buffer.from(text, 'base64');
+}

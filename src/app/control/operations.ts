@@ -1,0 +1,77 @@
+import type { GatewayDevice, GatewayStatus, LibraryPage, LocalUrl } from '../gateway-api.ts';
+import type { SetupResult } from '../setup-api.ts';
+
+/** Every operation of the control API: what goes in and what comes out. */
+export interface Operations {
+  readonly status: { readonly input: Record<string, never>; readonly output: GatewayStatus };
+  readonly devices: { readonly input: Record<string, never>; readonly output: { readonly devices: readonly GatewayDevice[] } };
+  readonly browse: {
+    readonly input: { readonly device: string; readonly container?: string; readonly offset?: number; readonly limit?: number };
+    readonly output: LibraryPage;
+  };
+  readonly url: { readonly input: { readonly uri: string }; readonly output: LocalUrl };
+  readonly 'export-credentials': {
+    readonly input: { readonly name: string; readonly password: string };
+    /** `file` in base64. */
+    readonly output: { readonly file: string; readonly jid: string };
+  };
+  readonly 'import-credentials': { readonly input: { readonly file: string; readonly password: string }; readonly output: SetupResult };
+  readonly init: {
+    readonly input: {
+      readonly jid?: string;
+      readonly password?: string;
+      readonly server?: { readonly host: string; readonly port: number };
+      readonly ca?: string;
+      readonly name?: string;
+    };
+    readonly output: SetupResult;
+  };
+}
+
+export type OperationName = keyof Operations;
+export type Input<N extends OperationName> = Operations[N]['input'];
+export type Output<N extends OperationName> = Operations[N]['output'];
+
+export interface OperationInfo {
+  /** One sentence for help and documents. */
+  readonly summary: string;
+  /** Its input may carry a file: the larger limit of sizes counts. */
+  readonly takesFile?: true;
+  /** JSON Schema of the input; what it does not name is refused. */
+  readonly input: { readonly properties: Readonly<Record<string, object>>; readonly required?: readonly string[] };
+}
+
+const TEXT = { type: 'string', minLength: 1, maxLength: 4096 };
+const PASSWORD = { type: 'string', minLength: 1, maxLength: 1024 };
+const COUNT = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
+const FILE = { type: 'string' };
+const SERVER = { type: 'object', additionalProperties: false, required: ['host', 'port'], properties: { host: TEXT, port: { type: 'integer', minimum: 1, maximum: 65535 } } };
+
+/** The one table that server, client and documents read. Each is `POST /v1/NAME` with a JSON object, and answers one. */
+export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
+  status: { summary: 'What runs, whether it is connected, and what is wrong.', input: { properties: {} } },
+  devices: { summary: 'The devices of the media network.', input: { properties: {} } },
+  browse: {
+    summary: 'One page of a container of a device\'s library; the top where no container is named.',
+    input: { properties: { device: TEXT, container: TEXT, offset: COUNT, limit: { ...COUNT, minimum: 1 } }, required: ['device'] },
+  },
+  url: { summary: 'A URL on this machine under which any player gets a media item; it expires.', input: { properties: { uri: TEXT }, required: ['uri'] } },
+  'export-credentials': {
+    summary: 'Makes a new device of the network, in a file under a password, to be carried to another machine.',
+    input: { properties: { name: { ...TEXT, maxLength: 256 }, password: PASSWORD }, required: ['name', 'password'] },
+  },
+  'import-credentials': {
+    summary: 'Makes this machine the device that a credentials file holds.',
+    takesFile: true,
+    input: { properties: { file: FILE, password: PASSWORD }, required: ['file', 'password'] },
+  },
+  init: {
+    summary: 'Makes the media network, or extends it to an account.',
+    takesFile: true,
+    input: { properties: { jid: TEXT, password: PASSWORD, server: SERVER, ca: { type: 'string', maxLength: 1048576 }, name: { ...TEXT, maxLength: 256 } } },
+  },
+};
+
+export function operationPath(name: OperationName): string {
+  return `/v1/${name}`;
+}

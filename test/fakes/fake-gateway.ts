@@ -1,0 +1,69 @@
+import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
+import { parseJid } from '../../src/xpmn/model/jid.ts';
+import type { Jid } from '../../src/xpmn/model/jid.ts';
+import type { MediaReference } from '../../src/xpmn/model/media-uri.ts';
+import { formatMediaUri } from '../../src/xpmn/model/media-uri.ts';
+import type { MediaEntity } from '../../src/xpmn/ports/media-source.ts';
+import type { Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl } from '../../src/app/gateway-api.ts';
+
+export function fakeDevice(id: string, name: string, changes: Partial<GatewayDevice> = {}): GatewayDevice {
+  return {
+    jid: parseJid(`anna@example.org/${id}`), id, name, kind: 'media-server', services: ['directory', 'transfer'],
+    where: 'elsewhere', reach: 'direct', trust: 'own', ...changes,
+  };
+}
+
+/** A gateway with a library of `films` numbered films; one URL for all of them. */
+export class FakeGateway implements Gateway {
+  readonly list: GatewayDevice[] = [fakeDevice('nas-k3fq', 'NAS of Anna'), fakeDevice('tv-aaaa', 'TV', { reach: 'unreachable' })];
+  films = 3;
+  /** What `url` gives, or fails with. */
+  local: { url: string; entity: MediaEntity } | undefined;
+  failure: XpmnError | undefined;
+  /** Set: `browse` answers only by its signal. */
+  browsesForEver = false;
+  readonly exported: { name: string; password: string }[] = [];
+  isClosed = false;
+  onBrowse: (() => void) | undefined;
+
+  status(): GatewayStatus {
+    return {
+      version: '0.0.0', network: 'ab'.repeat(32), jid: 'anna@example.org/gateway-k3fq', isManagement: true,
+      connection: { state: 'waiting', reason: 'The server does not answer.' },
+      devices: { here: 1, elsewhere: 1, unreachable: 1 }, mediaPort: '127.0.0.1:4711', warnings: ['The TV can\'t be reached.'],
+    };
+  }
+
+  devices(): readonly GatewayDevice[] {
+    return this.list;
+  }
+
+  async browse(device: Jid, container: string, { offset, limit, signal }: { offset: number; limit: number; signal: AbortSignal }): Promise<LibraryPage> {
+    this.onBrowse?.();
+    if (this.browsesForEver) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+    if (this.failure) throw this.failure;
+    if (container !== 'root') throw new XpmnError('not-found', 'There is no such container.');
+    const count = Math.max(0, Math.min(limit, this.films - offset));
+    const children = Array.from({ length: count }, (_, i): LibraryEntry => {
+      const uid = `film-${offset + i}`;
+      return { kind: 'item', id: uid, parent: 'root', title: `Film ${offset + i}`, type: 'video', uid, size: 1_400_000_000, duration: 5400, uri: formatMediaUri({ device, uid }) };
+    });
+    return { container: { kind: 'container', id: 'root', parent: undefined, title: 'Films' }, children, offset, total: this.films };
+  }
+
+  async url(_item: MediaReference): Promise<LocalUrl> {
+    if (this.failure) throw this.failure;
+    if (!this.local) throw new XpmnError('not-found', 'There is no such item.');
+    return { ...this.local, expires: Date.UTC(2030, 0, 1) };
+  }
+
+  async exportCredentials({ name, password }: { name: string; password: string }): Promise<{ file: Buffer; jid: string }> {
+    if (this.failure) throw this.failure;
+    this.exported.push({ name, password });
+    return { file: Buffer.from('XPMNCRED fake'), jid: `anna@example.org/${name}-aaaa` };
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+  }
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { ControlClient } from '../../../../src/app/control/client.ts';
+import type { Controlled } from '../../../../src/app/control/handlers.ts';
+import { OPERATIONS, operationPath } from '../../../../src/app/control/operations.ts';
+import type { OperationName } from '../../../../src/app/control/operations.ts';
+import { ControlServer, statusOf } from '../../../../src/app/control/server.ts';
+import { ERROR_CODES, XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
+import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
+import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
+import { deferred } from '../../../../src/xpmn/kernel/tasks.ts';
+import { FakeGateway } from '../../../fakes/fake-gateway.ts';
+import { settings } from '../../../support/settings.ts';
+
+/** Small enough for a socket's buffer: what is refused unread does not disturb the one who sends it. */
+const FILE_BYTES = 150_000;
+
+describe('control API', () => {
+  const { signal } = new AbortController();
+  let directory: string;
+  let path: string;
+  let gateway: FakeGateway;
+  let server: ControlServer;
+  let client: ControlClient;
+  let inits: unknown[];
+
+  const open = (): Promise<ControlServer> => {
+    const result = { network: 'n', jid: 'a@b/c' };
+    const controlled: Controlled = {
+      gateway: () => gateway,
+      init: async (options) => (inits.push(options), result),
+      importCredentials: async (options) => (inits.push(options), result),
+    };
+    return ControlServer.open(path, { controlled, log: silentLogger }, { ...settings.control, fileBytes: FILE_BYTES });
+  };
+
+  /** A raw request, past the client. */
+  const post = async (where: string, body: string, type = 'application/json'): Promise<{ status: number | undefined; code: unknown }> => {
+    const request = http.request({ socketPath: path, path: where, method: 'POST', headers: { 'Content-Type': type }, agent: false });
+    request.end(body);
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    const text = Buffer.concat((await response.toArray()) as Buffer[]).toString();
+    return { status: response.statusCode, code: (JSON.parse(text) as { code: unknown }).code };
+  };
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'xpmn-control-'));
+    path = join(directory, 'control.sock');
+    gateway = new FakeGateway();
+    inits = [];
+    server = await open();
+    client = new ControlClient({ path, answerBytes: settings.cli.answerBytes });
+  });
+  afterEach(async () => {
+    await server.close();
+    await rm(directory, { recursive: true });
+  });
+
+  it('does each operation of the table', async () => {
+    gateway.local = { url: 'http://127.0.0.1:1/m/x.mp4', entity: { size: 1, type: 'video/mp4', etag: 'e' } };
+    assert.deepEqual(await client.call('status', {}, { signal }), gateway.status());
+    assert.deepEqual((await client.call('devices', {}, { signal })).devices, gateway.list);
+    assert.equal((await client.call('browse', { device: 'nas', offset: 1, limit: 1 }, { signal })).children[0]?.id, 'film-1');
+    assert.equal((await client.call('url', { uri: 'xmpp:anna@example.org/nas-k3fq?transfer;uid=film-1' }, { signal })).url, gateway.local.url);
+    const { file } = await client.call('export-credentials', { name: 'cottage', password: 'p' }, { signal });
+    assert.equal(Buffer.from(file, 'base64').toString(), 'XPMNCRED fake');
+    await client.call('import-credentials', { file: Buffer.alloc(100_000, 255).toString('base64'), password: 'p' }, { signal });
+    await client.call('init', { jid: 'anna@example.org', password: 'p' }, { signal });
+    assert.deepEqual(inits, [{ file: Buffer.alloc(100_000, 255), password: 'p' }, { jid: 'anna@example.org', password: 'p' }]);
+  });
+
+  it('gives no more entries at once than a page has', async () => {
+    gateway.films = 10_000;
+    assert.equal((await client.call('browse', { device: 'nas', limit: 9000 }, { signal })).children.length, settings.control.page);
+    assert.equal((await client.call('browse', { device: 'nas' }, { signal })).children.length, settings.control.page);
+  });
+
+  it('answers errors with their code, sentence and details', async () => {
+    gateway.failure = new XpmnError('peer-unavailable', 'The NAS is off.', { details: { since: 5 } });
+    await assert.rejects(client.call('browse', { device: 'nas' }, { signal }), { code: 'peer-unavailable', message: 'The NAS is off.', details: { since: 5 } });
+  });
+
+  it('has a status for each code that is an error', () => {
+    for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) assert.ok(statusOf(new XpmnError(code, 'x')) >= 400);
+  });
+
+  it('refuses input that the table does not describe, of every operation', async () => {
+    for (const name of Object.keys(OPERATIONS) as OperationName[]) {
+      for (const body of ['{"surplus": 1}', '[]', '{', '"x"']) assert.deepEqual(await post(operationPath(name), body), { status: 400, code: 'bad-request' }, `${name} ${body}`);
+    }
+    assert.deepEqual(await post('/v1/browse', '{"device": "nas", "limit": 0}'), { status: 400, code: 'bad-request' });
+    assert.deepEqual(await post('/v1/import-credentials', '{"file": "no base64!", "password": "x"}'), { status: 400, code: 'bad-request' });
+    assert.deepEqual(await post('/v1/url', '{"uri": "http://example.org"}'), { status: 400, code: 'bad-request' });
+    assert.deepEqual(await post('/v1/none', '{}'), { status: 404, code: 'not-found' });
+  });
+
+  it('takes requests up to its limits', async () => {
+    const { bodyBytes } = settings.control;
+    assert.deepEqual(await post('/v1/url', `{"uri": "${'x'.repeat(bodyBytes)}"}`), { status: 413, code: 'too-large' });
+    assert.deepEqual(await post('/v1/import-credentials', `{"password": "x", "file": "${'A'.repeat(FILE_BYTES)}"}`), { status: 413, code: 'too-large' });
+  });
+
+  it('aborts the work of a caller who has gone', async () => {
+    gateway.browsesForEver = true;
+    const [begun, aborted] = [deferred(), deferred<unknown>()];
+    const browse = gateway.browse.bind(gateway);
+    gateway.onBrowse = () => begun.resolve();
+    gateway.browse = (...call) => {
+      const work = browse(...call);
+      work.catch((error: unknown) => aborted.resolve(error));
+      return work;
+    };
+    const caller = new AbortController();
+    const call = client.call('browse', { device: 'nas' }, { signal: caller.signal });
+    await begun.promise;
+    const reason = new Error('enough');
+    caller.abort(reason);
+    await assert.rejects(call, reason);
+    assert.equal((await aborted.promise as XpmnError).code, 'aborted');
+  });
+
+  it('ends what is under way when it closes', async () => {
+    gateway.browsesForEver = true;
+    const begun = deferred();
+    gateway.onBrowse = () => begun.resolve();
+    const call = client.call('browse', { device: 'nas' }, { signal });
+    call.catch(() => undefined);
+    await begun.promise;
+    await server.close();
+    await assert.rejects(call, { code: 'not-running' });
+    await assert.rejects(stat(path), { code: 'ENOENT' });
+  });
+
+  it('is for its owner alone', async () => {
+    assert.equal((await stat(path)).mode & 0o777, 0o600);
+  });
+
+  it('is not taken from a process that answers', async () => {
+    await assert.rejects(open(), { code: 'already-running' });
+    assert.equal((await client.call('status', {}, { signal })).version, '0.0.0');
+  });
+
+  it('takes over the socket that a crashed process left', async () => {
+    await server.close();
+    const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', script]);
+    assert.ok((await stat(path)).isSocket());
+    await assert.rejects(client.call('status', {}, { signal }), { code: 'not-running' });
+    server = await open();
+    await client.call('status', {}, { signal });
+  });
+
+  it('says in words that there is no daemon, or that its place is too long', async () => {
+    await server.close();
+    await assert.rejects(client.call('status', {}, { signal }), { code: 'not-running', message: /start one with `xpmn daemon`/ });
+    const long = join(directory, 'x'.repeat(100));
+    await assert.rejects(new ControlClient({ path: long, answerBytes: 1 }).call('status', {}, { signal }), { code: 'not-running' });
+    path = long;
+    await assert.rejects(open(), { code: 'bad-configuration', message: /too long/ });
+  });
+
+  it('the client believes no answer that is none, is too large, or breaks off', async () => {
+    const other = join(directory, 'other.sock');
+    const answers = ['HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc', 'HTTP/1.1 500 no\r\nContent-Length: 2\r\n\r\n{}', 'HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\nabc', `HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n${'x'.repeat(99)}`, ''];
+    const rogue = createServer((socket) => socket.once('data', () => socket.end(answers.shift() ?? ''))).listen(other);
+    await once(rogue, 'listening');
+    const asking = new ControlClient({ path: other, answerBytes: 50 });
+    for (const code of ['malformed', 'malformed', 'connection-lost', 'too-large', 'connection-lost']) await assert.rejects(asking.call('status', {}, { signal }), { code });
+    rogue.close();
+    await writeFile(join(directory, 'file'), '');
+    await assert.rejects(new ControlClient({ path: join(directory, 'file'), answerBytes: 50 }).call('status', {}, { signal }), { code: 'not-running' });
+  });
+});
