@@ -1,6 +1,7 @@
 import type { GatewaySettings } from '../xpmn/gateway/gateway-settings.ts';
 import type { CredentialsFileOptions } from '../xpmn/trust/credentials-file.ts';
 import type { TrustOptions } from '../xpmn/trust/options.ts';
+import type { XmppConnectionOptions } from '../xpmn/xmpp/connection.ts';
 import type { GatewayConfig } from './config.ts';
 
 /** The configuration, sorted by the parts that read it. */
@@ -9,7 +10,6 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
   return {
     device: {
       iq: config.iq,
-      server: { ...config.xmpp.server, limits: config.xml.serverStream },
       jingle: config.jingle,
       ibb: config.ibb,
       socks5,
@@ -30,6 +30,10 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     account: { ...config.account, trust: trustOptions(config) },
     ...config.gateway,
   };
+}
+
+export function serverOptions(config: GatewayConfig): XmppConnectionOptions {
+  return { ...config.xmpp.server, limits: config.xml.serverStream };
 }
 
 export function trustOptions(config: GatewayConfig): TrustOptions & CredentialsFileOptions {

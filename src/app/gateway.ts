@@ -8,10 +8,11 @@ import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import type { Network } from '../xpmn/trust/network.ts';
+import { createXmppConnection } from '../xpmn/xmpp/connection.ts';
 import { loadAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
-import { gatewaySettings, trustOptions } from './gateway-settings.ts';
+import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus } from './gateway-view.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 
@@ -34,6 +35,7 @@ export const createGateway: GatewayFactory = async (deps, { signal }) => {
     clock, random, log, network,
     account: loginOf(network, account),
     sources: [upnp],
+    connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
     addresses: systemAddresses,
   }, gatewaySettings(config));
   await gateway.start({ signal });

@@ -51,6 +51,7 @@ describe('two devices of one process', () => {
       addresses: () => [],
       pool: new SendPool(settings.pool),
       budget: new WindowBudget(settings.windowBudget),
+      connect: () => assert.fail('nothing goes to a server here'),
       features: () => undefined,
       isAvailable: () => false,
     };

@@ -6,13 +6,11 @@ import type { IbbOptions } from '../jingle/transports/ibb.ts';
 import type { Socks5Options } from '../jingle/transports/socks5-options.ts';
 import type { HeadsOptions } from '../links/heads-exchange.ts';
 import type { AnswerCacheOptions } from '../xmpp/answer-cache.ts';
-import type { XmppConnectionOptions } from '../xmpp/connection.ts';
 import type { IqRouterOptions } from '../xmpp/iq-router.ts';
 
 /** The numbers that one device runs with; each part's own options under the part's name. */
 export interface DeviceSettings {
   readonly iq: IqRouterOptions & AnswerCacheOptions;
-  readonly server: XmppConnectionOptions;
   readonly jingle: JingleOptions;
   readonly ibb: IbbOptions;
   readonly socks5: Socks5Options;

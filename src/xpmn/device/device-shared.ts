@@ -7,7 +7,9 @@ import type { Logger } from '../kernel/log.ts';
 import type { Acceptor } from '../links/acceptor.ts';
 import type { LocalExchange } from '../links/local-exchange.ts';
 import type { Jid } from '../model/jid.ts';
+import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
 import type { ListStore } from '../trust/list-store.ts';
+import type { IqRouter } from '../xmpp/iq-router.ts';
 
 /** What all devices of a process share: one listener, one pool of buffers, one view of who is who. */
 export interface DeviceShared {
@@ -21,6 +23,8 @@ export interface DeviceShared {
   readonly addresses: LocalAddresses;
   readonly pool: SendPool;
   readonly budget: WindowBudget;
+  /** Makes the connection of one device to the server, not started yet; it answers requests through `router`. */
+  connect(account: XmppAccount, router: IqRouter): XmppConnection;
   /** What other devices announce; undefined while that is not known. */
   features(peer: Jid): ReadonlySet<string> | undefined;
   /** Whether another device is there, as far as is known. */

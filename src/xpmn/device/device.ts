@@ -26,7 +26,6 @@ import type { TransportMethod } from '../ports/transport.ts';
 import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
 import type { DeviceCredentials } from '../trust/device-credentials.ts';
 import { AnswerCache } from '../xmpp/answer-cache.ts';
-import { createXmppConnection } from '../xmpp/connection.ts';
 import { serverGate } from '../xmpp/allow-list.ts';
 import { IqRouter } from '../xmpp/iq-router.ts';
 import type { DeviceSettings } from './device-settings.ts';
@@ -84,7 +83,7 @@ export class Device {
       onChannel: (peer, opened) => this.links.to(peer).addChannel(opened),
       onBytes: (peer, opened) => this.links.to(peer).addBytes(opened),
     };
-    this.connection = spec.account && createXmppConnection({ clock, random, log, router: this.router }, spec.account, settings.server);
+    this.connection = spec.account && shared.connect(spec.account, this.router);
     this.jingle = this.connection && this.createJingle(this.connection);
     this.links = this.createLinks();
     this.heads = new HeadsExchange(

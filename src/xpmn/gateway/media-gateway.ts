@@ -36,6 +36,7 @@ export interface MediaGatewayDeps {
   /** How to log in; undefined while the network is local-only. The JID is each device's own. */
   readonly account: Omit<XmppAccount, 'jid'> | undefined;
   readonly sources: readonly DeviceSource[];
+  readonly connect: DeviceShared['connect'];
   readonly addresses: LocalAddresses;
 }
 
@@ -139,11 +140,11 @@ export class MediaGateway {
   }
 
   private createShared(): DeviceShared {
-    const { clock, random, log, network, addresses } = this.deps;
+    const { clock, random, log, network, addresses, connect } = this.deps;
     const { lists } = network;
     const lookUp = (account: Jid, signal: AbortSignal): Promise<void> => this.services.lookUp(account, signal);
     return {
-      clock, random, log, lists, addresses,
+      clock, random, log, lists, addresses, connect,
       listener: this.listener,
       acceptor: createAcceptor({ lists, clock, log, lookUp }, this.settings.acceptor),
       exchange: new LocalExchange({ random }, this.settings.inProcess),

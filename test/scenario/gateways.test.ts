@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
+import { parseJid } from '../../src/xpmn/model/jid.ts';
+import type { Jid } from '../../src/xpmn/model/jid.ts';
+import type { MediaDevice } from '../../src/xpmn/ports/media-device.ts';
+import type { MediaGateway } from '../../src/xpmn/gateway/media-gateway.ts';
+import type { Network } from '../../src/xpmn/trust/network.ts';
+import { FakeXmppServer } from '../fakes/fake-xmpp-server.ts';
+import { MemoryDevices } from '../fakes/memory-devices.ts';
+import { MemoryLibrary } from '../fakes/memory-library.ts';
+import { waitUntil } from '../peers/wait.ts';
+import { firstNetwork, nextNetwork, testGateway } from '../support/gateways.ts';
+import type { TestAccount, TestGatewayOptions } from '../support/gateways.ts';
+
+const never = new AbortController().signal;
+const account: TestAccount = { jid: 'romeo@home.test', password: 'secret', host: '', port: 0, ca: '' };
+
+/** Several gateways of one owner, on one account of a server in memory. */
+describe('gateways of one owner', function () {
+  this.timeout(30_000);
+  let server: FakeXmppServer;
+  let network: Network;
+  const running: MediaGateway[] = [];
+
+  beforeEach(async () => {
+    server = new FakeXmppServer();
+    server.addAccount(parseJid(account.jid), account.password);
+    network = await firstNetwork(account);
+  });
+
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((gateway) => gateway.stop()));
+  });
+
+  async function start(of: Network, options: TestGatewayOptions = {}): Promise<MediaGateway> {
+    const gateway = testGateway(of, account, { server, ...options });
+    running.push(gateway);
+    await gateway.start({ signal: never });
+    return gateway;
+  }
+
+  function nas(id = 'uuid:nas'): MediaDevice {
+    const library = new MemoryLibrary();
+    library.addItem('film', 'The Duel', randomBytes(300_000));
+    return { description: { id, name: 'The NAS', kind: 'media-server' }, library };
+  }
+
+  const libraries = (gateway: MediaGateway): Jid[] =>
+    gateway.devices().filter(({ services, isAvailable }) => isAvailable && services.includes('directory')).map(({ jid }) => jid);
+
+  it('shows a device while it is there, and not after', async () => {
+    const devices = new MemoryDevices();
+    const home = await start(network, { sources: [devices] });
+    const away = await start(await nextNetwork(network, 'away'));
+    devices.appear(nas());
+    await waitUntil('it is seen', () => libraries(away).length === 1);
+    const [jid] = libraries(home);
+    assert.deepEqual(libraries(away), [jid]);
+    devices.vanish('uuid:nas');
+    await waitUntil('it is gone', () => libraries(away).length === 0);
+    devices.appear(nas());
+    await waitUntil('it is back under the same name', () => libraries(away)[0] === jid);
+  });
+
+  it('bridges a device that two gateways see once, by the one with the lower key, and hands it over', async () => {
+    const second = await nextNetwork(network, 'second');
+    const [low, high] = network.gateway.key < second.gateway.key ? [network, second] : [second, network];
+    const devices = [new MemoryDevices(), new MemoryDevices()] as const;
+    const higher = await start(high, { sources: [devices[1]] });
+    devices[1].appear(nas());
+    await waitUntil('the only one has it', () => libraries(higher).length === 1);
+    const lower = await start(low, { sources: [devices[0]] });
+    devices[0].appear(nas());
+    await waitUntil('the lower key has it, the higher has let go', () => {
+      const seen = [libraries(lower), libraries(higher)];
+      const hosted = lower.devices().find(({ jid }) => jid === seen[0]?.[0]);
+      return seen[0]?.length === 1 && seen[1]?.length === 1 && seen[0][0] === seen[1][0] && hosted?.isHere === true;
+    });
+    running.splice(running.indexOf(lower), 1);
+    await lower.stop();
+    await waitUntil('the other takes over', () => higher.devices().some(({ isHere, services }) => isHere && services.includes('directory')));
+  });
+
+  it('listens to no stranger, and tells it nothing', async () => {
+    server.addAccount(parseJid('mallory@home.test'), 'secret');
+    server.befriend(parseJid(account.jid), parseJid('mallory@home.test'));
+    const devices = new MemoryDevices();
+    await start(network, { sources: [devices] });
+    devices.appear(nas());
+    const foreign: TestAccount = { ...account, jid: 'mallory@home.test' };
+    const strangers = testGateway(await firstNetwork(foreign), foreign, { server });
+    running.push(strangers);
+    await strangers.start({ signal: never });
+    await waitUntil('the NAS is listed', () => network.hostedDevices.size === 1);
+    const target = [...network.hostedDevices.values()][0]?.jid as Jid;
+    await assert.rejects(
+      strangers.browse(target, { container: 'root', offset: 0, limit: 10 }, never),
+      (error) => error instanceof XpmnError && ['peer-unavailable', 'not-trusted'].includes(error.code),
+    );
+  });
+
+  it('turns away a device that was removed, though it knows the password', async () => {
+    const devices = new MemoryDevices();
+    await start(network, { sources: [devices] });
+    const lost = await nextNetwork(network, 'lost');
+    const thief = await start(lost);
+    devices.appear(nas());
+    await waitUntil('it is seen', () => libraries(thief).length === 1);
+    const [jid] = libraries(thief) as [Jid];
+    await thief.browse(jid, { container: 'root', offset: 0, limit: 10 }, never);
+    await network.removeDevice(lost.gateway.key);
+    await assert.rejects(async () => {
+      // The open stream ends; a new one is refused.
+      for (;;) await thief.browse(jid, { container: 'root', offset: 0, limit: 10 }, AbortSignal.timeout(20_000));
+    }, (error) => error instanceof XpmnError && ['security-failed', 'not-trusted', 'connection-lost', 'peer-unavailable'].includes(error.code));
+    await assert.rejects(thief.browse(jid, { container: 'root', offset: 0, limit: 10 }, never));
+  });
+
+  it('works again after the server was away', async () => {
+    const devices = new MemoryDevices();
+    await start(network, { sources: [devices] });
+    const away = await start(await nextNetwork(network, 'away'));
+    devices.appear(nas());
+    await waitUntil('it is seen', () => libraries(away).length === 1);
+    server.reachable = false;
+    for (const { jid } of away.devices()) server.drop(jid);
+    await waitUntil('nobody is there', () => libraries(away).length === 0);
+    server.reachable = true;
+    await waitUntil('everybody is back', () => libraries(away).length === 1, { timeout: 25_000 });
+    const page = await away.browse(libraries(away)[0] as Jid, { container: 'root', offset: 0, limit: 10 }, never);
+    assert.equal(page.children[0]?.title, 'The Duel');
+  });
+});
