@@ -1,0 +1,28 @@
+export interface BenchOptions {
+  readonly names: readonly string[];
+  /** Rounds that count. */
+  readonly rounds: number;
+  /** Small files and short waits: whether it runs, not how fast it is. */
+  readonly quick: boolean;
+}
+
+/** `[NAME...] [--rounds N] [--quick]`. @throws Error with a sentence for the user */
+export function parseOptions(argv: readonly string[], known: readonly string[]): BenchOptions {
+  const names: string[] = [];
+  let rounds: number | undefined;
+  let quick = false;
+  for (let index = 0; index < argv.length; index += 1) {
+    const word = argv[index] as string;
+    if (word === '--quick') quick = true;
+    else if (word === '--rounds') rounds = roundsOf(argv[(index += 1)]);
+    else if (known.includes(word)) names.push(word);
+    else throw new Error(`usage: npm run bench -- [${known.join('|')}]... [--rounds N] [--quick]`);
+  }
+  return { names: names.length > 0 ? names : known, rounds: rounds ?? (quick ? 1 : 5), quick };
+}
+
+function roundsOf(text: string | undefined): number {
+  const rounds = Number(text);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number, 1 or more');
+  return rounds;
+}
