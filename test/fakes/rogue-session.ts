@@ -1,7 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { deferred } from '../../src/xpmn/kernel/tasks.ts';
+import { SerialQueue, deferred } from '../../src/xpmn/kernel/tasks.ts';
 import type { Deferred } from '../../src/xpmn/kernel/tasks.ts';
 import { XmlParser } from '../../src/xpmn/model/xml-parser.ts';
 import { child, childText, serialise, textOf } from '../../src/xpmn/model/xml.ts';
@@ -64,6 +64,7 @@ export class RogueSession {
   private readonly context: RogueContext;
   private readonly steps = new Map<Step, Deferred<void>>();
   private readonly awaited: { matches: (element: XmlElement) => boolean; found: (element: XmlElement) => void }[] = [];
+  private readonly segments = new SerialQueue();
   private authenticated = false;
   private silent = false;
   private scram: { nonce: string; firstBare: string; serverFirst: string; hash: string; salt: Buffer; iterations: number } | undefined;
@@ -100,8 +101,13 @@ export class RogueSession {
   raw(text: string | Buffer): void {
     const { segment } = this.context.behaviour;
     const bytes = Buffer.from(text);
-    if (segment === 0) this.socket.write(bytes);
-    else for (let at = 0; at < bytes.length; at += segment) this.socket.write(bytes.subarray(at, at + segment));
+    if (segment === 0) {
+      this.socket.write(bytes);
+      return;
+    }
+    // Each after the one before has gone: what is written together would go out joined.
+    const next = (at: number): Promise<void> => new Promise((sent) => this.socket.write(bytes.subarray(at, at + segment), () => sent()));
+    for (let at = 0; at < bytes.length; at += segment) void this.segments.run(() => next(at));
   }
 
   send(element: XmlElement): void {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { abortable } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import { child, childText, childrenNamed, textOf, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -120,9 +121,10 @@ export class CapsCache {
     if (known) return known;
     const key = JSON.stringify([peer, caps?.ver]);
     const node = caps && { node: `${caps.node}#${caps.ver}` };
-    const asking = this.asking.get(key) ?? queryInfo(channel, peer, { ...options, ...node }).finally(() => this.asking.delete(key));
+    // Shared by all who ask: it ends with the channel or by its time, not when the first of them loses interest.
+    const asking = this.asking.get(key) ?? queryInfo(channel, peer, { ...options, ...node, signal: channel.closed }).finally(() => this.asking.delete(key));
     this.asking.set(key, asking);
-    const info = await asking;
+    const info = await abortable(asking, options.signal);
     if (caps && isTrueVer(info, caps)) this.keep(caps.ver, info);
     return info;
   }
