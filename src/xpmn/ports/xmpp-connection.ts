@@ -30,7 +30,9 @@ export interface XmppConnectionEvents {
  * Hardening, shown by the suite: no authentication without verified TLS (`server-insecure`, `server-untrusted`), the
  * server proves that it knows the password (`login-failed`), IQ answers only from whom was asked, UTF-8 split anywhere,
  * stanza size, depth and node limits, wrong password and `conflict` are not retried (state `stopped` with the reason),
- * and no secret in any error or log.
+ * and no secret in any error or log. What anybody on the path can cause (no TLS, a wrong certificate) is retried, state
+ * `waiting` with the reason: it must not switch us off for good. What may not pass on the server's stream is refused both
+ * ways (`security-required`).
  */
 export interface XmppConnection extends Pick<EventEmitter<XmppConnectionEvents>, 'on' | 'off' | 'once'> {
   readonly channel: StanzaChannel;
