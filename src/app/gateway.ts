@@ -38,7 +38,12 @@ export const createGateway: GatewayFactory = async (deps, { signal }) => {
     connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
     addresses: systemAddresses,
   }, gatewaySettings(config));
-  await gateway.start({ signal });
+  try {
+    await gateway.start({ signal });
+  } catch (error) {
+    pool.close();
+    throw error;
+  }
   return facade(gateway, network, account, deps, () => pool.close());
 };
 

@@ -54,7 +54,7 @@ export class Bridge {
     for (const source of this.deps.sources) {
       source.on('deviceAppeared', (media) => this.reconsider(media));
       source.on('deviceGone', (id) => this.enqueue(() => this.release(id)));
-      await source.start({ signal });
+      await this.startSource(source, signal);
     }
   }
 
@@ -95,6 +95,15 @@ export class Bridge {
       if (isOurs && !this.bridged.has(id)) await this.bridge(media);
       if (!isOurs && this.bridged.has(id)) await this.release(id);
     });
+  }
+
+  private async startSource(source: DeviceSource, signal: AbortSignal): Promise<void> {
+    try {
+      await source.start({ signal });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.deps.log.warn('devices of this kind can\'t be looked for', { error });
+    }
   }
 
   private async bridge(media: MediaDevice): Promise<void> {

@@ -57,6 +57,8 @@ export class MediaGateway {
     this.deps = deps;
     this.settings = settings;
     const { clock, random, log, network } = deps;
+    // Every device listens for changed lists, and there may be many.
+    network.lists.setMaxListeners(0);
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
     this.listener = new Socks5Listener({ clock, log }, settings.listener);
     const shared = this.createShared();
@@ -75,13 +77,18 @@ export class MediaGateway {
 
   /** @throws XpmnError `bad-configuration` if a port can't be had; the server and the LAN may come later */
   async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
-    await this.listener.listen();
-    await this.mediaPort.start();
-    this.controller.connection?.on('stateChanged', (state, reason) => (this.problem = state === 'online' ? undefined : (reason ?? this.problem)));
-    this.services.start();
-    this.controller.start();
-    await this.bridge.start({ signal });
-    this.refresh();
+    try {
+      await this.listener.listen();
+      await this.mediaPort.start();
+      this.controller.connection?.on('stateChanged', (state, reason) => (this.problem = state === 'online' ? undefined : (reason ?? this.problem)));
+      this.services.start();
+      this.controller.start();
+      await this.bridge.start({ signal });
+      this.refresh();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
