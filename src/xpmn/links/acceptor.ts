@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import { abortable } from '../kernel/tasks.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PeerIdentity } from '../model/identity.ts';
@@ -34,16 +35,18 @@ export interface Acceptor {
  */
 export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Acceptor {
   const leaves = new WeakMap<PeerIdentity, Buffer>();
-  const looked = new Map<Jid, number>();
+  const looked = new Map<Jid, { readonly at: number; readonly done: Promise<void> }>();
 
-  function mayLookUp(account: Jid): boolean {
+  /** One look-up per account and interval; who comes meanwhile waits for the same one. */
+  function lookUp(account: Jid, signal: AbortSignal): Promise<void> {
     const now = deps.clock.monotonic();
     const last = looked.get(account);
-    if (last !== undefined && now - last < options.lookUpInterval) return false;
+    if (last && now - last.at < options.lookUpInterval) return last.done;
+    const done = deps.lookUp(account, signal).catch((error: unknown) => deps.log.info('the lists of an account could not be read', { account, error }));
     looked.delete(account);
-    looked.set(account, now);
+    looked.set(account, { at: now, done });
     if (looked.size > options.lookUps) looked.delete(looked.keys().next().value as Jid);
-    return true;
+    return done;
   }
 
   function judge(leaf: Buffer, peer: Jid): PeerIdentity | string {
@@ -56,8 +59,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
   async function accept(leaf: Buffer, peer: Jid, signal: AbortSignal): Promise<PeerIdentity> {
     const first = judge(leaf, peer);
     if (typeof first !== 'string') return first;
-    const account = bareJid(peer);
-    if (mayLookUp(account)) await deps.lookUp(account, signal);
+    await abortable(lookUp(bareJid(peer), signal), signal);
     const second = judge(leaf, peer);
     if (typeof second !== 'string') return second;
     deps.log.warn('a stranger was turned away', { peer, reason: second });
@@ -70,7 +72,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
       const leaf = leaves.get(identity);
       if (!leaf) return false;
       const judgement = deps.lists.judge(leaf, identity.jid);
-      return judgement.verdict === identity.verdict;
+      return judgement.verdict === identity.verdict && judgement.identity.network === identity.network;
     },
   };
 }

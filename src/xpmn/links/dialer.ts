@@ -9,7 +9,10 @@ export interface SecuredChannel extends OpenApplication {
 }
 
 /** An out-of-band session that is open. */
-export type ByteSession = OpenApplication & ByteStreams;
+export type ByteSession = OpenApplication & ByteStreams & {
+  /** Ends early what is being sent under that id. False if there is no such stream. */
+  abortSend(id: string): boolean;
+};
 
 /** How a stream reached the peer: for preference, and for the user. */
 export type Path = 'in-process' | 'direct' | 'in-band';

@@ -1,6 +1,7 @@
 import type { Logger } from '../kernel/log.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import { XpmnError } from '../kernel/errors.ts';
+import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import { elements } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -16,7 +17,7 @@ export interface HeadsDeps {
   readonly registry: IqRegistry;
   readonly tasks: TaskGroup;
   readonly log: Logger;
-  /** All end-to-end channels of this device that are open now. */
+  /** All end-to-end channels of this device that are open now; of one peer's, the best first. */
   channels(): readonly StanzaChannel[];
 }
 
@@ -54,8 +55,10 @@ export class HeadsExchange {
 
   /** News, passed on once: whoever has it already does not pass it on again. */
   passOn(list: VerifiedList): void {
+    const told = new Set<Jid>();
     for (const channel of this.deps.channels()) {
-      if (!channel.peer || !this.deps.lists.mayRead(list, channel.peer)) continue;
+      if (!channel.peer || told.has(channel.peer.jid) || !this.deps.lists.mayRead(list, channel.peer)) continue;
+      told.add(channel.peer.jid);
       this.deps.tasks.run((signal) =>
         channel.request({ type: 'set', payload: listsElement([list]) }, { signal }).catch(() => undefined));
     }

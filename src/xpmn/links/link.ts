@@ -1,25 +1,24 @@
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import { abortable } from '../kernel/tasks.ts';
+import { abortReason, abortable, throwIfAborted } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import type { OpenApplication } from '../ports/application.ts';
-import type { ByteStreams, PeerLink } from '../ports/peer-link.ts';
+import type { ByteStreams, IncomingStream, MediaSink, PeerLink } from '../ports/peer-link.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { ByteSession, Dialer, Opened, Path, SecuredChannel } from './dialer.ts';
+import { OpenSet } from './open-set.ts';
+import { StreamClaim } from './stream-claim.ts';
 
 export interface LinkDeps {
   readonly dialers: readonly Dialer[];
   readonly tasks: TaskGroup;
   readonly log: Logger;
-  /** A secured stream to the peer has opened, by whichever side. */
+  /** A secured stream to the peer has opened, by whichever side. Once for each stream. */
   readonly onChannel: (channel: StanzaChannel) => void;
   /** Nothing is open any more, and nothing is being opened. */
   readonly onIdle: () => void;
 }
-
-/** Best first: new requests take the first that is open. */
-const PREFERENCE: readonly Path[] = ['in-process', 'direct', 'in-band'];
 
 /**
  * What one of our devices has open to one peer: secured streams for stanzas, the best of which is used, and sessions for
@@ -30,6 +29,9 @@ export class Link implements PeerLink {
   private readonly deps: LinkDeps;
   private readonly channels = new OpenSet<SecuredChannel>();
   private readonly sessions = new OpenSet<ByteSession>();
+  /** Streams of which nothing has come yet: a session that opens now may be the one that brings them. */
+  private readonly claims = new Set<StreamClaim>();
+  private readonly attempts = new Set<AbortController>();
   private openingChannel: Promise<SecuredChannel> | undefined;
   private openingBytes: Promise<ByteSession> | undefined;
 
@@ -44,7 +46,18 @@ export class Link implements PeerLink {
   }
 
   get openByteStreams(): ByteStreams | undefined {
-    return this.sessions.best;
+    const { best } = this.sessions;
+    if (!best) return undefined;
+    const sender = this.sessions.all.find(({ canSend }) => canSend) ?? best;
+    return {
+      send: (...args) => sender.send(...args),
+      sendBytes: (...args) => sender.sendBytes(...args),
+      receive: (id, sink, { size }) => this.receive(id, sink, size),
+      get canSend() {
+        return sender.canSend;
+      },
+      closed: best.closed,
+    };
   }
 
   get openChannels(): readonly StanzaChannel[] {
@@ -56,21 +69,27 @@ export class Link implements PeerLink {
   }
 
   async byteStreams({ signal }: { readonly signal: AbortSignal }): Promise<ByteStreams> {
-    return this.sessions.best ?? (await abortable(this.dialBytes(), signal));
+    return this.sessions.all.find(({ canSend }) => canSend) ?? (await abortable(this.dialBytes(), signal));
+  }
+
+  abortSend(id: string): boolean {
+    return this.sessions.all.some((session) => session.abortSend(id));
   }
 
   /** Takes a stream that opened, from either side. */
   addChannel(opened: Opened<SecuredChannel>): void {
-    this.add(this.channels, opened);
-    this.deps.onChannel(opened.application.channel);
+    if (this.channels.add(opened, () => this.checkIdle())) this.deps.onChannel(opened.application.channel);
+    else this.checkIdle();
   }
 
   addBytes(opened: Opened<ByteSession>): void {
-    this.add(this.sessions, opened);
+    if (this.sessions.add(opened, () => this.checkIdle())) for (const claim of [...this.claims]) claim.claimOn(opened.application);
+    else this.checkIdle();
   }
 
   /** The peer is gone, or is trusted no more: everything ends at once. */
   destroy(error: XpmnError): void {
+    for (const attempt of [...this.attempts]) attempt.abort(error);
     for (const application of [...this.sessions.all, ...this.channels.all]) application.destroy(error);
   }
 
@@ -79,56 +98,65 @@ export class Link implements PeerLink {
     await Promise.all(this.channels.all.map((application) => application.close(options)));
   }
 
-  private add<T extends OpenApplication>(set: OpenSet<T>, opened: Opened<T>): void {
-    set.add(opened, () => this.checkIdle());
+  private receive(id: string, sink: MediaSink, size: number | undefined): IncomingStream {
+    const claim = new StreamClaim(id, sink, { size, settled: () => this.claims.delete(claim) });
+    this.claims.add(claim);
+    try {
+      for (const session of this.sessions.all) claim.claimOn(session);
+    } catch (error) {
+      claim.cancel();
+      throw error;
+    }
+    return claim;
   }
 
   private dialChannel(): Promise<SecuredChannel> {
     this.openingChannel ??= this.background(async (signal) => {
-      const opened = await this.dialer().openChannel(this.peer, { signal });
+      const dialer = this.dialer();
+      const opened = await kept(dialer.openChannel(this.peer, { signal }), signal);
       this.addChannel(opened);
       this.upgrade(opened);
       return opened.application;
-    }).finally(() => {
-      this.openingChannel = undefined;
-      this.checkIdle();
-    });
+    }).finally(() => (this.openingChannel = undefined));
     return this.openingChannel;
   }
 
   private dialBytes(): Promise<ByteSession> {
     this.openingBytes ??= this.background(async (signal) => {
       const via = await this.channel({ signal });
-      const dialer = this.dialer();
-      const opened = await dialer.openBytes(this.peer, via, { signal });
+      const opened = await kept(this.dialer().openBytes(this.peer, via, { signal }), signal);
       this.addBytes(opened);
       return opened.application;
-    }).finally(() => {
-      this.openingBytes = undefined;
-      this.checkIdle();
-    });
+    }).finally(() => (this.openingBytes = undefined));
     return this.openingBytes;
   }
 
   /** The initiator of the first stream opens a second one on a better path; until then, and if it fails, the first serves. */
   private upgrade({ application, path }: Opened<SecuredChannel>): void {
     if (path !== 'in-band') return;
-    this.deps.tasks.run(async (signal) => {
-      try {
-        const better = await this.dialer().upgradeChannel(this.peer, application.channel, { signal });
-        if (better) this.addChannel(better);
-      } catch (error) {
-        this.deps.log.info('the direct path could not be opened', { peer: this.peer, error });
-      }
-    });
+    this.background(async (signal) => {
+      const better = await this.dialer().upgradeChannel(this.peer, application.channel, { signal });
+      if (!better) return;
+      await kept(Promise.resolve(better), signal);
+      this.addChannel(better);
+    }).catch((error: unknown) => this.deps.log.info('the direct path could not be opened', { peer: this.peer, error }));
   }
 
-  /** Runs `work` as a task of the device: it ends with the device, not with the caller who happened to be first. */
+  /** Runs `work` as a task of the device: it ends with the device or the link, not with the caller who happened to be first. */
   private background<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const { signal } = this.deps.tasks;
-      if (signal.aborted) reject(new XpmnError('aborted', 'The device is closing.'));
-      this.deps.tasks.run(() => work(signal).then(resolve, reject));
+      const { tasks } = this.deps;
+      if (tasks.signal.aborted) reject(new XpmnError('aborted', 'The device is closing.'));
+      tasks.run(async (signal) => {
+        const attempt = new AbortController();
+        const forward = (): void => attempt.abort(abortReason(signal));
+        signal.addEventListener('abort', forward, { once: true });
+        this.attempts.add(attempt);
+        await work(attempt.signal).then(resolve, reject);
+        signal.removeEventListener('abort', forward);
+        this.attempts.delete(attempt);
+        this.checkIdle();
+      });
     });
   }
 
@@ -139,38 +167,14 @@ export class Link implements PeerLink {
   }
 
   private checkIdle(): void {
-    if (this.channels.size + this.sessions.size === 0 && !this.openingChannel && !this.openingBytes) this.deps.onIdle();
+    if (this.channels.size + this.sessions.size + this.attempts.size === 0) this.deps.onIdle();
   }
 }
 
-/** Applications that are open, best path first, the newest first among equals. They leave by themselves when they end. */
-class OpenSet<T extends OpenApplication> {
-  private readonly entries: Opened<T>[] = [];
-
-  get size(): number {
-    return this.entries.length;
-  }
-
-  get all(): T[] {
-    return this.entries.map(({ application }) => application);
-  }
-
-  get best(): T | undefined {
-    return this.entries[0]?.application;
-  }
-
-  get bestPath(): Path | undefined {
-    return this.entries[0]?.path;
-  }
-
-  add(opened: Opened<T>, onEmpty: () => void): void {
-    const { closed } = opened.application;
-    if (closed.aborted) return;
-    this.entries.unshift(opened);
-    this.entries.sort((a, b) => PREFERENCE.indexOf(a.path) - PREFERENCE.indexOf(b.path));
-    closed.addEventListener('abort', () => {
-      this.entries.splice(this.entries.indexOf(opened), 1);
-      if (this.entries.length === 0) onEmpty();
-    }, { once: true });
-  }
+/** What a dialer opened; one that comes too late is not kept. */
+async function kept<T extends OpenApplication>(opening: Promise<Opened<T>>, signal: AbortSignal): Promise<Opened<T>> {
+  const opened = await opening;
+  if (signal.aborted) opened.application.destroy(abortReason(signal));
+  throwIfAborted(signal);
+  return opened;
 }

@@ -1,10 +1,11 @@
 import type { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import { throwIfAborted } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
-import type { PeerLinks } from '../ports/peer-link.ts';
+import type { ByteStreams, PeerLink, PeerLinks } from '../ports/peer-link.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
-import type { Dialer } from './dialer.ts';
+import type { ByteSession, Dialer, Opened, SecuredChannel } from './dialer.ts';
 import { Link } from './link.ts';
 
 export interface LinksDeps {
@@ -23,20 +24,9 @@ export class Links implements PeerLinks {
     this.deps = deps;
   }
 
-  to(peer: Jid): Link {
-    const known = this.byPeer.get(peer);
-    if (known) return known;
-    const link = new Link(peer, {
-      dialers: this.deps.dialers,
-      tasks: this.deps.tasks,
-      log: this.deps.log,
-      onChannel: (channel) => this.deps.onChannel(peer, channel),
-      onIdle: () => {
-        if (this.byPeer.get(peer) === link) this.byPeer.delete(peer);
-      },
-    });
-    this.byPeer.set(peer, link);
-    return link;
+  /** The way to `peer`: may be kept, whether the link behind it is forgotten meanwhile or not. */
+  to(peer: Jid): LinkHandle {
+    return new LinkHandle(peer, { find: () => this.find(peer), need: () => this.find(peer) ?? this.create(peer) });
   }
 
   /** The link to `peer` if there is one now. */
@@ -51,10 +41,64 @@ export class Links implements PeerLinks {
   /** Ends everything to `peer`. */
   drop(peer: Jid, error: XpmnError): void {
     this.byPeer.get(peer)?.destroy(error);
-    this.byPeer.delete(peer);
   }
 
   async close(options: { readonly signal: AbortSignal }): Promise<void> {
     await Promise.all(this.all().map((link) => link.close(options)));
+  }
+
+  private create(peer: Jid): Link {
+    const { dialers, tasks, log, onChannel } = this.deps;
+    const link = new Link(peer, {
+      dialers, tasks, log,
+      onChannel: (channel) => onChannel(peer, channel),
+      onIdle: () => {
+        if (this.byPeer.get(peer) === link) this.byPeer.delete(peer);
+      },
+    });
+    this.byPeer.set(peer, link);
+    return link;
+  }
+}
+
+interface Behind {
+  find(): Link | undefined;
+  need(): Link;
+}
+
+/** Whoever keeps it always speaks to the one link there is now: so nothing is open that `Links` does not know. */
+export class LinkHandle implements PeerLink {
+  readonly peer: Jid;
+  private readonly behind: Behind;
+
+  constructor(peer: Jid, behind: Behind) {
+    this.peer = peer;
+    this.behind = behind;
+  }
+
+  get openByteStreams(): ByteStreams | undefined {
+    return this.behind.find()?.openByteStreams;
+  }
+
+  async channel(options: { readonly signal: AbortSignal }): Promise<StanzaChannel> {
+    throwIfAborted(options.signal);
+    return await this.behind.need().channel(options);
+  }
+
+  async byteStreams(options: { readonly signal: AbortSignal }): Promise<ByteStreams> {
+    throwIfAborted(options.signal);
+    return await this.behind.need().byteStreams(options);
+  }
+
+  abortSend(id: string): boolean {
+    return this.behind.find()?.abortSend(id) ?? false;
+  }
+
+  addChannel(opened: Opened<SecuredChannel>): void {
+    this.behind.need().addChannel(opened);
+  }
+
+  addBytes(opened: Opened<ByteSession>): void {
+    this.behind.need().addBytes(opened);
   }
 }

@@ -29,6 +29,8 @@ export interface ByteStreams {
   sendBytes(id: string, content: Uint8Array, options: { readonly signal: AbortSignal }): Promise<void>;
   /** Claims the stream with that id. `size` is the announced length; more or fewer bytes are a failure. */
   receive(id: string, sink: MediaSink, options: { readonly size?: number | undefined }): IncomingStream;
+  /** One more stream can be sent now; otherwise `send` rejects with `resource-limit`. */
+  readonly canSend: boolean;
   /** Aborts when the session is gone: its streams have failed. */
   readonly closed: AbortSignal;
 }
@@ -38,10 +40,15 @@ export interface PeerLink {
   readonly peer: Jid;
   /** An accepted, secured stream for stanzas. @throws XpmnError could not reach; `not-trusted`; `security-failed` */
   channel(options: { readonly signal: AbortSignal }): Promise<StanzaChannel>;
-  /** Byte streams to the same peer. */
+  /** Byte streams to the same peer, on which one more stream can be sent now. */
   byteStreams(options: { readonly signal: AbortSignal }): Promise<ByteStreams>;
-  /** The byte streams that are open now; undefined if none are. */
+  /**
+   * The byte streams that are open now, all sessions as one; undefined if none are. What is received is found on whichever
+   * session it comes: `<oob id/>` names none.
+   */
   readonly openByteStreams: ByteStreams | undefined;
+  /** The peer wants no more of what it is being sent under that id. False if there is no such stream. */
+  abortSend(id: string): boolean;
 }
 
 export interface PeerLinks {
