@@ -15,6 +15,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
       socks5,
       tls: config.tls,
       endToEnd: { ...config.xmlStream, limits: config.xml.endToEndStream, iq: config.iq },
+      pingAfterInBand: config.xmlStream.pingAfterInBand,
       outOfBand: config.outOfBand,
       heads: config.trust,
     },
@@ -27,7 +28,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     directoryController: config.directory,
     transferController: config.transfer,
     mediaPort: config.mediaPort,
-    account: { ...config.account, trust: trustOptions(config) },
+    account: { ...config.account, ...config.xmpp.presence, ...config.xmpp.caps, trust: trustOptions(config) },
     ...config.gateway,
   };
 }

@@ -16,6 +16,8 @@ export interface DeviceSettings {
   readonly socks5: Socks5Options;
   readonly tls: TlsOptions;
   readonly endToEnd: EndToEndOptions;
+  /** Milliseconds of silence before a stream through the server is asked whether it lives. */
+  readonly pingAfterInBand: number;
   readonly outOfBand: OobOptions;
   readonly heads: HeadsOptions;
 }

@@ -1,4 +1,5 @@
 import { createOutOfBand } from '../jingle/applications/oob.ts';
+import type { EndToEndStream } from '../jingle/applications/end-to-end-stream.ts';
 import type { OobSession } from '../jingle/applications/oob-session.ts';
 import { createXmlStreamMethod } from '../jingle/applications/xml-stream.ts';
 import { createJingleManager } from '../jingle/manager.ts';
@@ -16,12 +17,13 @@ import { HeadsExchange } from '../links/heads-exchange.ts';
 import { S5B, createJingleDialer } from '../links/jingle-dialer.ts';
 import { Links } from '../links/links.ts';
 import type { LocalEndpoint } from '../links/local-exchange.ts';
-import { PathMemory } from '../links/path.ts';
+import { PathMemory, pathOf } from '../links/path.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
 import { xml } from '../model/xml.ts';
+import type { ApplicationMethod } from '../ports/application.ts';
 import type { TransportMethod } from '../ports/transport.ts';
 import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
 import type { DeviceCredentials } from '../trust/device-credentials.ts';
@@ -70,9 +72,7 @@ export class Device {
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
     const { clock, random } = shared;
     this.router = new IqRouter({ log, gate: serverGate }, settings.iq);
-    this.channelMethod = this.paths.watch(
-      createXmlStreamMethod({ clock, random, log, router: this.router, answers: new AnswerCache(settings.iq) }, settings.endToEnd),
-    );
+    this.channelMethod = this.paths.watch(this.createChannelMethod());
     this.bytesMethod = this.paths.watch(
       createOutOfBand({ clock, pool: shared.pool, budget: shared.budget, givenUp: (session, id) => this.tellGivenUp(session, id) }, settings.outOfBand),
     );
@@ -122,6 +122,16 @@ export class Device {
     this.jingle?.endSessions(({ identity }) => identity !== undefined && !acceptor.stillHolds(identity));
     this.heads.passOn(list);
   };
+
+  /** Streams through the server are asked less often whether they still live: every question goes through it. */
+  private createChannelMethod(): ApplicationMethod<EndToEndStream> {
+    const { clock, random } = this.shared;
+    const { endToEnd, pingAfterInBand, iq } = this.settings;
+    const deps = { clock, random, log: this.log, router: this.router, answers: new AnswerCache(iq) };
+    const method = createXmlStreamMethod(deps, endToEnd);
+    const inBand = createXmlStreamMethod(deps, { ...endToEnd, pingAfter: pingAfterInBand });
+    return { ...method, open: (secured, theirs, options) => (pathOf(secured) === 'in-band' ? inBand : method).open(secured, theirs, options) };
+  }
 
   private createJingle(connection: XmppConnection): JingleManager {
     const { clock, random, acceptor } = this.shared;

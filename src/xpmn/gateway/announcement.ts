@@ -7,13 +7,14 @@ import type { ConnectionState } from '../ports/xmpp-connection.ts';
 import { NS_CAPS, computeVer } from '../xmpp/caps.ts';
 import type { Caps } from '../xmpp/caps.ts';
 import { DiscoRegistry } from '../xmpp/disco.ts';
+import { NS_PING, answerPings } from '../xmpp/ping.ts';
 import { availablePresence, unavailablePresence } from '../xmpp/presence.ts';
 
 const NS_FORM = 'jabber:x:data';
-const NS_PING = 'urn:xmpp:ping';
 /** The form in which a bridged device says which legacy device it stands for. */
 const NS_BRIDGE = 'urn:xmpp:xpmn:bridge:0';
-const NODE = 'https://xpmn.example/gateway';
+/** Names the program in its capabilities (XEP-0115 §4). */
+const NODE = 'urn:xmpp:xpmn:gateway:0';
 
 /** Announced by every device: what it is made of, before anything it offers. */
 const CORE_FEATURES: readonly string[] = [
@@ -40,7 +41,7 @@ export class Announcement {
     this.disco.addFeatures(...CORE_FEATURES, ...features);
     if (bridged !== undefined) this.disco.addForm(bridgeForm(bridged));
     this.disco.serve(device.router, (node) => node === `${NODE}#${this.caps.ver}`);
-    device.router.handle({ ns: NS_PING, name: 'ping', type: 'get' }, () => undefined);
+    answerPings(device.router);
     device.connection?.on('stateChanged', this.onState);
   }
 
