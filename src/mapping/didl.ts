@@ -6,7 +6,7 @@ import { parseDuration } from './media-time.ts';
 import { parseProtocolInfo } from './protocol-info.ts';
 import type { ProtocolInfo } from './protocol-info.ts';
 
-/** @spec ContentDirectory:4 §B (DIDL-Lite) */
+/** @spec UPnP-ContentDirectory v4 §B (DIDL-Lite) */
 
 /** One `<res>`. Numbers that make no sense are undefined. */
 export interface DidlResource {

@@ -1,4 +1,4 @@
-/** @spec ContentDirectory:4 §B.2.1.4 (res@duration) */
+/** @spec UPnP-ContentDirectory v4 §B.2.1.4 (res@duration) */
 
 const CLOCK = /^\+?(?:(\d{1,6}):)?(\d{1,4}):(\d{1,2})(?:[.,](\d{1,9})(?:\/(\d{1,9}))?)?$/;
 

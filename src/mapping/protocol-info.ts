@@ -1,4 +1,4 @@
-/** @spec ConnectionManager:3 §2.3.1 (protocolInfo) */
+/** @spec UPnP-ConnectionManager v3 §2.3.1 (protocolInfo) */
 export interface ProtocolInfo {
   /** Lower case, e.g. `http-get`. */
   readonly protocol: string;

@@ -63,8 +63,7 @@ export class UpnpAdapter extends EventEmitter<DeviceSourceEvents> implements Dev
   }
 
   private async end(): Promise<void> {
-    await this.discovery.stop();
-    await Promise.all([...this.remotes.values()].map((remote) => remote.close()));
+    await Promise.all([this.discovery.stop(), ...[...this.remotes.values()].map((remote) => remote.close())]);
     this.remotes.clear();
     this.deps.requester.close();
   }

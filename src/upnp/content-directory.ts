@@ -30,7 +30,7 @@ export interface ChildrenPage {
   readonly updateId: number | undefined;
 }
 
-/** @spec ContentDirectory:1 §2.7.4 (Browse) */
+/** @spec UPnP-ContentDirectory v1 §2.7.4 (Browse) */
 export class ContentDirectory {
   private readonly deps: ContentDirectoryDeps;
   private readonly options: ContentDirectoryOptions;

@@ -2,7 +2,7 @@ import { child, childText, childrenNamed, elements } from '../xpmn/model/xml.ts'
 import type { XmlElement } from '../xpmn/model/xml.ts';
 import { parseUdn } from './ssdp.ts';
 
-/** @spec UPnP-arch-DeviceArchitecture-v2.0 §2.3 */
+/** @spec UPnP-DeviceArchitecture v2.0 §2.3 */
 
 export interface UpnpService {
   /** e.g. `urn:schemas-upnp-org:service:ContentDirectory:1` */

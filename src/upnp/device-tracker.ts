@@ -11,7 +11,7 @@ import type { SsdpSighting } from './ssdp.ts';
  *
  * A byebye is neither authenticated nor always meant (some say one before their first alive): it raises doubt, the
  * caller asks the device itself, and silence decides.
- * @spec UPnP-arch-DeviceArchitecture-v2.0 §1.2, §1.3
+ * @spec UPnP-DeviceArchitecture v2.0 §1.2, §1.3
  */
 export interface TrackerOptions {
   /** Types that make a device interesting, without the version: `urn:…:device:MediaServer`. */

@@ -6,7 +6,7 @@ import type { XmlElement } from '../xpmn/model/xml.ts';
 import type { HttpResponse, Requester } from './requester.ts';
 import { xmlOf } from './xml-body.ts';
 
-/** @spec UPnP-arch-DeviceArchitecture-v2.0 §3.1 */
+/** @spec UPnP-DeviceArchitecture v2.0 §3.1 */
 
 export interface SoapEndpoint {
   readonly serviceType: string;

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 
 /**
  * SSDP datagrams ⇄ headers, tolerant of what devices send: LF alone, odd case, duplicate headers, lines that are none.
- * @spec UPnP-arch-DeviceArchitecture-v2.0 §1
+ * @spec UPnP-DeviceArchitecture v2.0 §1
  */
 
 export const SSDP_IPV4 = '239.255.255.250';

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { devicesOf, isOfType } from '../../../src/upnp/description.ts';
 import type { UpnpDevice } from '../../../src/upnp/description.ts';
 import { xmlOf } from '../../../src/upnp/xml-body.ts';
@@ -28,6 +29,14 @@ describe('device description', () => {
     const text = ` \n<?xml version="1.0"?><!-- hello --><root>${device('').replace('X', '\n Küche & Bad \n')}</root>\0 `;
     const [found] = read(text);
     assert.deepEqual([found?.friendlyName, found?.type], ['Küche & Bad', 'urn:schemas-upnp-org:device:MediaServer:1']);
+  });
+
+  it('reads minidlna, which does not escape its name', () => {
+    const fixture = readFileSync(new URL('../../fixtures/upnp/minidlna-1.3.0-unescaped-name.xml', import.meta.url), 'utf8');
+    const [found] = read(fixture);
+    assert.deepEqual([found?.friendlyName, found?.udn], ['Küche & Bad <3', 'uuid:4d696e69-444c-164e-9d41-0242ac110002']);
+    const directory = found?.services.find(({ type }) => isOfType(type, 'service:ContentDirectory'));
+    assert.equal(directory?.controlUrl.href, 'http://192.0.2.1:8200/ctl/ContentDir');
   });
 
   it('resolves URLs against the description, with or without a slash', () => {
