@@ -1,4 +1,4 @@
-// Makes a checkout ready and runs it: `node config/setup.mjs start|dev|test|ci [arguments]`. Node alone is enough.
+// Makes a checkout ready and runs it: `node config/setup.mjs start|dev|demo|test|ci [arguments]`. Node alone is enough.
 import { spawn } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import { ensureBuilt, ensureModules } from './setup/checkout.mjs';
@@ -28,6 +28,15 @@ const TASKS = {
     child.on('exit', (code) => (process.exitCode = code ?? 1));
   },
 
+  /** A home, a server and a laptop on this machine: the tour for the eye. */
+  async demo() {
+    prepareTests();
+    const { register } = await import('tsx/esm/api');
+    register();
+    const { runDemo } = await import(new URL('test/demo/demo.ts', ROOT).href);
+    process.exit(await runDemo());
+  },
+
   async test() {
     prepareTests();
     process.exitCode = await runLayers();
@@ -38,12 +47,22 @@ const TASKS = {
     prepareTests();
     process.exitCode = await runLayers({ checks: ['types', 'lint'] });
   },
+
+  /** The benches in this very process: JSON on stdout, tables on stderr. */
+  async bench() {
+    prepareTests(['bench']);
+    const main = new URL('test/bench/main.ts', ROOT);
+    process.argv = [process.argv[0], main.pathname, ...rest];
+    const { register } = await import('tsx/esm/api');
+    register();
+    await import(main.href);
+  },
 };
 
-function prepareTests() {
+function prepareTests(more = []) {
   ensureModules();
   ensureBuilt();
-  ensurePackages(['test']);
+  ensurePackages(['test', ...more]);
 }
 
 try {
