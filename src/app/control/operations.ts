@@ -1,5 +1,5 @@
 import type { GatewayDevice, GatewayStatus, LibraryPage, LocalUrl } from '../gateway-api.ts';
-import type { SetupResult } from '../setup-api.ts';
+import type { InitOptions, SetupResult } from '../setup-api.ts';
 
 /** Every operation of the control API: what goes in and what comes out. */
 export interface Operations {
@@ -17,13 +17,7 @@ export interface Operations {
   };
   readonly 'import-credentials': { readonly input: { readonly file: string; readonly password: string }; readonly output: SetupResult };
   readonly init: {
-    readonly input: {
-      readonly jid?: string;
-      readonly password?: string;
-      readonly server?: { readonly host: string; readonly port: number };
-      readonly ca?: string;
-      readonly name?: string;
-    };
+    readonly input: InitOptions;
     readonly output: SetupResult;
   };
 }

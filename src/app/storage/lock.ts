@@ -11,10 +11,11 @@ interface Holder {
 }
 
 /**
- * Holds `path` for this process until the returned function is called, or the process has ended, however it did.
+ * Holds `path` for this process until the returned function is called, or the process has ended, however it did. `busy`
+ * is what to say while another has it.
  * @throws XpmnError `already-running` while another process holds it; `storage-failed`
  */
-export async function lockFile(path: string): Promise<() => Promise<void>> {
+export async function lockFile(path: string, busy = 'A gateway runs on this state already'): Promise<() => Promise<void>> {
   const mine = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
   const text = JSON.stringify({ pid: process.pid, began: (await beginning(process.pid)) ?? '' } satisfies Holder);
   await saying(`${path} can't be written`, async () => {
@@ -22,8 +23,8 @@ export async function lockFile(path: string): Promise<() => Promise<void>> {
     try {
       // A link appears with its content, or not at all: nobody ever reads half a lock.
       if (!(await linked(mine, path))) {
-        await removeStale(path, `${mine}-stale`);
-        if (!(await linked(mine, path))) throw taken();
+        await removeStale(path, `${mine}-stale`, busy);
+        if (!(await linked(mine, path))) throw taken(busy);
       }
     } finally {
       await unlink(mine).catch(() => undefined);
@@ -34,10 +35,10 @@ export async function lockFile(path: string): Promise<() => Promise<void>> {
   };
 }
 
-async function removeStale(path: string, aside: string): Promise<void> {
+async function removeStale(path: string, aside: string, busy: string): Promise<void> {
   const seen = await readFile(path, 'utf8').catch(() => '');
   const holder = parseHolder(seen);
-  if (holder && (await lives(holder))) throw taken(holder.pid);
+  if (holder && (await lives(holder))) throw taken(busy, holder.pid);
   await rename(path, aside).catch(() => undefined);
   const moved = await readFile(aside, 'utf8').catch(() => seen);
   // Another process was quicker and it is its new lock that was moved: it goes back.
@@ -80,6 +81,6 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-function taken(pid?: number): XpmnError {
-  return new XpmnError('already-running', `A gateway runs on this state already${pid === undefined ? '' : ` (process ${pid})`}.`, pid === undefined ? {} : { details: { pid } });
+function taken(busy: string, pid?: number): XpmnError {
+  return new XpmnError('already-running', `${busy}${pid === undefined ? '' : ` (process ${pid})`}.`, pid === undefined ? {} : { details: { pid } });
 }

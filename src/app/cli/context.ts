@@ -1,0 +1,41 @@
+import { ControlClient } from '../control/client.ts';
+import type { Input as OperationInput, OperationName, Output as OperationOutput } from '../control/operations.ts';
+import { defaultConfig } from '../config.ts';
+import { locateHome } from '../storage/home.ts';
+import type { HomePaths } from '../storage/home.ts';
+import type { CliDeps } from './io.ts';
+
+export interface GlobalOptions {
+  readonly home?: string;
+  readonly json?: boolean;
+}
+
+/** What a command works with: one run of the program. */
+export class CliContext {
+  readonly deps: CliDeps;
+  readonly settings = defaultConfig().cli;
+  readonly home: HomePaths;
+  readonly isJson: boolean;
+  private readonly client: ControlClient;
+
+  constructor(deps: CliDeps, { home, json = false }: GlobalOptions) {
+    this.deps = deps;
+    this.home = locateHome(home, deps.env);
+    this.isJson = json;
+    this.client = new ControlClient({ path: this.home.controlSocket, answerBytes: this.settings.answerBytes });
+  }
+
+  call<N extends OperationName>(name: N, input: OperationInput<N>): Promise<OperationOutput<N>> {
+    return this.client.call(name, input, { signal: this.deps.signal });
+  }
+
+  /** The answer: as one JSON document where that is wanted, else as the text. */
+  answer(value: unknown, text: () => string): void {
+    this.deps.stdout.write(this.isJson ? `${JSON.stringify(value, null, 2)}\n` : text());
+  }
+
+  /** Tells people something beside the answer. */
+  notice(text: string): void {
+    this.deps.stderr.write(`${text}\n`);
+  }
+}

@@ -1,0 +1,81 @@
+import { createWriteStream } from 'node:fs';
+import http from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
+import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
+import { abortReason } from '../../xpmn/kernel/tasks.ts';
+import { saying } from '../storage/file-storage.ts';
+
+export interface RangeToFetch {
+  readonly url: string;
+  readonly etag: string;
+  /** Bytes of the entity; undefined: a live one, which has no ranges. */
+  readonly size: number | undefined;
+  readonly from: number;
+  /** Last byte; undefined exactly if the size is. */
+  readonly to: number | undefined;
+}
+
+/**
+ * Appends these bytes to a file, and nothing else.
+ * @throws XpmnError `entity-changed` before a byte was written, if it is another entity now; `connection-lost`; `storage-failed`
+ */
+export async function fetchRange(wanted: RangeToFetch, file: string, { signal, onBytes }: { readonly signal: AbortSignal; readonly onBytes: (count: number) => void }): Promise<void> {
+  const response = await request(wanted, signal);
+  try {
+    checkAnswer(wanted, response);
+  } catch (error) {
+    response.destroy();
+    throw error;
+  }
+  let count = 0;
+  const counter = new Transform({
+    transform(chunk: Buffer, _, done) {
+      count += chunk.length;
+      onBytes(chunk.length);
+      done(null, chunk);
+    },
+  });
+  const sink = createWriteStream(file, { flags: 'a', flush: true });
+  let diskFailure: Error | undefined;
+  sink.once('error', (error) => (diskFailure ??= error));
+  try {
+    await pipeline(response, counter, sink, { signal });
+  } catch (error) {
+    if (signal.aborted) throw abortReason(signal);
+    if (diskFailure === error) await saying(`${file} can't be written`, () => Promise.reject(error as Error));
+    throw new XpmnError('connection-lost', 'The transfer broke off.', { cause: error });
+  }
+  if (wanted.to !== undefined && count !== wanted.to - wanted.from + 1) throw new XpmnError('truncated', 'The transfer ended early.');
+}
+
+function request({ url, etag, size, from, to }: RangeToFetch, signal: AbortSignal): Promise<IncomingMessage> {
+  const isWhole = size === undefined || (from === 0 && to === size - 1);
+  const headers = isWhole ? {} : { Range: `bytes=${from}-${to}`, ...(etag === '' ? {} : { 'If-Range': `"${etag}"` }) };
+  return new Promise((resolve, reject) => {
+    http.get(url, { headers, signal, agent: false }, resolve).on('error', (error) => {
+      reject(signal.aborted ? abortReason(signal) : new XpmnError('connection-lost', 'The media port does not answer.', { cause: error }));
+    });
+  });
+}
+
+const CODES: Readonly<Record<number, ErrorCode>> = { 403: 'not-allowed', 404: 'not-found', 416: 'range-not-satisfiable', 503: 'resource-limit', 504: 'peer-unavailable' };
+
+function checkAnswer({ etag, size, from, to }: RangeToFetch, { statusCode = 0, headers }: IncomingMessage): void {
+  if (statusCode !== 200 && statusCode !== 206) throw new XpmnError(CODES[statusCode] ?? 'origin-broken', `The item can't be fetched now (status ${statusCode}).`);
+  if (etag !== '' && headers.etag !== `"${etag}"`) throw changed();
+  if (size === undefined || to === undefined) return;
+  // The whole instead of a part: that is how a changed entity is told.
+  if (statusCode === 200 ? from !== 0 || to !== size - 1 : headers['content-range'] !== `bytes ${from}-${to}/${size}`) throw changed();
+  if (headers['content-length'] !== String(to - from + 1)) throw changed();
+}
+
+function changed(): XpmnError {
+  return new XpmnError('entity-changed', 'The item has changed.');
+}
+
+export function isChanged(error: unknown): boolean {
+  return asXpmnError(error).code === 'entity-changed';
+}

@@ -1,0 +1,137 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
+import { printable } from '../text.ts';
+import { CliContext } from './context.ts';
+import type { GlobalOptions } from './context.ts';
+import { exitStatus } from './exit-status.ts';
+import { parseByteRange, parseServer } from './file-name.ts';
+import { get, showUrl } from './get.ts';
+import type { CliDeps } from './io.ts';
+import { browse, listDevices, showStatus } from './look.ts';
+import { exportCredentials, importCredentials, init } from './setup-commands.ts';
+
+const PASSWORD_FILE = ['--password-file <file>', 'read the password from the first line of a file, - is standard input; without it, it is asked for'] as const;
+const DEVICE = 'a device: its full JID, its id, its name, or the beginning of one of these two';
+const EXIT = `
+Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 could not reach, 4 not paired or not trusted.`;
+
+/** Runs one command line; resolves to the exit status. Never rejects. */
+export async function runCli(argv: readonly string[], deps: CliDeps): Promise<number> {
+  try {
+    await program(deps).parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && (thrown.exitCode === 0 || thrown.code === 'commander.help')) return thrown.exitCode === 0 ? 0 : 2;
+    const error = thrown instanceof CommanderError ? new XpmnError('usage', usageSentence(thrown)) : asXpmnError(thrown);
+    deps.stderr.write(`xpmn: ${error.code}: ${printable(error.message)}\n`);
+    return exitStatus(error);
+  }
+}
+
+function usageSentence({ message }: CommanderError): string {
+  return message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+}
+
+function program(deps: CliDeps): Command {
+  const root = new Command('xpmn')
+    .description('Your media devices as one network that is yours: end-to-end encrypted, reachable from anywhere over XMPP.')
+    .version(deps.version)
+    .option('--home <dir>', 'state directory (else $XPMN_HOME, else xpmn in the XDG state directory)')
+    .option('--json', 'answer with one JSON document')
+    .addHelpText('after', EXIT)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => void deps.stdout.write(text), writeErr: (text) => void deps.stderr.write(text), outputError: () => undefined });
+  const context = (): CliContext => new CliContext(deps, root.opts<GlobalOptions>());
+  addDaemon(root, deps, context);
+  addLooking(root, context);
+  addSetup(root, context);
+  return root;
+}
+
+function addDaemon(root: Command, deps: CliDeps, context: () => CliContext): void {
+  root
+    .command('daemon')
+    .description('Run the gateway in the foreground. It needs no configuration; all other commands talk to it.')
+    .option('--config <file>', 'settings over the shipped ones (else config.json in the state directory)')
+    .addOption(new Option('--log <format>', 'how to log on standard error').choices(['text', 'json']))
+    .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error']))
+    .action(async ({ config, log, logLevel }: { config?: string; log?: string; logLevel?: string }) => {
+      const [{ runDaemon }, parts] = [await import('../daemon.ts'), await deps.loadGateway()];
+      await runDaemon({ ...deps, ...parts }, { home: context().home, configFile: config, logFormat: log, logLevel }, { signal: deps.signal });
+    });
+}
+
+function addLooking(root: Command, context: () => CliContext): void {
+  root.command('status').description('What runs, whether it is connected, and what is wrong.').action(() => showStatus(context()));
+  root.command('devices').description('The devices of the media network, and how they are reached.').action(() => listDevices(context()));
+  root
+    .command('browse')
+    .description('What a device has: the top of its library, or one container of it. Lines end in what the next command takes.')
+    .argument('<device>', DEVICE)
+    .argument('[container]', 'the id of a container, as browse lists them')
+    .option('--offset <n>', 'leave out so many first', whole)
+    .option('--limit <n>', 'list so many at most (else all)', positive)
+    .action((device: string, container: string | undefined, options: { offset?: number; limit?: number }) => browse(context(), device, container, options));
+  root
+    .command('get')
+    .description('Fetch a media item into a file. Run again after an interruption, it goes on where it stopped.')
+    .argument('<uri>', 'the item, as browse lists it: xmpp:…?transfer;uid=…')
+    .option('-o, --output <file>', 'where to (else a new file here, named by the item)')
+    .option('--range <a-b>', 'only these bytes, both inclusive; A- is all from A on', usage(parseByteRange))
+    .action((uri: string, options: { output?: string; range?: ReturnType<typeof parseByteRange> }) => get(context(), uri, options));
+  root
+    .command('url')
+    .description('A URL for a media item that any player on this machine can open. It expires when it is unused for long.')
+    .argument('<uri>', 'the item, as browse lists it: xmpp:…?transfer;uid=…')
+    .action((uri: string) => showUrl(context(), uri));
+}
+
+function addSetup(root: Command, context: () => CliContext): void {
+  root
+    .command('init')
+    .description('Make the media network, or extend it to an XMPP account: nothing has to be paired again. Best is an account of its own.')
+    .option('--jid <jid>', 'the account, like you@example.org; without it the network is local-only')
+    .option(...PASSWORD_FILE)
+    .option('--server <host:port>', 'where to connect, instead of what DNS says', usage(parseServer))
+    .option('--ca <file>', 'PEM certificates to trust for the server, instead of the system\'s')
+    .option('--name <name>', 'what this machine is called (else its host name)')
+    .action((options: Parameters<typeof init>[1]) => init(context(), options));
+  const credentials = root.command('credentials').description('Make another machine part of the network by a file that you carry there.');
+  credentials
+    .command('export')
+    .description('Make a new device of the network, in a file under a password. Only where the network was made.')
+    .argument('<file>', 'the new file')
+    .option(...PASSWORD_FILE)
+    .option('--name <name>', 'what the other machine is called (else as the file)')
+    .action((file: string, options: { passwordFile?: string; name?: string }) => exportCredentials(context(), file, options));
+  credentials
+    .command('import')
+    .description('Make this machine the device that the file holds.')
+    .argument('<file>', 'the file that export made')
+    .option(...PASSWORD_FILE)
+    .action((file: string, options: { passwordFile?: string }) => importCredentials(context(), file, options));
+}
+
+/** Arguments that a parser refuses are wrong usage, told in its words. */
+function usage<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new InvalidArgumentError((error as Error).message);
+    }
+  };
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
+  return value;
+}
+
+function positive(text: string): number {
+  const value = whole(text);
+  if (value === 0) throw new InvalidArgumentError('It is at least 1.');
+  return value;
+}

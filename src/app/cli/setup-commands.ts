@@ -1,0 +1,97 @@
+import { open, readFile, stat, unlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, extname } from 'node:path';
+import { XpmnError } from '../../xpmn/kernel/errors.ts';
+import { isFullJid, tryJid } from '../../xpmn/model/jid.ts';
+import { loadConfig } from '../config.ts';
+import { createLogger } from '../logger.ts';
+import type { InitOptions, Setup, SetupDeps, SetupResult } from '../setup-api.ts';
+import { saying } from '../storage/file-storage.ts';
+import { openHome } from '../storage/home.ts';
+import type { CliContext } from './context.ts';
+import { getPassword } from './password.ts';
+import type { PasswordSource } from './password.ts';
+
+export interface InitFlags extends PasswordSource {
+  readonly jid?: string;
+  readonly server?: { readonly host: string; readonly port: number };
+  readonly ca?: string;
+  readonly name?: string;
+}
+
+export async function init(context: CliContext, { jid, server, ca, name, passwordFile }: InitFlags): Promise<void> {
+  if (jid === undefined && (passwordFile ?? server ?? ca) !== undefined) throw new XpmnError('usage', 'These options are about an account: say which with --jid.');
+  const account = tryJid(jid);
+  if (jid !== undefined && (!account?.includes('@') || isFullJid(account))) throw new XpmnError('usage', `"${jid}" is no account: they look like you@example.org.`);
+  const options: InitOptions = {
+    ...(account === undefined ? {} : { jid: account, password: await getPassword(`Password of ${account}`, { passwordFile }, context.deps, context.settings.passwordBytes) }),
+    ...(server === undefined ? {} : { server }),
+    ...(ca === undefined ? {} : { ca: (await readInput(ca, context.settings.fileBytes)).toString('utf8') }),
+    ...(name === undefined ? {} : { name }),
+  };
+  const result = await change(context, () => context.call('init', options), (setup, deps) => setup.initNetwork(deps, options));
+  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n`);
+}
+
+export async function importCredentials(context: CliContext, path: string, { passwordFile }: PasswordSource): Promise<void> {
+  const file = await readInput(path, context.settings.fileBytes);
+  const password = await getPassword(`Password of ${path}`, { passwordFile }, context.deps, context.settings.passwordBytes);
+  const result = await change(
+    context,
+    () => context.call('import-credentials', { file: file.toString('base64'), password }),
+    (setup, deps) => setup.importCredentials(deps, { file, password }),
+  );
+  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}. Delete ${path} now: with its password it is this device.\n`);
+}
+
+/** The file is made before the device: what can't be carried is not made. */
+export async function exportCredentials(context: CliContext, path: string, { name, passwordFile }: PasswordSource & { readonly name?: string }): Promise<void> {
+  const called = name ?? (basename(path, extname(path)) || hostname());
+  const password = await getPassword('Password for the file', { passwordFile, isNew: true }, context.deps, context.settings.passwordBytes);
+  const handle = await saying(`${path} can't be made`, () => open(path, 'wx', 0o600));
+  let jid: string;
+  try {
+    const answer = await context.call('export-credentials', { name: called, password });
+    ({ jid } = answer);
+    await saying(`${path} can't be written`, async () => {
+      await handle.writeFile(Buffer.from(answer.file, 'base64'));
+      await handle.sync();
+    });
+    await handle.close();
+  } catch (error) {
+    await handle.close().catch(() => undefined);
+    await unlink(path).catch(() => undefined);
+    throw error;
+  }
+  context.answer({ file: path, jid }, () => `${path} makes another machine the device ${jid}. Carry it there, then:
+  xpmn credentials import ${basename(path)}
+  xpmn daemon
+Delete it afterwards: with its password it is that device.
+`);
+}
+
+/** By the daemon if one runs, else right here, on the state that nobody else may use meanwhile. */
+async function change(context: CliContext, byDaemon: () => Promise<SetupResult>, here: (setup: Setup, deps: SetupDeps) => Promise<SetupResult>): Promise<SetupResult> {
+  try {
+    return await byDaemon();
+  } catch (error) {
+    if (!(error instanceof XpmnError) || error.code !== 'not-running') throw error;
+  }
+  const { deps } = context;
+  const config = await loadConfig(context.home.configFile, { mustExist: false });
+  const home = await openHome(context.home);
+  try {
+    const { setup } = await deps.loadGateway();
+    const log = createLogger(deps.stderr, { ...config.log, level: 'warn' });
+    return await here(setup, { storage: home.storage, config, log, clock: deps.clock, random: deps.random });
+  } finally {
+    await home.close();
+  }
+}
+
+async function readInput(path: string, limit: number): Promise<Buffer> {
+  return saying(`${path} can't be read`, async () => {
+    if ((await stat(path)).size > limit) throw new XpmnError('too-large', `${path} is larger than ${limit} bytes.`);
+    return readFile(path);
+  });
+}

@@ -1,0 +1,95 @@
+import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
+import { SerialQueue } from '../xpmn/kernel/tasks.ts';
+import type { Controlled } from './control/handlers.ts';
+import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
+import type { InitOptions, Setup, SetupResult } from './setup-api.ts';
+
+export interface HolderDeps extends GatewayDeps {
+  readonly createGateway: GatewayFactory;
+  readonly setup: Setup;
+}
+
+/** The daemon's gateway. It is stopped while its state changes, and started again on what the state is then. */
+export class GatewayHolder implements Controlled {
+  private readonly deps: HolderDeps;
+  /** Milliseconds that a gateway may take to close politely. */
+  private readonly politeTimeout: number;
+  private readonly queue = new SerialQueue();
+  private readonly stopping = new AbortController();
+  private current: Gateway | undefined;
+  /** Why there is none. */
+  private problem = new XpmnError('not-running', 'The gateway is being started.');
+
+  constructor(deps: HolderDeps, { politeTimeout }: { readonly politeTimeout: number }) {
+    this.deps = deps;
+    this.politeTimeout = politeTimeout;
+  }
+
+  start(): Promise<void> {
+    return this.queue.run(() => this.launch());
+  }
+
+  gateway(): Gateway {
+    if (!this.current) throw this.problem;
+    return this.current;
+  }
+
+  init(options: InitOptions): Promise<SetupResult> {
+    return this.around(() => this.deps.setup.initNetwork(this.deps, options));
+  }
+
+  importCredentials(options: { readonly file: Uint8Array; readonly password: string }): Promise<SetupResult> {
+    return this.around(() => this.deps.setup.importCredentials(this.deps, options));
+  }
+
+  /** No gateway is left, and none comes any more. */
+  close(): Promise<void> {
+    this.stopping.abort(new XpmnError('not-running', 'The gateway stops.'));
+    return this.queue.run(() => this.end('The gateway stops.'));
+  }
+
+  private around<T>(change: () => Promise<T>): Promise<T> {
+    return this.queue.run(async () => {
+      this.stopping.signal.throwIfAborted();
+      await this.end('The gateway is being restarted.');
+      let result: T;
+      try {
+        result = await change();
+      } catch (error) {
+        // What the user did wrong is the answer; that the old gateway does not start again is in the log and in `problem`.
+        await this.launch().catch(() => undefined);
+        throw error;
+      }
+      await this.launch();
+      return result;
+    });
+  }
+
+  private async launch(): Promise<void> {
+    const { signal } = this.stopping;
+    signal.throwIfAborted();
+    try {
+      const { createGateway, setup: _, ...deps } = this.deps;
+      this.current = await createGateway(deps, { signal });
+    } catch (thrown) {
+      const error = asXpmnError(thrown);
+      this.problem = new XpmnError('not-running', `The gateway could not be started: ${error.message}`, { cause: error });
+      if (!signal.aborted) this.deps.log.error('the gateway could not be started', { error });
+      throw error;
+    }
+  }
+
+  private async end(why: string): Promise<void> {
+    const { current } = this;
+    this.current = undefined;
+    this.problem = new XpmnError('not-running', why);
+    if (!current) return;
+    const impatient = new AbortController();
+    const timer = this.deps.clock.after(this.politeTimeout, () => impatient.abort(new XpmnError('timeout', 'The gateway took too long to close.')));
+    try {
+      await current.close({ signal: impatient.signal });
+    } finally {
+      timer.cancel();
+    }
+  }
+}
