@@ -1,8 +1,9 @@
 /**
  * Out-of-band streams against what TLS itself can do: two processes, TLS 1.3 over loopback TCP, alternating runs.
  *
- *   node --import tsx test/bench/oob.ts [rounds] [MiB] [streams]
+ *   node --import tsx test/bench/oob.ts [rounds] [MiB] [streams] [VARIANTS]
  *
+ * VARIANTS: JSON, name to options that differ from the default, each measured as well: '{"large": {"window": 1048576}}'.
  * Prints one JSON document: medians of MB/s and CPU seconds per GiB of each side, and the ratio of the pairs of a round.
  */
 import { execFileSync, fork, type ChildProcess } from 'node:child_process';
@@ -17,6 +18,7 @@ import { systemClock } from '../../src/xpmn/kernel/system.ts';
 import type { KeyName } from '../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import { createOutOfBand } from '../../src/xpmn/jingle/applications/oob.ts';
+import type { OobSession } from '../../src/xpmn/jingle/applications/oob-session.ts';
 import { SendPool } from '../../src/xpmn/jingle/applications/oob-pool.ts';
 import { WindowBudget } from '../../src/xpmn/jingle/applications/oob-window.ts';
 import type { IncomingStream } from '../../src/xpmn/ports/peer-link.ts';
@@ -24,8 +26,9 @@ import type { Lease, OpenMedia } from '../../src/xpmn/ports/media-source.ts';
 import { brandSecured } from '../../src/xpmn/ports/security.ts';
 import { settings } from '../support/settings.ts';
 
-type Mode = 'oob' | 'raw-256k' | 'raw-16k';
-interface Task { readonly mode: Mode; readonly bytes: number; readonly streams: number; readonly dir: string; readonly port?: number }
+type Mode = string;
+type Overrides = Partial<typeof settings.outOfBand>;
+interface Task { readonly mode: Mode; readonly overrides?: Overrides | undefined; readonly bytes: number; readonly streams: number; readonly dir: string; readonly port?: number }
 interface Figures { readonly seconds: number; readonly cpu: number; readonly rss: number }
 const GIB = 2 ** 30;
 const SELF = fileURLToPath(import.meta.url);
@@ -35,32 +38,36 @@ const role = process.argv[2];
 if (role === 'sender' || role === 'receiver') process.on('disconnect', () => process.exit());
 if (role === 'sender') process.on('message', (task: Task) => void runSender(task));
 else if (role === 'receiver') process.on('message', (task: Task) => void runReceiver(task));
-else await compare(Number(role ?? 5), Number(process.argv[3] ?? 1024), Number(process.argv[4] ?? 1));
+else await compare(Number(role ?? 5), Number(process.argv[3] ?? 1024), Number(process.argv[4] ?? 1), JSON.parse(process.argv[5] ?? '{}') as Record<string, Overrides>);
 
-async function compare(rounds: number, mebibytes: number, streams: number): Promise<void> {
+async function compare(rounds: number, mebibytes: number, streams: number, variants: Record<string, Overrides>): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'oob-bench-'));
   try {
     execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=bench', '-days', '2',
       '-keyout', join(dir, 'key.pem'), '-out', join(dir, 'cert.pem')], { stdio: 'ignore' });
-    const runs: Record<Mode, { send: Figures; receive: Figures }[]> = { 'oob': [], 'raw-256k': [], 'raw-16k': [] };
-    const modes = Object.keys(runs) as Mode[];
+    const modes: Mode[] = ['oob', ...Object.keys(variants), 'raw-256k', 'raw-16k'];
+    const runs = Object.fromEntries(modes.map((mode): [Mode, { send: Figures; receive: Figures }[]] => [mode, []]));
+    const of = (mode: Mode): { send: Figures; receive: Figures }[] => runs[mode] as { send: Figures; receive: Figures }[];
     // The first round warms the machine up and is thrown away.
     for (let round = 0; round <= rounds; round += 1) {
       for (const mode of modes) {
-        const run = await pair({ mode, bytes: mebibytes * 2 ** 20, streams, dir });
-        if (round > 0) runs[mode].push(run);
+        const run = await pair({ mode, overrides: variants[mode], bytes: mebibytes * 2 ** 20, streams, dir });
+        if (round > 0) of(mode).push(run);
       }
     }
     const perGib = GIB / (mebibytes * 2 ** 20);
     const table = Object.fromEntries(modes.map((mode) => [mode, {
-      mbps: Math.round(median(runs[mode].map((run) => (mebibytes * 2 ** 20) / run.receive.seconds / 1e6))),
-      sendCpu: round2(median(runs[mode].map((run) => run.send.cpu * perGib))),
-      receiveCpu: round2(median(runs[mode].map((run) => run.receive.cpu * perGib))),
-      sendRssMiB: Math.round(median(runs[mode].map((run) => run.send.rss / 2 ** 20))),
-      receiveRssMiB: Math.round(median(runs[mode].map((run) => run.receive.rss / 2 ** 20))),
+      mbps: Math.round(median(of(mode).map((run) => (mebibytes * 2 ** 20) / run.receive.seconds / 1e6))),
+      sendCpu: round2(median(of(mode).map((run) => run.send.cpu * perGib))),
+      receiveCpu: round2(median(of(mode).map((run) => run.receive.cpu * perGib))),
+      sendRssMiB: Math.round(median(of(mode).map((run) => run.send.rss / 2 ** 20))),
+      receiveRssMiB: Math.round(median(of(mode).map((run) => run.receive.rss / 2 ** 20))),
     }]));
-    const ratios = runs.oob.map((run, i) => (runs['raw-256k'][i]?.receive.seconds ?? 0) / run.receive.seconds).sort((a, b) => a - b);
-    const out = { rounds, mebibytes, streams, table, goodputToRaw: { median: round2(median(ratios)), least: round2(ratios[0] ?? 0), most: round2(ratios.at(-1) ?? 0) } };
+    const toRaw = Object.fromEntries(modes.map((mode) => {
+      const ratios = of(mode).map((run, i) => (of('raw-256k')[i]?.receive.seconds ?? 0) / run.receive.seconds).sort((a, b) => a - b);
+      return [mode, { median: round2(median(ratios)), least: round2(ratios[0] ?? 0), most: round2(ratios.at(-1) ?? 0) }];
+    }));
+    const out = { rounds, mebibytes, streams, table, goodputToRaw: toRaw };
     process.stdout.write(`${JSON.stringify(out, undefined, 2)}\n`);
   } finally {
     rmSync(dir, { recursive: true });
@@ -107,7 +114,7 @@ async function runSender(task: Task): Promise<void> {
   server.close();
   socket.on('error', () => undefined);
   const stop = meter();
-  if (task.mode === 'oob') await sendOob(socket, task);
+  if (!task.mode.startsWith('raw')) await sendOob(socket, task);
   else await sendRaw(socket, task.bytes, task.mode === 'raw-16k' ? 16_384 : 262_144);
   process.send?.(stop());
 }
@@ -118,7 +125,7 @@ async function runReceiver(task: Task): Promise<void> {
   socket.on('error', () => undefined);
   socket.setNoDelay(true);
   const stop = meter();
-  if (task.mode === 'oob') await receiveOob(socket, task);
+  if (!task.mode.startsWith('raw')) await receiveOob(socket, task);
   else await countTo(socket, task.bytes);
   process.send?.(stop());
 }
@@ -138,8 +145,8 @@ function countTo(socket: TLSSocket, bytes: number): Promise<void> {
   });
 }
 
-async function openSession(socket: TLSSocket, initiator: boolean): ReturnType<ReturnType<typeof createOutOfBand>['open']> {
-  const options = settings.outOfBand;
+async function openSession(socket: TLSSocket, task: Task, initiator: boolean): Promise<OobSession> {
+  const options = { ...settings.outOfBand, ...task.overrides };
   const method = createOutOfBand(
     { clock: systemClock, pool: new SendPool(options), budget: new WindowBudget(options.windowBudget), givenUp: () => undefined }, options,
   );
@@ -152,13 +159,13 @@ async function openSession(socket: TLSSocket, initiator: boolean): ReturnType<Re
 }
 
 async function sendOob(socket: TLSSocket, task: Task): Promise<void> {
-  const session = await openSession(socket, false);
+  const session = await openSession(socket, task, false);
   const share = task.bytes / task.streams;
   await Promise.all(Array.from({ length: task.streams }, (_, i) => session.send(`s${i}`, memoryMedia(share), { signal: never })));
 }
 
 async function receiveOob(socket: TLSSocket, task: Task): Promise<void> {
-  const session = await openSession(socket, true);
+  const session = await openSession(socket, task, true);
   const share = task.bytes / task.streams;
   await Promise.all(Array.from({ length: task.streams }, (_, i) => new Promise<void>((resolve, reject) => {
     const stream: IncomingStream = session.receive(`s${i}`, { write: (chunk) => stream.consumed(chunk.length), end: resolve, fail: reject }, { size: share });
