@@ -141,10 +141,14 @@ export class MediaPort {
     const open = (wanted: { range: RangeRequest | undefined; ifMatch: string | undefined }, abort: AbortSignal): Promise<RemoteTransfer> =>
       this.deps.openItem(ticket.reference, wanted, { signal: abort });
     const transfer = new ResumingTransfer(await open({ range, ifMatch: undefined }, signal), { clock: this.deps.clock, open }, this.options.resume);
-    this.remember(ticket, transfer.entity);
-    // The entity may be live, or empty: then there is no range to speak of, and the answer is a plain one.
-    writeMediaHead(response, transfer.entity, transfer.range, range !== undefined && transfer.range !== undefined);
-    await deliver(transfer, response, signal);
+    try {
+      this.remember(ticket, transfer.entity);
+      // The entity may be live, or empty: then there is no range to speak of, and the answer is a plain one.
+      writeMediaHead(response, transfer.entity, transfer.range, range !== undefined && transfer.range !== undefined);
+      await deliver(transfer, response, signal);
+    } finally {
+      transfer.cancel();
+    }
   }
 
   /** What the item is, without its bytes; remembered, so that HEAD does not wake a device each time. */
@@ -157,7 +161,12 @@ export class MediaPort {
   }
 
   private async ask(reference: MediaReference, signal: AbortSignal): Promise<MediaEntity> {
-    const transfer = await this.deps.openItem(reference, { range: { from: 0, to: 0 }, ifMatch: undefined }, { signal });
+    const open = (range: RangeRequest | undefined): Promise<RemoteTransfer> => this.deps.openItem(reference, { range, ifMatch: undefined }, { signal });
+    const transfer = await open({ from: 0, to: 0 }).catch((error: unknown) => {
+      // A live source has no size, and so no ranges.
+      if (error instanceof XpmnError && error.code === 'range-not-satisfiable' && error.details['size'] === undefined) return open(undefined);
+      throw error;
+    });
     transfer.abort();
     return transfer.entity;
   }

@@ -34,7 +34,7 @@ export class MediaTickets {
   }
 
   issue(reference: MediaReference, type: string): Ticket {
-    const item = `${reference.uid} ${reference.device}`;
+    const item = keyOf(reference);
     const known = this.byItem.get(item);
     const living = known === undefined ? undefined : this.find(known);
     if (living) return living;
@@ -75,8 +75,12 @@ export class MediaTickets {
   private forget(token: string): void {
     const entry = this.byToken.get(token);
     this.byToken.delete(token);
-    if (entry) this.byItem.delete(`${entry.reference.uid} ${entry.reference.device}`);
+    if (entry) this.byItem.delete(keyOf(entry.reference));
   }
+}
+
+function keyOf({ device, uid }: MediaReference): string {
+  return JSON.stringify([device, uid]);
 }
 
 const EXTENSIONS: Readonly<Record<string, string>> = {
@@ -88,5 +92,5 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
 
 /** Players trust the extension more than the type. */
 export function extensionFor(type: string): string {
-  return EXTENSIONS[type] ?? 'bin';
+  return (Object.hasOwn(EXTENSIONS, type) ? EXTENSIONS[type] : undefined) ?? 'bin';
 }

@@ -11,7 +11,10 @@ export class RecentBytes {
   push(slice: Buffer): void {
     this.slices.push(slice);
     this.total += slice.length;
-    while (this.total - (this.slices[0] as Buffer).length >= this.keep) this.total -= (this.slices.shift() as Buffer).length;
+    for (let oldest = this.slices[0]; oldest && this.total - oldest.length >= this.keep; oldest = this.slices[0]) {
+      this.slices.shift();
+      this.total -= oldest.length;
+    }
   }
 
   /** The last `keep` bytes, or all there are. */

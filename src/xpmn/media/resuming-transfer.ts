@@ -57,8 +57,7 @@ export class ResumingTransfer {
   /** Begins to deliver, once. */
   receive(sink: MediaSink): void {
     this.sink = sink;
-    const range = this.transfer.range;
-    this.attach(this.transfer, Buffer.alloc(0), range);
+    this.attach(this.transfer, Buffer.alloc(0), this.transfer.range);
   }
 
   consumed(count: number): void {
@@ -77,8 +76,18 @@ export class ResumingTransfer {
   }
 
   private attach(transfer: RemoteTransfer, expected: Buffer, whole: ByteRange | undefined): void {
+    try {
+      this.stream = transfer.receive(this.compare(expected, whole));
+    } catch (error) {
+      // The session ended before the stream could be claimed.
+      this.broken(asXpmnError(error), whole);
+    }
+  }
+
+  /** Delivers what comes after `expected`, which must come first. */
+  private compare(expected: Buffer, whole: ByteRange | undefined): MediaSink {
     let left = expected;
-    this.stream = transfer.receive({
+    return {
       write: (chunk) => {
         const compared = Math.min(left.length, chunk.length);
         if (!chunk.subarray(0, compared).equals(left.subarray(0, compared))) {
@@ -91,7 +100,7 @@ export class ResumingTransfer {
       },
       end: () => this.end(),
       fail: (error) => this.broken(error, whole),
-    });
+    };
   }
 
   private deliver(chunk: Buffer): void {

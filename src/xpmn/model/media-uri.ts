@@ -26,8 +26,10 @@ export function parseMediaUri(text: string): MediaReference {
   const uid = match?.[3]?.split(';').find((part) => part.startsWith('uid='))?.slice(4);
   if (!match || !uid) throw new XpmnError('bad-request', 'That is not the URI of a media item (xmpp:…?transfer;uid=…).');
   try {
-    const device = parseJid(`${decodeURIComponent(match[1] as string)}/${decodeURIComponent(match[2] as string)}`);
-    if (isFullJid(device)) return { device, uid: decodeURIComponent(uid) };
+    const bare = decodeURIComponent(match[1] as string);
+    const device = parseJid(`${bare}/${decodeURIComponent(match[2] as string)}`);
+    // An escaped slash in front would shift the border of the resource: one text, two devices.
+    if (isFullJid(device) && !bare.includes('/')) return { device, uid: decodeURIComponent(uid) };
   } catch {
     // Falls through: bad escapes and bad JIDs are the same mistake to the user.
   }

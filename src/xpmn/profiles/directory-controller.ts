@@ -5,8 +5,8 @@ import { child } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { XmlLimits } from '../model/xml-parser.ts';
 import type { PeerLink } from '../ports/peer-link.ts';
+import { abortStream } from './abort-stream.ts';
 import { formatDirectoryQuery, parseResultSet } from './directory-codec.ts';
-import type { DirectoryQuery } from './directory-codec.ts';
 import { childObjects, objectFromMetadata } from './metadata.ts';
 import { receiveXml } from './receive-xml.ts';
 
@@ -23,16 +23,12 @@ export async function browsePeer(
   request: { readonly container: string; readonly offset: number; readonly limit: number },
   context: { readonly options: DirectoryControllerOptions; readonly signal: AbortSignal },
 ): Promise<MediaPage> {
-  const query: DirectoryQuery = {
-    match: { attr: 'directory', value: request.container },
-    max: request.limit,
-    start: { index: request.offset },
-  };
-  const answer = await ask(link, query, context);
+  const match = { attr: 'directory', value: request.container } as const;
+  const answer = await ask(link, { match, max: request.limit, start: { index: request.offset } }, context);
   const container = objectFromMetadata(answer.listing, link.peer);
   if (container?.kind !== 'container') throw new XpmnError('malformed', 'The device answered with something that is no listing.');
   const set = parseResultSet(answer.result);
-  return { container, children: childObjects(answer.listing, link.peer), offset: set.index, total: set.count };
+  return { container, children: childObjects(answer.listing, link.peer), offset: set.index ?? request.offset, total: set.count };
 }
 
 /** One object of another device, by id. @throws XpmnError `not-found` */
@@ -49,7 +45,7 @@ export async function objectOfPeer(
 
 async function ask(
   link: PeerLink,
-  query: DirectoryQuery,
+  query: Parameters<typeof formatDirectoryQuery>[0],
   { options, signal }: { readonly options: DirectoryControllerOptions; readonly signal: AbortSignal },
 ): Promise<{ result: XmlElement; listing: XmlElement }> {
   const channel = await link.channel({ signal });
@@ -63,5 +59,6 @@ async function ask(
   const streams = link.openByteStreams;
   // The provider opened a session before it answered: none means that it is gone already, and waiting would not help.
   if (!streams) throw new XpmnError('connection-lost', 'The connection to the device was lost.');
-  return { result, listing: await receiveXml(streams, id, options.listing, signal) };
+  const unwanted = (): void => abortStream(channel, id, { timeout: options.answerTimeout });
+  return { result, listing: await receiveXml(streams, id, { limits: options.listing, signal, unwanted }) };
 }

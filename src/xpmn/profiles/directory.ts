@@ -1,5 +1,4 @@
 import type { Random } from '../kernel/clock.ts';
-import { XpmnError } from '../kernel/errors.ts';
 import { randomId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { Jid } from '../model/jid.ts';
@@ -12,17 +11,17 @@ import type { PeerLinks } from '../ports/peer-link.ts';
 import type { IncomingIq, IqRegistry } from '../ports/stanza-channel.ts';
 import { formatResultSet, parseDirectoryQuery } from './directory-codec.ts';
 import type { DirectoryQuery } from './directory-codec.ts';
-import { metadataFromObject, metadataFromPage } from './metadata.ts';
+import { DirectoryPositions } from './directory-positions.ts';
+import type { PositionsOptions } from './directory-positions.ts';
+import { metadataFromPage } from './metadata.ts';
 import { ownPeer } from './access.ts';
+import { roomFor } from './sending.ts';
 
-export interface DirectoryOptions {
-  /** Children in a page when the asker does not say, and at most. */
+export interface DirectoryOptions extends PositionsOptions {
+  /** Children in a page when the asker does not say; at most it is `maxPage`. */
   readonly defaultPage: number;
-  readonly maxPage: number;
   /** Bytes of a serialised container that still go inline; more goes out of band. */
   readonly inlineLimit: number;
-  /** Positions remembered, so that paging by id finds its place. */
-  readonly rememberedPositions: number;
 }
 
 export interface DirectoryDeps {
@@ -36,35 +35,37 @@ export interface DirectoryDeps {
 
 /** MediaServer Directory, provider side: listings of a library, inline when small, out of band when large. */
 export function provideDirectory(deps: DirectoryDeps, options: DirectoryOptions): void {
-  const positions = new Positions(options.rememberedPositions);
+  const { library, device } = deps;
+  const positions = new DirectoryPositions(library, options);
 
   async function answer(iq: IncomingIq): Promise<XmlElement> {
     ownPeer(iq);
     const query = parseDirectoryQuery(iq.payload, { defaultMax: options.defaultPage, max: options.maxPage });
-    if (query.match.attr === 'id') return oneObject(query.match.value, iq);
-    const page = await browse(query, iq.signal);
-    const listing = metadataFromPage(page.container, page.children, deps.device);
-    return result(await inlineOrNot(listing, iq), page);
+    const page = await find(query, iq.signal);
+    const listing = metadataFromPage(page.container, page.children, device);
+    const first = page.children[0];
+    const set = { first: first?.id, last: page.children.at(-1)?.id, index: first && page.offset, count: page.total };
+    return xml('query', NS.mediaServer, {}, await inlineOrNot(listing, iq), formatResultSet(set));
   }
 
-  async function browse(query: DirectoryQuery, signal: AbortSignal): Promise<MediaPage> {
-    const container = query.match.value;
-    const offset = 'index' in query.start ? query.start.index : positions.after(container, query.start.after);
-    const page = await deps.library.browse(container, { offset, limit: query.max, signal });
-    const last = page.children.at(-1);
-    if (last) positions.remember(container, last.id, page.offset + page.children.length);
+  async function find(query: DirectoryQuery, signal: AbortSignal): Promise<MediaPage> {
+    if (query.match.attr === 'nothing') return found();
+    const { attr, value } = query.match;
+    if (attr === 'id') return found(await library.object(value, { signal }));
+    // "How many are there?" (XEP-0059 §2.7): a library tells with its children only.
+    if (query.max === 0) return { ...(await library.browse(value, { offset: 0, limit: 1, signal })), children: [] };
+    const wanted = { container: value, limit: query.max, signal };
+    const page = 'after' in query.start
+      ? await positions.after(query.start.after, wanted)
+      : await library.browse(value, { offset: query.start.index, limit: query.max, signal });
+    positions.remember(page);
     return page;
-  }
-
-  async function oneObject(id: string, iq: IncomingIq): Promise<XmlElement> {
-    const object = await deps.library.object(id, { signal: iq.signal });
-    return xml('query', NS.mediaServer, {}, wrapperFor(object, deps.device));
   }
 
   async function inlineOrNot(listing: XmlElement, iq: IncomingIq): Promise<XmlElement> {
     const text = Buffer.from(serialise(listing), 'utf8');
     if (text.length <= options.inlineLimit) return listing;
-    const streams = await deps.links.to(iq.from).byteStreams({ signal: iq.signal });
+    const streams = await roomFor(deps.links.to(iq.from), iq.signal);
     const id = randomId(deps.random);
     // The bytes may overtake the answer: the receiver holds them until it has read the id.
     streams.sendBytes(id, text, { signal: iq.signal }).catch((error: unknown) => {
@@ -76,37 +77,9 @@ export function provideDirectory(deps: DirectoryDeps, options: DirectoryOptions)
   deps.registry.handle({ ns: NS.mediaServer, name: 'query', type: 'get' }, answer);
 }
 
-function result(listing: XmlElement, page: MediaPage): XmlElement {
-  const set = { first: page.children[0]?.id, last: page.children.at(-1)?.id, index: page.offset, count: page.total };
-  return xml('query', NS.mediaServer, {}, listing, formatResultSet(set));
-}
-
-/** A result is always one container: an object that is none comes in a nameless one. */
-function wrapperFor(object: MediaObject, device: Jid): XmlElement {
-  if (object.kind === 'container') return metadataFromObject(object, device);
-  const wrapper: MediaContainer = { kind: 'container', id: 'result', parent: undefined, title: '' };
-  return metadataFromPage(wrapper, [object], device);
-}
-
-/** Where listings ended, so that "after this id" finds its place. Bounded; the oldest are forgotten. */
-class Positions {
-  private readonly limit: number;
-  private readonly ends = new Map<string, number>();
-
-  constructor(limit: number) {
-    this.limit = limit;
-  }
-
-  remember(container: string, id: string, next: number): void {
-    const key = `${container} ${id}`;
-    this.ends.delete(key);
-    this.ends.set(key, next);
-    if (this.ends.size > this.limit) this.ends.delete(this.ends.keys().next().value as string);
-  }
-
-  after(container: string, id: string): number {
-    const next = this.ends.get(`${container} ${id}`);
-    if (next === undefined) throw new XpmnError('not-found', 'There is no such object to go on after.');
-    return next;
-  }
+/** A result is always one container: a container that was found is that itself, all else comes in a nameless one. */
+function found(object?: MediaObject): MediaPage {
+  if (object?.kind === 'container') return { container: object, children: [], offset: 0, total: 1 };
+  const container: MediaContainer = { kind: 'container', id: 'result', parent: undefined, title: '' };
+  return { container, children: object ? [object] : [], offset: 0, total: object ? 1 : 0 };
 }

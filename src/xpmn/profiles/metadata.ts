@@ -7,6 +7,9 @@ import type { XmlElement } from '../model/xml.ts';
 
 const TYPES: readonly MediaType[] = ['audio', 'video', 'image', 'stream', 'other'];
 
+/** Of a number on the wire: a duration may be 0.001 s, and never 1e-7. */
+const DECIMALS = 3;
+
 /** Item fields that are one child element each: field, element name, kind of value (WIRE: item children). */
 const FIELDS = [
   ['artist', 'artist', 'text'],
@@ -52,7 +55,7 @@ export function metadataFromPage(container: MediaContainer, children: readonly M
  */
 export function objectFromMetadata(element: XmlElement, device: Jid): MediaObject | undefined {
   const { id, parent } = element.attrs;
-  if (element.ns !== NS.metadata || id === undefined) return undefined;
+  if (element.ns !== NS.metadata || !id) return undefined;
   const base = { id, parent, title: childText(element, 'title', NS.metadata) ?? '' };
   if (element.name === 'container') return { kind: 'container', ...base, count: numberIn(element, 'count') };
   if (element.name !== 'item') return undefined;
@@ -80,15 +83,21 @@ function uidIn(element: XmlElement, device: Jid): string | undefined {
 }
 
 function field(name: string, value: string | number | undefined): XmlElement | undefined {
-  return value === undefined ? undefined : xml(name, NS.metadata, {}, String(value));
+  const text = typeof value === 'number' ? numberText(value) : value;
+  return text === undefined ? undefined : xml(name, NS.metadata, {}, text);
 }
 
 function countOf(container: MediaContainer): XmlElement | undefined {
   return field('count', container.count);
 }
 
+/** Plain decimals; undefined for what no field can mean (the legacy side tells strange things). */
+function numberText(value: number): string | undefined {
+  const rounded = Number(value.toFixed(DECIMALS));
+  return rounded >= 0 && rounded < 1e15 ? String(rounded) : undefined;
+}
+
 function numberIn(element: XmlElement, name: string): number | undefined {
-  const text = childText(element, name, NS.metadata);
-  if (text === undefined || !/^\d{1,16}(\.\d{1,6})?$/.test(text.trim())) return undefined;
-  return Number(text);
+  const text = childText(element, name, NS.metadata)?.trim();
+  return text !== undefined && /^\d{1,15}(\.\d{1,6})?$/.test(text) ? Number(text) : undefined;
 }

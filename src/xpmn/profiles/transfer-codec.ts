@@ -1,8 +1,10 @@
 import { XpmnError } from '../kernel/errors.ts';
 import { NS } from '../model/namespaces.ts';
-import { child, xml } from '../model/xml.ts';
+import { elements, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { ByteRange, MediaEntity, RangeRequest } from '../ports/media-source.ts';
+
+const POSITION = /^\d{1,15}$/;
 
 export interface TransferRequest {
   readonly uid: string;
@@ -14,7 +16,7 @@ export interface TransferRequest {
 export interface TransferAnswer {
   readonly entity: MediaEntity;
   readonly range: ByteRange | undefined;
-  /** The out-of-band stream that carries the bytes; undefined if there are none. */
+  /** The out-of-band stream that carries the bytes; without any, its end. */
   readonly streamId: string;
 }
 
@@ -47,40 +49,82 @@ export function formatTransferAnswer(uid: string, { entity, range, streamId }: T
 }
 
 /**
- * Understands the `<transfer>` wrapper, and the bare `<oob/>` of peers that know no other.
+ * Understands the `<transfer>` wrapper, and the bare `<oob/>` of peers that know no other. What it says of the entity ends
+ * up in the answer to a player: nothing that is not a type or a tag gets so far.
  *
- * @throws XpmnError `malformed`
+ * @throws XpmnError `malformed`, also for another range than was asked for
  */
 export function parseTransferAnswer(element: XmlElement, asked: RangeRequest | undefined): TransferAnswer {
-  const oob = element.name === 'oob' ? element : (child(element, 'oob', NS.outOfBand) ?? child(element, 'oob', NS.outOfBandAlias));
+  const isBare = isOob(element);
+  const isWrapper = element.name === 'transfer' && element.ns === NS.mediaServer;
+  const oob = isBare ? element : isWrapper ? elements(element).find(isOob) : undefined;
   const streamId = oob?.attrs['id'];
-  if (!oob || streamId === undefined) throw new XpmnError('malformed', 'The device answered with something that is no transfer.');
-  const type = element.attrs['type'] ?? oob.attrs['type'] ?? 'application/octet-stream';
-  const length = position(oob, 'size');
-  if (element.name === 'oob') return { ...bare(length, asked), entity: { size: wholeSize(length, asked), type, etag: '' }, streamId };
-  const [size, from, to] = ['size', 'from', 'to'].map((name) => position(element, name));
-  const range = from !== undefined && to !== undefined ? { from, to } : undefined;
-  if (range && (range.to < range.from || (size !== undefined && range.to >= size))) {
-    throw new XpmnError('malformed', 'The device answered with a range that makes no sense.');
-  }
-  return { entity: { size, type, etag: element.attrs['etag'] ?? '' }, range, streamId };
+  if (!oob || !streamId) throw malformed('something that is no transfer');
+  const [length, told, from, to] = [bytesIn(oob, 'size'), ...['size', 'from', 'to'].map((name) => (isBare ? undefined : bytesIn(element, name)))];
+  const range = from !== undefined && to !== undefined ? { from, to } : rangeOf(length, asked);
+  const size = told ?? (isBare ? wholeSize(length, asked) : undefined);
+  if (!isPossible(range, size, length) || !isAnswer(range, size, asked)) throw malformed('a range that was not asked for, or makes no sense');
+  const type = typeIn(element.attrs['type'] ?? oob.attrs['type']);
+  return { entity: { size, type, etag: isBare ? '' : tagIn(element.attrs['etag']) }, range, streamId };
 }
 
-function bare(length: number | undefined, asked: RangeRequest | undefined): { range: ByteRange | undefined } {
+function isOob({ name, ns }: XmlElement): boolean {
+  return name === 'oob' && (ns === NS.outOfBand || ns === NS.outOfBandAlias);
+}
+
+/** An answer that does not say the range tells the length of what it sends. */
+function rangeOf(length: number | undefined, asked: RangeRequest | undefined): ByteRange | undefined {
   const from = asked && 'from' in asked ? asked.from : 0;
-  return { range: length ? { from, to: from + length - 1 } : undefined };
+  return length ? { from, to: from + length - 1 } : undefined;
 }
 
-/** A bare answer tells the length of what it sends: that is the whole only if the whole was asked for, or a tail. */
+/** That length is the whole only if the whole was asked for, or a tail from a known place. */
 function wholeSize(length: number | undefined, asked: RangeRequest | undefined): number | undefined {
   if (length === undefined || (asked && 'last' in asked)) return undefined;
   if (!asked) return length;
   return asked.to === undefined ? asked.from + length : undefined;
 }
 
+function isPossible(range: ByteRange | undefined, size: number | undefined, length: number | undefined): boolean {
+  if (!range) return !length && !size;
+  return range.to >= range.from && (size === undefined || range.to < size) && (length === undefined || length === range.to - range.from + 1);
+}
+
+/** Whether it is what was asked for, as far as can be told. */
+function isAnswer(range: ByteRange | undefined, size: number | undefined, asked: RangeRequest | undefined): boolean {
+  const from = asked && 'from' in asked ? asked.from : 0;
+  const to = asked && 'to' in asked ? (asked.to ?? Infinity) : Infinity;
+  if (!range) return size === 0 || (from === 0 && !(asked && 'last' in asked));
+  if (asked && 'last' in asked) return size === undefined || (range.from === Math.max(0, size - asked.last) && range.to === size - 1);
+  return range.from === from && (size === undefined ? range.to <= to : range.to === Math.min(to, size - 1));
+}
+
+/** SECURITY: a header must not be able to say more than a type; whatever else is claimed is bytes. */
+function typeIn(text: string | undefined): string {
+  const type = text?.split(';')[0]?.trim().toLowerCase() ?? '';
+  return /^[a-z0-9.+_-]{1,63}\/[a-z0-9.+_-]{1,63}$/.test(type) ? type : 'application/octet-stream';
+}
+
+/** A tag that could not stand between quotes in a header is none: then nothing is ever resumed. */
+function tagIn(text = ''): string {
+  return /^[\x21\x23-\x7e]{1,256}$/.test(text) ? text : '';
+}
+
+function malformed(what: string): XpmnError {
+  return new XpmnError('malformed', `The device answered with ${what}.`);
+}
+
+function bytesIn(element: XmlElement, name: string): number | undefined {
+  const text = element.attrs[name];
+  if (text === undefined) return undefined;
+  if (!POSITION.test(text)) throw malformed('something that is no number of bytes');
+  return Number(text);
+}
+
+/** @throws XpmnError `bad-request` */
 function position(element: XmlElement, name: string): number | undefined {
   const text = element.attrs[name];
   if (text === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(text)) throw new XpmnError('bad-request', `The ${name} of a transfer is a number of bytes.`);
+  if (!POSITION.test(text)) throw new XpmnError('bad-request', `The ${name} of a transfer is a number of bytes.`);
   return Number(text);
 }

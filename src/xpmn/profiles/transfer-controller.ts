@@ -1,10 +1,12 @@
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
-import { NS } from '../model/namespaces.ts';
-import { elements, xml } from '../model/xml.ts';
+import { abortable } from '../kernel/tasks.ts';
+import { elements } from '../model/xml.ts';
+import type { XmlElement } from '../model/xml.ts';
 import type { ByteRange, MediaEntity, RangeRequest } from '../ports/media-source.ts';
 import type { ByteStreams, IncomingStream, MediaSink, PeerLink } from '../ports/peer-link.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
+import { abortStream } from './abort-stream.ts';
 import { formatTransferRequest, parseTransferAnswer } from './transfer-codec.ts';
 import type { TransferAnswer } from './transfer-codec.ts';
 
@@ -36,10 +38,27 @@ export async function openTransfer(
   // Opened by the side that needs it first, so that the request is one round trip from here on.
   await link.byteStreams({ signal });
   const payload = formatTransferRequest({ uid: request.uid, range: request.range, ifMatch: request.ifMatch });
-  const [answered] = elements(await channel.request({ type: 'get', payload }, { signal, timeout: options.answerTimeout }));
+  const transfer = ask(link, channel, { payload, asked: request.range, options });
+  // Whoever goes away after the question leaves an answer behind that nobody wants: a player that is scrubbed does so often.
+  const leave = (): void => void transfer.then((unwanted) => unwanted.abort(), () => undefined);
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await abortable(transfer, signal);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+async function ask(
+  link: PeerLink,
+  channel: StanzaChannel,
+  { payload, asked, options }: { readonly payload: XmlElement; readonly asked: RangeRequest | undefined; readonly options: TransferControllerOptions },
+): Promise<RemoteTransfer> {
+  const [answered] = elements(await channel.request({ type: 'get', payload }, { signal: channel.closed, timeout: options.answerTimeout }));
   if (!answered) throw new XpmnError('malformed', 'The device answered with something that is no transfer.');
-  const answer = parseTransferAnswer(answered, request.range);
+  const answer = parseTransferAnswer(answered, asked);
   const streams = link.openByteStreams;
+  // The provider had a session when it answered: none means that it is gone already, and waiting would not help.
   if (!streams) throw new XpmnError('connection-lost', 'The connection to the device was lost.');
   return remoteTransfer(channel, streams, answer, options);
 }
@@ -48,21 +67,11 @@ function remoteTransfer(
   channel: StanzaChannel,
   streams: ByteStreams,
   { entity, range, streamId }: TransferAnswer,
-  options: TransferControllerOptions,
+  { abortTimeout }: TransferControllerOptions,
 ): RemoteTransfer {
   let stream: IncomingStream | undefined;
   let over = false;
   const size = range ? range.to - range.from + 1 : entity.size === undefined ? undefined : 0;
-
-  function tellSender(): void {
-    channel
-      .request(
-        { type: 'set', payload: xml('abort', NS.outOfBand, { id: streamId }) },
-        { signal: streams.closed, timeout: options.abortTimeout },
-      )
-      // Best effort: a sender that has finished says item-not-found, one that is gone says nothing.
-      .catch(() => undefined);
-  }
 
   return {
     entity,
@@ -83,8 +92,12 @@ function remoteTransfer(
     abort() {
       if (over) return;
       over = true;
-      (stream ?? streams.receive(streamId, discard, { size })).cancel();
-      tellSender();
+      try {
+        (stream ?? streams.receive(streamId, discard, { size })).cancel();
+      } catch {
+        // The session has ended, or gave the stream up: there is nothing to discard.
+      }
+      abortStream(channel, streamId, { timeout: abortTimeout });
     },
   };
 }
