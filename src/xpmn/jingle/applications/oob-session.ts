@@ -160,7 +160,7 @@ class Session implements OobSession, FrameHandler {
   async start(signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     const { stream, deps, options } = this;
-    if (this.hasFlow && !this.awaitsReady) stream.write(lastChunk(READY_ID));
+    if (this.hasFlow && !this.awaitsReady) stream.write(lastChunk(READY_ID), this.sender.scheduler.pump);
     stream.on('error', (error) => this.lost(error));
     stream.on('close', () => this.lost());
     stream.on('end', () => this.ended());

@@ -40,6 +40,8 @@ export interface WindowOptions {
   readonly largestWindow: number;
   /** A window grows while half of it is used up in less than this many round trips. */
   readonly windowRounds: number;
+  /** So does one of which half lasts less than this many milliseconds: grants have their price, too. */
+  readonly windowTime: number;
 }
 
 export interface WindowDeps {
@@ -50,7 +52,7 @@ export interface WindowDeps {
 
 /**
  * The receiver's side of one stream's credit. Half a window is granted at a time. To never stop a sender, a window must
- * be two bandwidth-delay products; so it doubles while half of it lasts no longer than a round trip and the sink kept up.
+ * be two bandwidth-delay products; so it doubles while half of it lasts hardly longer than a round trip and the sink kept up. Larger would only queue more.
  */
 export class ReceiveWindow {
   private readonly deps: WindowDeps;
@@ -127,7 +129,8 @@ export class ReceiveWindow {
   private grow(elapsed: number): number {
     const { shortest } = this.deps.roundTrip;
     // Without a measured round trip nothing says that the window is what limits.
-    if (shortest === Number.POSITIVE_INFINITY || elapsed >= shortest * this.options.windowRounds) return 0;
+    if (shortest === Number.POSITIVE_INFINITY) return 0;
+    if (elapsed >= Math.max(shortest * this.options.windowRounds, this.options.windowTime)) return 0;
     const growth = Math.min(this.size, this.options.largestWindow - this.size);
     if (growth <= 0 || !this.deps.budget.take(growth)) return 0;
     this.size += growth;

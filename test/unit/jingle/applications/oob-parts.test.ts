@@ -172,6 +172,17 @@ describe('out-of-band receive window', () => {
     assert.equal(rig.budget.available, options.windowBudget);
   });
 
+  it('grows where grants would follow one another too fast', async () => {
+    const { clock, window, budget, roundTrip } = make();
+    roundTrip.sample(0.1);
+    for (let i = 0; i < 2; i += 1) {
+      await clock.advance(options.windowTime - 0.5);
+      window.take(options.window / 2);
+      window.consumed(options.window / 2);
+    }
+    assert.equal(budget.available, options.windowBudget - options.window);
+  });
+
   it('grows no further than the budget of the process', async () => {
     const rig = make(new WindowBudget(options.window));
     assert.equal(await stream(rig, 100, 40), 2 * options.window);

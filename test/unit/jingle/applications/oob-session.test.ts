@@ -95,6 +95,17 @@ describe('out-of-band session', () => {
     assert.equal(sink.digest(), sha256(content));
   });
 
+  it('waits for an empty socket each time if nothing may wait in it', async () => {
+    const { a, b } = await open({ initiator: { writeAhead: 1 }, responder: { writeAhead: 1 } });
+    await Promise.all([[a, b], [b, a]].flatMap(([from, to]) => ['x', 'y'].map(async (id) => {
+      const content = randomBytes(700_000);
+      const sink = new CountingSink().attach((to as End).session, id, content.length);
+      await (from as End).session.send(id, mediaFrom(content), { signal: never });
+      await sink.done.promise;
+      assert.equal(sink.digest(), sha256(content));
+    })));
+  });
+
   it('cuts a frame that its source filled before the credit came', async () => {
     const { a, b } = await open({ responder: { window: 20_000 } });
     const content = randomBytes(60_000);
