@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { ControlServer } from '../../../../src/app/control/server.ts';
+import { exitStatus } from '../../../../src/app/cli/exit-status.ts';
+import type { CliDeps } from '../../../../src/app/cli/io.ts';
+import type { InitOptions, Setup, SetupDeps } from '../../../../src/app/setup-api.ts';
+import { ERROR_CODES, XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
+import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
+import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
+import { FakeGateway, fakeDevice } from '../../../fakes/fake-gateway.ts';
+import { FakeTerminal, cli } from '../../../support/cli.ts';
+import type { CliResult } from '../../../support/cli.ts';
+import { settings } from '../../../support/settings.ts';
+
+describe('commands', () => {
+  const result = { network: 'n1', jid: 'anna@example.org/pi-aaaa' };
+  let home: string;
+  let gateway: FakeGateway;
+  let server: ControlServer | undefined;
+  let changes: unknown[];
+
+  const xpmn = (argv: readonly string[], deps: Partial<CliDeps> = {}): Promise<CliResult> => cli([...argv, '--home', home], deps);
+  const json = async (argv: readonly string[]): Promise<unknown> => JSON.parse((await xpmn([...argv, '--json'])).stdout);
+  const setup: Setup = {
+    initNetwork: async (deps: SetupDeps, options: InitOptions) => (changes.push(options), await deps.storage.put('made', Buffer.from('here')), result),
+    importCredentials: async (_, options) => (changes.push(options), result),
+  };
+  const loadGateway: CliDeps['loadGateway'] = () => Promise.resolve({ createGateway: () => Promise.resolve(gateway), setup });
+  const stopDaemon = async (): Promise<void> => {
+    await server?.close();
+    server = undefined;
+  };
+
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'xpmn-cli-'));
+    gateway = new FakeGateway();
+    changes = [];
+    const change = async (options: unknown): Promise<typeof result> => (changes.push(options), result);
+    const controlled = { gateway: () => gateway, init: change, importCredentials: change };
+    server = await ControlServer.open(join(home, 'control.sock'), { controlled, log: silentLogger }, settings.control);
+  });
+  afterEach(async () => {
+    await stopDaemon();
+    await rm(home, { recursive: true });
+  });
+
+  it('status tells people what runs and what is wrong, and machines all of it', async () => {
+    const { status, stdout } = await xpmn(['status']);
+    assert.equal(status, 0);
+    assert.match(stdout, /runs as anna@example\.org\/gateway-k3fq\n[^]*connection {2}waiting: The server does not answer\.\n[^]*warning {5}The TV can't be reached\.\n$/);
+    assert.deepEqual(await json(['status']), gateway.status());
+  });
+
+  it('devices lists what the other commands take first, and shows no tricks of foreign names', async () => {
+    gateway.list.push(fakeDevice('evil-aaaa', 'a\nb\u001b[2J\u202e'));
+    const { stdout } = await xpmn(['devices']);
+    assert.match(stdout, /^DEVICE +NAME +KIND +WHERE +REACH +TRUST +SERVICES\nnas-k3fq +NAS of Anna +media-server +elsewhere +direct +own +directory transfer\n/);
+    assert.equal(stdout.split('\n').length, 5);
+    assert.ok(!/[\u001b\u202e]/.test(stdout));
+    assert.deepEqual(await json(['devices']), { devices: gateway.list });
+    gateway.list.length = 0;
+    assert.match((await xpmn(['devices'])).stdout, /no devices yet/);
+  });
+
+  it('browse lists all pages, each line ending in what the next command takes', async () => {
+    gateway.films = 1201;
+    const { stdout } = await xpmn(['browse', 'nas']);
+    const lines = stdout.trimEnd().split('\n');
+    assert.equal(lines.length, 1202);
+    assert.match(lines[0] as string, /^TITLE +TYPE +SIZE +LENGTH +CONTAINER OR URI$/);
+    assert.match(lines[1201] as string, /^Film 1200 +video +1\.4 GB +1:30:00 +'xmpp:anna@example\.org\/nas-k3fq\?transfer;uid=film-1200'$/);
+    assert.equal(((await json(['browse', 'nas'])) as { children: unknown[] }).children.length, 1201);
+  });
+
+  it('browse keeps to offset and limit, and says how to go on', async () => {
+    gateway.films = 1201;
+    const { stdout, stderr } = await xpmn(['browse', 'nas', '--offset', '10', '--limit', '600']);
+    assert.match(stdout, /^TITLE[^]*\nFilm 10 [^]*\nFilm 609 [^\n]*\n$/);
+    assert.equal(stderr, 'There is more: go on with --offset 610.\n');
+    gateway.films = 0;
+    assert.deepEqual(await xpmn(['browse', 'nas']), { status: 0, stdout: '', stderr: 'There is nothing in it.\n' });
+  });
+
+  it('url prints a URL and nothing else', async () => {
+    gateway.local = { url: 'http://127.0.0.1:1/m/x.mp4', entity: { size: 1, type: 'video/mp4', etag: 'e' } };
+    assert.deepEqual(await xpmn(['url', 'xmpp:anna@example.org/nas-k3fq?transfer;uid=film-1']), { status: 0, stdout: 'http://127.0.0.1:1/m/x.mp4\n', stderr: '' });
+  });
+
+  it('fails in one line with its code, and a status that tells of which kind', async () => {
+    for (const [code, status] of [['peer-unavailable', 3], ['not-allowed', 1], ['not-trusted', 4], ['origin-broken', 1]] as const) {
+      gateway.failure = new XpmnError(code, 'It is\nso.');
+      assert.deepEqual(await xpmn(['browse', 'nas']), { status, stdout: '', stderr: `xpmn: ${code}: It is\\u000aso.\n` });
+    }
+    assert.match((await xpmn(['browse', 'kitchen'])).stderr, /^xpmn: not-found: No device is called "kitchen"/);
+  });
+
+  it('says how to start a daemon where there is none', async () => {
+    await stopDaemon();
+    for (const argv of [['status'], ['devices'], ['browse', 'x'], ['url', 'x']]) {
+      const { status, stderr } = await xpmn(argv);
+      assert.equal(status, 3);
+      assert.match(stderr, /^xpmn: not-running: [^\n]*`xpmn daemon`[^\n]*\n$/);
+    }
+  });
+
+  it('has one exit status for each code', () => {
+    for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) assert.ok([1, 2, 3, 4].includes(exitStatus(new XpmnError(code, 'x'))), code);
+    assert.equal(exitStatus(new XpmnError('usage', 'x')), 2);
+  });
+
+  it('knows wrong usage from failure', async () => {
+    const wrong = [
+      [], ['brows'], ['browse'], ['status', 'x'], ['status', '--loud'], ['browse', 'nas', '--limit', '0'], ['browse', 'nas', '--offset', '-1'], ['get', 'xmpp:a', '--range', '9-1'],
+      ['init', '--server', 'example.org:5222'], ['init', '--jid', 'example.org'], ['init', '--jid', 'a@b/c'], ['init', '--jid', 'a@b', '--server', 'b'], ['daemon', '--log', 'xml'],
+    ];
+    for (const argv of wrong) {
+      const { status, stdout, stderr } = await xpmn(argv);
+      assert.equal(status, 2, argv.join(' '));
+      assert.equal(stdout, '');
+      assert.match(stderr, argv.length === 0 ? /^Usage: xpmn/ : /^xpmn: usage: [^\n]+\n$/);
+    }
+  });
+
+  it('explains itself without a manual', async () => {
+    for (const argv of [[], ['daemon'], ['status'], ['devices'], ['browse'], ['get'], ['url'], ['init'], ['credentials'], ['credentials', 'export'], ['credentials', 'import']]) {
+      const { status, stdout } = await xpmn([...argv, '--help']);
+      assert.equal(status, 0);
+      assert.match(stdout, /^Usage: xpmn /);
+      assert.ok(!/--password[ =]/.test(stdout), 'a password is never an argument');
+    }
+    assert.equal((await xpmn(['--version'])).stdout, '1.2.3\n');
+  });
+
+  it('init asks the daemon, with the password from a file or from standard input', async () => {
+    const file = join(home, 'password');
+    const ca = join(home, 'ca.pem');
+    await writeFile(file, 'hunter2\r\nsecond line');
+    await writeFile(ca, 'PEM');
+    const { status, stdout } = await xpmn(['init', '--jid', 'Anna@example.org', '--password-file', file, '--server', '[::1]:5222', '--ca', ca, '--name', 'Pi']);
+    assert.equal(status, 0);
+    assert.equal(stdout, 'This machine is anna@example.org/pi-aaaa in the media network n1.\n');
+    await xpmn(['init', '--jid', 'anna@example.org', '--password-file', '-'], { stdin: new PassThrough().end('from stdin') });
+    assert.deepEqual(changes, [
+      { jid: 'anna@example.org', password: 'hunter2', server: { host: '::1', port: 5222 }, ca: 'PEM', name: 'Pi' },
+      { jid: 'anna@example.org', password: 'from stdin' },
+    ]);
+  });
+
+  it('init does it itself where no daemon runs, on the same state', async () => {
+    await stopDaemon();
+    assert.deepEqual(await json(['init']).catch(() => 'needs the gateway'), 'needs the gateway');
+    assert.equal((await xpmn(['init', '--name', 'Pi'], { loadGateway })).status, 0);
+    assert.deepEqual(changes, [{ name: 'Pi' }]);
+    assert.equal(await readFile(join(home, 'state/made'), 'utf8'), 'here');
+    assert.deepEqual((await readdir(home)).sort(), ['state', 'version']);
+  });
+
+  it('takes a password from a terminal without showing it, twice for a new one', async () => {
+    const stdin = new FakeTerminal();
+    const asked = xpmn(['credentials', 'export', join(home, 'cottage.xpmn')], { stdin });
+    for (const keys of ['hunterX\u007f2', '\u001b[A', '\r', 'hunter2\r']) {
+      stdin.write(keys);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const { status, stdout, stderr } = await asked;
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(gateway.exported, [{ name: 'cottage', password: 'hunter2' }]);
+    assert.ok(!(stdout + stderr).includes('hunter'));
+    assert.deepEqual(stdin.modes, [true, false, true, false]);
+  });
+
+  it('makes nothing of passwords that differ, are empty, too long, interrupted, or can\'t be asked for', async () => {
+    const file = join(home, 'x.xpmn');
+    for (const [keys, code, status] of [[['a\r', 'b\r'], 'bad-password', 1], [['\r'], 'bad-password', 1], [['a'.repeat(2000)], 'bad-password', 1], [['a\u0003'], 'aborted', 1]] as const) {
+      const stdin = new FakeTerminal();
+      const asked = xpmn(['credentials', 'export', file], { stdin });
+      for (const key of keys) {
+        stdin.write(key);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const { status: got, stderr } = await asked;
+      assert.equal(got, status);
+      assert.match(stderr, new RegExp(`xpmn: ${code}: [^\n]*\n$`));
+      assert.equal(stdin.modes.at(-1), false);
+    }
+    assert.match((await xpmn(['credentials', 'export', file])).stderr, /^xpmn: usage: .*--password-file/);
+    assert.match((await xpmn(['credentials', 'export', file, '--password-file', '-'], { stdin: new PassThrough().end('x'.repeat(5000)) })).stderr, /^xpmn: bad-password: /);
+    assert.match((await xpmn(['credentials', 'export', file, '--password-file', join(home, 'none')])).stderr, /^xpmn: usage: /);
+    assert.deepEqual(gateway.exported, []);
+    await assert.rejects(stat(file));
+  });
+
+  it('credentials export writes a file for its owner alone, never over another, and none when it fails', async () => {
+    const file = join(home, 'cottage.xpmn');
+    const run = (): Promise<CliResult> => xpmn(['credentials', 'export', file, '--name', 'Hut', '--password-file', '-'], { stdin: new PassThrough().end('p') });
+    gateway.failure = new XpmnError('not-allowed', 'Only the management device can do that.');
+    assert.equal((await run()).status, 1);
+    await assert.rejects(stat(file));
+    gateway.failure = undefined;
+    assert.match((await run()).stdout, /the device anna@example\.org\/Hut-aaaa[^]*xpmn credentials import cottage\.xpmn/);
+    assert.equal(await readFile(file, 'utf8'), 'XPMNCRED fake');
+    assert.equal((await stat(file)).mode & 0o777, 0o600);
+    assert.match((await run()).stderr, /^xpmn: storage-failed: .*a file is in its place/);
+    assert.equal(gateway.exported.length, 1);
+  });
+
+  it('credentials import gives the file to the daemon, or takes it itself', async () => {
+    const file = join(home, 'cottage.xpmn');
+    await writeFile(file, 'content');
+    const run = (): Promise<CliResult> => xpmn(['credentials', 'import', file, '--password-file', '-'], { stdin: new PassThrough().end('p'), loadGateway });
+    assert.match((await run()).stdout, /^This machine is anna@example\.org\/pi-aaaa/);
+    await stopDaemon();
+    await rm(file);
+    assert.match((await run()).stderr, /^xpmn: storage-failed: .*can't be read/);
+    assert.deepEqual(changes, [{ file: Buffer.from('content'), password: 'p' }]);
+  });
+});
