@@ -12,7 +12,7 @@ export interface ServerView {
 }
 
 /** What an untrusted server could have written down. `secrets` are looked for as bytes. */
-export async function serverView(prosody: Prosody, secrets: readonly Buffer[]): Promise<ServerView> {
+export async function serverView(prosody: Pick<Prosody, 'handledBytes'>, secrets: readonly Buffer[]): Promise<ServerView> {
   const handled = await prosody.handledBytes();
   const text = handled.toString('latin1');
   const undone = [...text.matchAll(/[A-Za-z0-9+/]{24,}={0,2}/g)].map(([base64]) => Buffer.from(base64, 'base64'));

@@ -34,6 +34,7 @@ export async function buildWorld(resources: Resources, narration: { readonly nar
     (path) => rm(path, { recursive: true, force: true }),
   );
   const media = join(directory, 'media');
+  await mkdir(join(directory, 'usb'));
   // the film is what takes longest
   const filmed = resources.take(() => fillLibrary(media), () => Promise.resolve());
   const prepared = networkAndServer(resources);
