@@ -11,19 +11,27 @@ export interface BodyDecoder {
   readonly left: number | undefined;
   /** The body is complete: nothing more belongs to it. */
   readonly done: boolean;
+  /** The origin sent more after the end of the body: nothing that follows can be trusted to be an answer. */
+  readonly surplus: boolean;
   decode(buffer: Buffer, count: number): number;
   /** The connection has ended. @throws XpmnError `truncated` if the body has not */
   ended(): void;
 }
 
-/** @spec RFC 9112 v2022 §6.3 */
+/**
+ * @spec RFC 9112 v2022 §6.3
+ * @throws XpmnError `origin-broken` for a coding that we did not ask for: its bytes would not be the file's
+ */
 export function decoderFor(head: HttpHead): BodyDecoder {
-  if (/\bchunked\b/i.test(head.headers['transfer-encoding'] ?? '')) return new ChunkedBody();
+  const coding = head.headers['transfer-encoding']?.toLowerCase() ?? 'identity';
+  if (coding === 'chunked') return new ChunkedBody();
+  if (coding !== 'identity') throw broken();
   return new PlainBody(contentLength(head));
 }
 
 class PlainBody implements BodyDecoder {
   left: number | undefined;
+  surplus = false;
   private closed = false;
 
   constructor(length: number | undefined) {
@@ -38,6 +46,7 @@ class PlainBody implements BodyDecoder {
     if (this.left === undefined) return count;
     const payload = Math.min(count, this.left);
     this.left -= payload;
+    this.surplus ||= payload < count;
     return payload;
   }
 
@@ -55,6 +64,7 @@ const MAX_TRAILER_LINES = 64;
 /** @spec RFC 9112 v2022 §7.1 */
 class ChunkedBody implements BodyDecoder {
   readonly left = undefined;
+  surplus = false;
   private state: ChunkState = 'size';
   private line = '';
   private chunk = 0;
@@ -79,6 +89,7 @@ class ChunkedBody implements BodyDecoder {
       this.chunk -= part;
       if (this.chunk === 0) this.state = 'data-end';
     }
+    this.surplus ||= from < count;
     return to;
   }
 

@@ -49,7 +49,7 @@ export function createHttpOrigin(deps: { readonly pool: OriginPool; readonly clo
       return { head: await exchange.ask(requestText(method, url, range)), exchange, connection };
     } catch (error) {
       // A kept connection may have been closed by the origin in the meantime: that alone is worth a second try.
-      if (reused && exchange.isUntouched && !signal.aborted) return await askOnce(method, url, range, signal);
+      if (reused && exchange.wasDead && !signal.aborted) return await askOnce(method, url, range, signal);
       throw error;
     } finally {
       timer.cancel();
@@ -69,6 +69,7 @@ export function createHttpOrigin(deps: { readonly pool: OriginPool; readonly clo
       return opened.entity;
     }
     checkStatus(answer.head);
+    checkContent(answer.head, origin);
     return entityOf(origin, answer.head, size);
   }
 
@@ -120,10 +121,11 @@ async function withWatchdog(
   signal: AbortSignal,
 ): Promise<void> {
   let timer: Timer | undefined;
+  let over = false;
   const starved = (): void => exchange.destroy(new XpmnError('origin-unreachable', 'The media server stopped sending.'));
   const feed = (): void => {
     timer?.cancel();
-    timer = clock.after(delay, starved);
+    if (!over) timer = clock.after(delay, starved);
   };
   const watched = (lease: Lease): Lease => ({
     buffer: () => lease.buffer(),
@@ -139,6 +141,7 @@ async function withWatchdog(
   try {
     await abortable(work(watched), signal);
   } finally {
+    over = true;
     exchange.onProgress = () => undefined;
     timer?.cancel();
     release();
@@ -227,9 +230,14 @@ function emptyMedia(entity: MediaEntity): OpenMedia {
 
 function entityOf(origin: OriginRequest, head: HttpHead, size: number | undefined): MediaEntity {
   const { headers } = head;
-  const type = (headers['content-type'] ?? origin.type ?? 'application/octet-stream').split(';')[0] as string;
   // minidlna sends no validators at all: then size and date, as described, have to do (what they can't tell is documented).
   const parts = [origin.url.href, size ?? '', origin.date ?? '', headers['etag'] ?? '', headers['last-modified'] ?? ''];
   const etag = createHash('sha256').update(parts.join('\n')).digest('base64url').slice(0, 32);
-  return { size, type: type.trim().toLowerCase(), etag };
+  return { size, type: typeIn(headers['content-type']) ?? typeIn(origin.type) ?? 'application/octet-stream', etag };
+}
+
+/** SECURITY: what the origin calls its type goes on to players and peers: only what looks like one. */
+function typeIn(text: string | undefined): string | undefined {
+  const type = text?.split(/[;,]/)[0]?.trim().toLowerCase() ?? '';
+  return /^[a-z0-9.+_-]{1,63}\/[a-z0-9.+_-]{1,63}$/.test(type) ? type : undefined;
 }

@@ -33,6 +33,8 @@ export class OriginExchange implements ConnectionReader {
   private waiting = false;
   private over = false;
   private keepAlive = false;
+  private hasEnded = false;
+  private hasAnswered = false;
   /** Called for every read: the watchdog's food. */
   onProgress: () => void = () => undefined;
 
@@ -41,13 +43,13 @@ export class OriginExchange implements ConnectionReader {
     this.headLimit = headLimit;
   }
 
-  /** Whether not a single byte has come back: only then a request may be repeated on another connection. */
-  get isUntouched(): boolean {
-    return this.headBytes.length === 0 && !this.body;
+  /** Whether the connection ended without a single byte: only then a request may be repeated on another one. */
+  get wasDead(): boolean {
+    return this.hasEnded && !this.hasAnswered;
   }
 
   get reusable(): boolean {
-    return this.over && this.keepAlive && (this.body?.done ?? false) && this.pending.length === 0;
+    return this.over && this.keepAlive && this.body !== undefined && this.body.done && !this.body.surplus && this.pending.length === 0;
   }
 
   ask(request: string): Promise<HttpHead> {
@@ -81,6 +83,7 @@ export class OriginExchange implements ConnectionReader {
 
   bytes(count: number, buffer: Buffer): boolean {
     this.onProgress();
+    this.hasAnswered = true;
     if (this.over) return false;
     try {
       if (!this.body) return this.takeHead(buffer.subarray(0, count));
@@ -93,6 +96,7 @@ export class OriginExchange implements ConnectionReader {
 
   ended(error: Error | undefined): void {
     if (this.over) return;
+    this.hasEnded = true;
     try {
       if (error) throw error;
       if (!this.body) throw new XpmnError('origin-unreachable', 'The media server closed the connection without an answer.');
