@@ -93,9 +93,9 @@ export class Incoming implements IncomingStream {
 
   consumed(count: number): void {
     if (this.over) return;
+    if (count > this.lying) throw new XpmnError('internal', 'A sink consumed more than it was given.');
+    const granted = this.window?.consumed(count, this.lying + this.held.length) ?? 0;
     this.lying -= count;
-    if (this.lying < 0) throw new XpmnError('internal', 'A sink consumed more than it was given.');
-    const granted = this.window?.consumed(count) ?? 0;
     if (granted > 0) this.hooks.grant(this.id, granted);
     if (this.held.length > 0 && this.lying < HOLD_BLOCK && !this.emptying) this.flush();
     this.watchCongestion();

@@ -61,7 +61,6 @@ export class ReceiveWindow {
   /** Bytes the sender may still send. */
   private credit: number;
   private received = 0;
-  private used = 0;
   /** Bytes used by the sink and not granted again yet. */
   private owed = 0;
   /** The sink has let a good part of the window lie since the last grant. */
@@ -78,11 +77,6 @@ export class ReceiveWindow {
     this.credit = options.window;
   }
 
-  /** Bytes that came and that the sink still has. */
-  get unused(): number {
-    return this.received - this.used;
-  }
-
   /** A chunk of `bytes` begins. @throws XpmnError `flow-control` if it is beyond the credit */
   take(bytes: number): void {
     if (bytes > this.credit) throw new XpmnError('flow-control', 'The peer sent more than it had credit for.');
@@ -94,12 +88,10 @@ export class ReceiveWindow {
     }
   }
 
-  /** The sink has used `bytes` more. Returns the credit to grant now, mostly 0. */
-  consumed(bytes: number): number {
-    this.used += bytes;
-    if (this.used > this.received) throw new XpmnError('internal', 'More was consumed than came.');
+  /** The sink has used `bytes` of the `lying` ones that it had. Returns the credit to grant now, mostly 0. */
+  consumed(bytes: number, lying: number): number {
     this.owed += bytes;
-    if (this.unused > this.size / 4) this.lagged = true;
+    if (lying > this.size / 4) this.lagged = true;
     if (this.owed < this.size / 2) return 0;
     return this.grant();
   }
