@@ -5,7 +5,7 @@ import type { GatewayDevice, LibraryEntry } from '../../src/app/gateway-api.ts';
 import { browseAll, crawlServer, fileOf, sha256, sorted, told } from './support/crawl.ts';
 import type { Machine } from './support/machine.ts';
 import type { Minidlna } from '../peers/minidlna.ts';
-import { findLeaks } from './support/secrecy.ts';
+import { LeakDetector } from './support/secrecy.ts';
 import { librarySecrets } from './support/secrets.ts';
 import { World } from './support/world.ts';
 
@@ -48,6 +48,6 @@ describe('two homes that can only meet in the server', function () {
     const trace = await world.prosody.handledBytes();
     const blocks = trace.toString('latin1').match(/<data [^>]*jabber\.org\/protocol\/ibb/g) ?? [];
     assert.ok(blocks.length > 50, `${blocks.length} blocks`);
-    assert.deepEqual(findLeaks(trace, await librarySecrets(world.media, entries)), []);
+    assert.deepEqual(new LeakDetector(await librarySecrets(world.media, entries)).find(trace), []);
   });
 });

@@ -8,7 +8,7 @@ import type { Minidlna } from '../peers/minidlna.ts';
 import { XmppProbe } from '../peers/xmpp-probe.ts';
 import { browseAll, crawlServer, fileOf, sha256, sorted, told } from './support/crawl.ts';
 import type { Machine } from './support/machine.ts';
-import { findLeaks } from './support/secrecy.ts';
+import { LeakDetector } from './support/secrecy.ts';
 import { librarySecrets } from './support/secrets.ts';
 import { Tunnel } from './support/tunnel.ts';
 import { PASSWORD, World } from './support/world.ts';
@@ -132,15 +132,16 @@ describe('a home, and a machine of its owner elsewhere', function () {
   });
 
   describe('what the server knows', () => {
-    let trace: Buffer;
+    let detector: LeakDetector;
 
     before(async () => {
-      trace = await world.prosody.handledBytes();
+      detector = new LeakDetector(await librarySecrets(world.media, entries));
     });
 
     it('is who meets whom, and nothing of what they have', async () => {
+      const trace = await world.prosody.handledBytes();
       assert.ok(trace.includes('session-initiate') && trace.includes('http://jabber.org/protocol/ibb'));
-      assert.deepEqual(findLeaks(trace, await librarySecrets(world.media, entries)), []);
+      assert.deepEqual(detector.find(trace), []);
     });
 
     it('would be seen if it were more: a title, and a media block across two in-band blocks', async () => {
@@ -148,13 +149,12 @@ describe('a home, and a machine of its owner elsewhere', function () {
       const { domain, ca } = world.prosody;
       const probe = await XmppProbe.login({ domain, ca, host: '127.0.0.1', port: tunnel.port }, 'romeo', PASSWORD);
       try {
-        const secrets = await librarySecrets(world.media, entries);
         const leaks = async (text: string): Promise<string[]> => {
           const before = (await world.prosody.handledBytes()).length;
           await probe.ask(`${text}<iq type='get' id='after' to='${domain}'><ping xmlns='urn:xmpp:ping'/></iq>`, /id='after'/);
           const all = await world.prosody.handledBytes();
           assert.ok(all.length > before);
-          return findLeaks(all, secrets);
+          return detector.find(all);
         };
         const ibb = (seq: number, bytes: Buffer): string =>
           `<iq type='set' id='d${seq}' to='${probe.jid}'><data xmlns='http://jabber.org/protocol/ibb' sid='planted' seq='${seq}'>${bytes.toString('base64')}</data></iq>`;

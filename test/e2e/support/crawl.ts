@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import http from 'node:http';
 import { basename } from 'node:path';
 import type { LibraryEntry, LibraryPage } from '../../../src/app/gateway-api.ts';
 import { LIBRARY } from '../../peers/media.ts';
 import type { Minidlna } from '../../peers/minidlna.ts';
-import { httpIn } from '../../peers/http-in.ts';
 import type { Machine } from './machine.ts';
+import { Tunnel } from './tunnel.ts';
 
 const SERVICE = 'urn:schemas-upnp-org:service:ContentDirectory:1';
 
@@ -18,15 +19,25 @@ export interface Told {
   readonly mime: string;
 }
 
-/** What a media server says of everything it has, asked and read without anything of ours. */
-export async function crawlServer(server: Minidlna, netns: string, container = '0'): Promise<Told[]> {
+/** What a media server says of everything it has, asked in its own network, and read without anything of ours. */
+export async function crawlServer(server: Minidlna, netns: string): Promise<Told[]> {
+  const [host = '', port] = server.authority.split(':');
+  const tunnel = await Tunnel.open(netns, host, Number(port));
+  try {
+    return await crawl(tunnel.through(`http://${server.authority}/ctl/ContentDir`), server.authority, '0');
+  } finally {
+    await tunnel.close();
+  }
+}
+
+async function crawl(url: string, authority: string, container: string): Promise<Told[]> {
   const body =
     '<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>' +
     `<u:Browse xmlns:u="${SERVICE}"><ObjectID>${container}</ObjectID><BrowseFlag>BrowseDirectChildren</BrowseFlag><Filter>*</Filter>` +
     '<StartingIndex>0</StartingIndex><RequestedCount>0</RequestedCount><SortCriteria></SortCriteria></u:Browse></s:Body></s:Envelope>';
   const headers = { 'SOAPAction': `"${SERVICE}#Browse"`, 'Content-Type': 'text/xml' };
-  const answer = await httpIn(netns, `http://${server.authority}/ctl/ContentDir`, { method: 'POST', headers, body });
-  const didl = plain(/<Result>(.*)<\/Result>/s.exec(answer.body)?.[1] ?? '');
+  const answer = await post(url, { ...headers, Host: authority }, body);
+  const didl = plain(/<Result>(.*)<\/Result>/s.exec(answer)?.[1] ?? '');
   const found: Told[] = [];
   for (const [, kind = '', id = '', inner = ''] of didl.matchAll(/<(container|item) id="([^"]*)"[^>]*>(.*?)<\/\1>/gs)) {
     const title = plain(/<dc:title>(.*?)<\/dc:title>/s.exec(inner)?.[1] ?? '');
@@ -34,9 +45,20 @@ export async function crawlServer(server: Minidlna, netns: string, container = '
     const size = /size="(\d+)"/.exec(attrs)?.[1] ?? '';
     const mime = /protocolInfo="http-get:\*:([^:]*)/.exec(attrs)?.[1] ?? '';
     found.push({ kind, id: plain(id), parent: container, title, size, mime });
-    if (kind === 'container') found.push(...(await crawlServer(server, netns, plain(id))));
+    if (kind === 'container') found.push(...(await crawl(url, authority, plain(id))));
   }
   return found;
+}
+
+/** Not `fetch`, which sets Host by itself: the media server wants its own. */
+function post(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.request(url, { method: 'POST', headers: { ...headers, 'Content-Length': Buffer.byteLength(body) }, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('error', reject).on('end', () => resolve(text));
+    });
+    request.on('error', reject).end(body);
+  });
 }
 
 /** Everything that the program shows of a device, container by container. */

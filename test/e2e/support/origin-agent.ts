@@ -12,6 +12,7 @@ const [address = '', portText = '', udn = '', filesText = ''] = process.argv.sli
 const port = Number(portText);
 const files = JSON.parse(filesText) as Readonly<Record<string, { readonly size: number; readonly trouble: Trouble }>>;
 const requests = new Map<string, number>();
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const GROUP = '239.255.255.250';
 const DEVICE = 'urn:schemas-upnp-org:device:MediaServer:1';
@@ -22,7 +23,7 @@ function serveFile(name: string, request: IncomingMessage, response: ServerRespo
   const file = files[name];
   const times = (requests.get(name) ?? 0) + (request.method === 'GET' ? 1 : 0);
   requests.set(name, times);
-  console.log(`${request.method} ${name} ${request.headers.range ?? ''}`);
+  say(`${request.method} ${name} ${request.headers.range ?? ''}`);
   if (!file || file.trouble === 'not-found') return void response.writeHead(404, { 'Content-Length': 0 }).end();
   if (file.trouble === 'error') return void response.writeHead(500, { 'Content-Length': 4 }).end('oops');
   if (file.trouble === 'page') return void response.writeHead(200, { 'Content-Type': 'text/html', 'Content-Length': 12 }).end('<b>sorry</b>');
@@ -95,6 +96,6 @@ ssdp.bind(1900, () => {
   }).listen(port, address, () => {
     const lines = ['NOTIFY * HTTP/1.1', `HOST: ${GROUP}:1900`, `NT: ${DEVICE}`, 'NTS: ssdp:alive', `USN: ${udn}::${DEVICE}`, 'CACHE-CONTROL: max-age=1800', `LOCATION: ${base}/description`];
     ssdp.send(`${lines.join('\r\n')}\r\n\r\n`, 1900, GROUP);
-    console.log('ready');
+    say('ready');
   });
 });

@@ -8,23 +8,34 @@ export interface Secrets {
 
 /** Bytes of media that count as a leak: shorter runs occur by chance. */
 const BLOCK = 32;
+/** From one block that is looked for to the next: a run of this and a block can't be missed. */
+const STRIDE = 128;
 /** Blocks with fewer different bytes than this are padding, and occur anywhere. */
 const DIVERSITY = 12;
 const MULTIPLIER = 0x01000193;
 
 /**
  * Looks for secrets in a trace: as they are, with XML's and URLs' escapes undone, with base64 undone (twice: XML in
- * base64 holds base64), and across in-band blocks that follow one another. Gives what leaked, each once.
+ * base64 holds base64), and across in-band blocks that follow one another.
  */
-export function findLeaks(trace: Buffer, { texts, media }: Secrets): string[] {
-  const needles = texts.flatMap((text) => [text, escapeXml(text), encodeURIComponent(text)].map((form) => ({ text, bytes: Buffer.from(form) })));
-  const index = new BlockIndex(media);
-  const leaked = new Set<string>();
-  for (const view of viewsOf(trace)) {
-    for (const { text, bytes } of needles) if (view.includes(bytes)) leaked.add(text);
-    if (index.occursIn(view)) leaked.add('media');
+export class LeakDetector {
+  private readonly needles: readonly { readonly text: string; readonly bytes: Buffer }[];
+  private readonly media: BlockIndex;
+
+  constructor({ texts, media }: Secrets) {
+    this.needles = texts.flatMap((text) => [...new Set([text, escapeXml(text), encodeURIComponent(text)])].map((form) => ({ text, bytes: Buffer.from(form) })));
+    this.media = new BlockIndex(media);
   }
-  return [...leaked];
+
+  /** What leaked, each once; media are called `media`. */
+  find(trace: Buffer): string[] {
+    const leaked = new Set<string>();
+    for (const view of viewsOf(trace)) {
+      for (const { text, bytes } of this.needles) if (view.includes(bytes)) leaked.add(text);
+      if (this.media.occursIn(view)) leaked.add('media');
+    }
+    return [...leaked];
+  }
 }
 
 function viewsOf(trace: Buffer): Buffer[] {
@@ -59,10 +70,10 @@ class BlockIndex {
 
   constructor(media: readonly Buffer[]) {
     for (const file of media) {
-      for (let at = 0; at + BLOCK <= file.length; at += BLOCK) {
+      for (let at = 0; at + BLOCK <= file.length; at += STRIDE) {
         const block = file.subarray(at, at + BLOCK);
         if (new Set(block).size < DIVERSITY) continue;
-        const hash = hashOf(block);
+        const hash = hashOf(block, 0);
         const same = this.blocks.get(hash);
         if (same) same.push(block);
         else this.blocks.set(hash, [block]);
@@ -71,7 +82,7 @@ class BlockIndex {
   }
 
   occursIn(bytes: Buffer): boolean {
-    let hash = hashOf(bytes.subarray(0, BLOCK));
+    let hash = hashOf(bytes, 0);
     for (let end = BLOCK; ; end += 1) {
       const start = end - BLOCK;
       if (this.blocks.get(hash)?.some((block) => bytes.subarray(start, end).equals(block))) return true;
@@ -84,8 +95,10 @@ class BlockIndex {
 /** MULTIPLIER to the power of BLOCK - 1: what the oldest byte of a window weighs. */
 const TOP = Array.from({ length: BLOCK - 1 }).reduce<number>((power) => Math.imul(power, MULTIPLIER), 1);
 
-function hashOf(block: Buffer): number {
-  return block.reduce((hash, byte) => (Math.imul(hash, MULTIPLIER) + byte) | 0, 0);
+function hashOf(bytes: Buffer, from: number): number {
+  let hash = 0;
+  for (let at = from; at < from + BLOCK; at += 1) hash = (Math.imul(hash, MULTIPLIER) + (bytes[at] ?? 0)) | 0;
+  return hash;
 }
 
 function escapeXml(text: string): string {
