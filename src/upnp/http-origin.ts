@@ -31,10 +31,9 @@ export function createHttpOrigin(deps: { readonly pool: OriginPool; readonly clo
     let { url } = origin;
     for (let hops = 0; ; hops += 1) {
       const answer = await askOnce(method, url, range, signal);
-      const target = redirectOf(answer.head, url);
-      if (!target) return answer;
+      if (!REDIRECTS.includes(answer.head.status)) return answer;
       answer.connection.destroy();
-      url = allowed(target, origin.allowedHosts);
+      url = allowed(targetOf(answer.head, url), origin.allowedHosts);
       if (hops >= options.redirects) throw new XpmnError('origin-broken', 'The media server redirects in circles.');
     }
   }
@@ -154,8 +153,9 @@ function requestText(method: string, url: URL, range: RangeRequest | undefined):
   return `${method} ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n${header}Accept-Encoding: identity\r\nUser-Agent: xpmn-gateway UPnP/1.0 DLNADOC/1.50\r\n\r\n`;
 }
 
-function redirectOf(head: HttpHead, base: URL): URL | undefined {
-  if (![301, 302, 303, 307, 308].includes(head.status)) return undefined;
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+
+function targetOf(head: HttpHead, base: URL): URL {
   const { location } = head.headers;
   if (location === undefined || !URL.canParse(location, base.href)) throw new XpmnError('origin-broken', 'The media server redirects to nowhere.');
   return new URL(location, base.href);
