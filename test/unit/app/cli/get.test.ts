@@ -12,6 +12,7 @@ import { ControlServer } from '../../../../src/app/control/server.ts';
 import type { CliDeps } from '../../../../src/app/cli/io.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { FakeGateway } from '../../../fakes/fake-gateway.ts';
+import { waitUntil } from '../../../peers/wait.ts';
 import { cli } from '../../../support/cli.ts';
 import type { CliResult } from '../../../support/cli.ts';
 import { settings } from '../../../support/settings.ts';
@@ -22,8 +23,9 @@ const URI = 'xmpp:anna@example.org/nas-k3fq?transfer;uid=film-1';
 class FakeMediaPort {
   content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7) % 251));
   readonly requests: { range: string | undefined; ifRange: string | undefined }[] = [];
-  /** Ends the connection after so many bytes of the body. */
+  /** Ends the connection after so many bytes of the body, as soon as some of them are in this file. */
   breakAfter: number | undefined;
+  seenIn = '';
   /** Takes the answer over. */
   answer: ((response: ServerResponse) => void) | undefined;
   private readonly server: Server = http.createServer((request, response) => this.serve(request, response));
@@ -57,7 +59,10 @@ class FakeMediaPort {
       ...(isPart ? { 'Content-Range': `bytes ${from}-${to}/${this.content.length}` } : {}),
     });
     if (this.breakAfter === undefined) response.end(body);
-    else response.write(body.subarray(0, this.breakAfter), () => response.destroy());
+    else {
+      response.write(body.subarray(0, this.breakAfter));
+      void waitUntil('some bytes are in the file', () => stat(this.seenIn).then(({ size }) => size > 0, () => false)).finally(() => response.destroy());
+    }
   }
 }
 
@@ -80,6 +85,7 @@ describe('get', () => {
     directory = await mkdtemp(join(tmpdir(), 'xpmn-get-'));
     file = join(directory, 'film.mp4');
     media = new FakeMediaPort();
+    media.seenIn = `${file}.part`;
     url = await media.open();
     gateway = new FakeGateway();
     tell();
