@@ -41,7 +41,9 @@ export async function importCredentials(context: CliContext, path: string, { pas
     () => context.call('import-credentials', { file: file.toString('base64'), password }),
     (setup, deps) => setup.importCredentials(deps, { file, password }),
   );
-  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}. Delete ${path} now: with its password it is this device.\n`);
+  const isErased = await erase(path, file.length);
+  const rest = isErased ? `${path} was erased: it has served its purpose.` : `Delete ${path} now: with its password it is this device.`;
+  context.answer({ ...result, isErased }, () => `This machine is ${result.jid} in the media network ${result.network}. ${rest}\n`);
 }
 
 /** The file is made before the device: what can't be carried is not made. */
@@ -66,7 +68,7 @@ export async function exportCredentials(context: CliContext, path: string, { nam
   context.answer({ file: path, jid }, () => `${path} makes another machine the device ${jid}. Carry it there, then:
   xpmn credentials import ${basename(path)}
   xpmn daemon
-Delete it afterwards: with its password it is that device.
+The file is erased there after it was read: with its password it is that device.
 `);
 }
 
@@ -86,6 +88,23 @@ async function change(context: CliContext, byDaemon: () => Promise<SetupResult>,
     return await here(setup, { storage: home.storage, config, log, clock: deps.clock, random: deps.random });
   } finally {
     await home.close();
+  }
+}
+
+/** Overwrites a file and removes it, as far as the medium lets us; false if it is still there. */
+async function erase(path: string, size: number): Promise<boolean> {
+  try {
+    const handle = await open(path, 'r+');
+    try {
+      await handle.write(Buffer.alloc(size), 0, size, 0);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await unlink(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -28,8 +28,8 @@ export interface Knowledge {
   readonly directory: PeerDirectory;
   isHere(jid: Jid): boolean;
   path(jid: Jid): Path | undefined;
-  /** The name of a device that this gateway bridges, whether it is there or not. */
-  nameOfHosted(jid: Jid): string | undefined;
+  /** The name of this gateway, or of a device that it bridges: known without anybody's presence. */
+  nameOf(jid: Jid): string | undefined;
 }
 
 /** The lists say which devices there are, and only they; presence says which of them are there, and what they offer. */
@@ -40,12 +40,12 @@ export function knownDevices(network: Network, knowledge: Knowledge): KnownDevic
   return [...own.map(({ jid }) => describe(jid, 'own', knowledge)), ...hosted.map(({ jid }) => describe(jid, 'own-hosted', knowledge))];
 }
 
-function describe(jid: Jid, trust: Verdict, { directory, isHere, path, nameOfHosted }: Knowledge): KnownDevice {
+function describe(jid: Jid, trust: Verdict, { directory, isHere, path, nameOf }: Knowledge): KnownDevice {
   const presence = directory.find(jid);
   const here = isHere(jid);
   const features = [...(presence?.features ?? [])];
   const services = here && trust === 'own-hosted' ? Object.values(SERVICES) : features.flatMap((feature) => SERVICES[feature] ?? []);
-  return { jid, name: presence?.name ?? nameOfHosted(jid), trust, isHere: here, isAvailable: here || presence !== undefined, services, path: path(jid) };
+  return { jid, name: presence?.name ?? nameOf(jid), trust, isHere: here, isAvailable: here || presence !== undefined, services, path: path(jid) };
 }
 
 /** The key of the gateway whose list has that device; only what the lists say counts, not what the device says of itself. */

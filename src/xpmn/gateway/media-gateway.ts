@@ -129,7 +129,7 @@ export class MediaGateway {
       directory: this.services,
       isHere: (jid) => jid === this.jid || this.bridge.has(jid),
       path: (jid) => (jid === this.jid ? 'in-process' : this.controller.links.find(jid)?.path),
-      nameOfHosted: (jid) => this.bridge.nameOf(jid),
+      nameOf: (jid) => (jid === this.jid ? this.deps.network.name : this.bridge.nameOf(jid)),
     });
   }
 
