@@ -11,7 +11,9 @@ import type { Trouble } from './fake-origin.ts';
 const [address = '', portText = '', udn = '', filesText = ''] = process.argv.slice(2);
 const port = Number(portText);
 const files = JSON.parse(filesText) as Readonly<Record<string, { readonly size: number; readonly trouble: Trouble }>>;
-const requests = new Map<string, number>();
+/** Files that have broken off once. */
+const broken = new Set<string>();
+const ONCE: readonly Trouble[] = ['breaks-once', 'changes', 'grows'];
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const GROUP = '239.255.255.250';
@@ -21,31 +23,32 @@ const base = `http://${address}:${port}`;
 
 function serveFile(name: string, request: IncomingMessage, response: ServerResponse): void {
   const file = files[name];
-  const times = (requests.get(name) ?? 0) + (request.method === 'GET' ? 1 : 0);
-  requests.set(name, times);
   say(`${request.method} ${name} ${request.headers.range ?? ''}`);
   if (!file || file.trouble === 'not-found') return void response.writeHead(404, { 'Content-Length': 0 }).end();
   if (file.trouble === 'error') return void response.writeHead(500, { 'Content-Length': 4 }).end('oops');
   if (file.trouble === 'page') return void response.writeHead(200, { 'Content-Type': 'text/html', 'Content-Length': 12 }).end('<b>sorry</b>');
-  const isNew = (file.trouble === 'changes' || file.trouble === 'grows') && times > 1;
-  const size = file.trouble === 'grows' && isNew ? file.size + 1 : file.size;
   const [, from = '0', to = ''] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
   const first = Number(from);
+  const isNew = (file.trouble === 'changes' || file.trouble === 'grows') && broken.has(name);
+  const size = file.trouble === 'grows' && isNew ? file.size + 1 : file.size;
   const last = Math.min(size - 1, to === '' ? size - 1 : Number(to));
   const headers = { 'Content-Type': 'video/mp4', 'Content-Range': `bytes ${first}-${last}/${size}`, 'Content-Length': last - first + 1 };
   if (request.method === 'HEAD') return void response.writeHead(200, { ...headers, 'Content-Length': size }).end();
   const whole = contentOf(isNew ? `new ${name}` : name, first, last);
-  const half = Math.max(0, Math.floor(size / 2) - first);
   if (file.trouble === 'long') {
     // Past what Node would let a response say.
     const head = Object.entries(headers).map(([key, value]) => `${key}: ${value}\r\n`).join('');
     return void request.socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 206 Partial Content\r\n${head}\r\n`), whole, Buffer.from('and more and more'.repeat(1000))]));
   }
   response.writeHead(206, headers);
-  const breaks = file.trouble === 'short' || (file.trouble === 'breaks-once' || file.trouble === 'changes' || file.trouble === 'grows' ? times === 1 : false);
-  if (breaks) return void response.write(whole.subarray(0, half), () => setTimeout(() => request.socket.destroy(), 200));
-  if (file.trouble === 'stalls') return void response.write(whole.subarray(0, half));
-  response.end(whole);
+  const half = Math.floor(size / 2);
+  const failsNow = file.trouble === 'short' || file.trouble === 'stalls' || (ONCE.includes(file.trouble) && !broken.has(name));
+  if (!failsNow || last < half) return void response.end(whole);
+  broken.add(name);
+  response.write(whole.subarray(0, Math.max(0, half - first)), () => {
+    // What was written is on its way before the connection goes.
+    if (file.trouble !== 'stalls') setTimeout(() => request.socket.destroy(), 200);
+  });
 }
 
 function describe(response: ServerResponse): void {
