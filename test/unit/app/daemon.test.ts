@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ControlClient } from '../../../src/app/control/client.ts';
+import { runDaemon } from '../../../src/app/daemon.ts';
+import type { DaemonDeps, DaemonOptions } from '../../../src/app/daemon.ts';
+import type { GatewayFactory } from '../../../src/app/gateway-api.ts';
+import type { Setup } from '../../../src/app/setup-api.ts';
+import { locateHome } from '../../../src/app/storage/home.ts';
+import type { HomePaths } from '../../../src/app/storage/home.ts';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
+import { deferred } from '../../../src/xpmn/kernel/tasks.ts';
+import type { Deferred } from '../../../src/xpmn/kernel/tasks.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { systemRandom } from '../../../src/xpmn/kernel/system.ts';
+import { FakeGateway } from '../../fakes/fake-gateway.ts';
+import { settings } from '../../support/settings.ts';
+
+const RESULT = { network: 'n1', jid: 'anna@example.org/pi-aaaa' };
+
+describe('daemon', () => {
+  let home: HomePaths;
+  let clock: FakeClock;
+  let stopper: AbortController;
+  let ready: Deferred<void>;
+  let gateways: FakeGateway[];
+  let exits: number[];
+  let said: { stdout: string; stderr: string };
+  let create: GatewayFactory;
+  let setup: Setup;
+  let client: ControlClient;
+
+  const { signal } = new AbortController();
+  const run = (options: Partial<DaemonOptions> = {}): Promise<void> => {
+    const output = (name: 'stdout' | 'stderr'): DaemonDeps['stdout'] => ({
+      write: (text: unknown) => {
+        said[name] += String(text);
+        if (/In another terminal|"ready"/.test(said[name])) ready.resolve();
+        return true;
+      },
+    });
+    const createGateway: GatewayFactory = (...call) => create(...call);
+    const deps = { createGateway, setup, clock, random: systemRandom, version: '1.2.3', stdout: output('stdout'), stderr: output('stderr'), exit: (status: number) => void exits.push(status) };
+    return runDaemon(deps, { home, ...options }, { signal: stopper.signal });
+  };
+  const stop = (): void => stopper.abort(new XpmnError('aborted', 'Interrupted.'));
+
+  beforeEach(async () => {
+    home = locateHome(await mkdtemp(join(tmpdir(), 'xpmn-daemon-')), {});
+    clock = new FakeClock();
+    stopper = new AbortController();
+    ready = deferred();
+    gateways = [];
+    exits = [];
+    said = { stdout: '', stderr: '' };
+    create = async () => {
+      const gateway = new FakeGateway();
+      gateways.push(gateway);
+      return gateway;
+    };
+    setup = { initNetwork: async () => RESULT, importCredentials: async () => RESULT };
+    client = new ControlClient({ path: home.controlSocket, answerBytes: settings.cli.answerBytes });
+  });
+  afterEach(() => rm(home.directory, { recursive: true }));
+
+  it('runs, tells a new user what to do, answers, and leaves nothing behind', async () => {
+    const running = run();
+    await ready.promise;
+    assert.match(said.stdout, /^xpmn-gateway .* runs as anna@example\.org\/gateway-k3fq; [^]*xpmn devices/);
+    assert.equal((await client.call('status', {}, { signal })).version, '0.0.0');
+    stop();
+    await running;
+    assert.deepEqual(gateways.map(({ isClosed }) => isClosed), [true]);
+    assert.deepEqual((await readdir(home.directory)).sort(), ['state', 'version']);
+    assert.deepEqual(exits, []);
+  });
+
+  it('logs for machines where it is told to', async () => {
+    const running = run({ logFormat: 'json' });
+    await ready.promise;
+    stop();
+    await running;
+    assert.equal(said.stdout, '');
+    assert.deepEqual(said.stderr.trim().split('\n').map((line) => (JSON.parse(line) as { message: string }).message), ['ready', 'stopping']);
+  });
+
+  it('is alone on its state', async () => {
+    const running = run();
+    await ready.promise;
+    await assert.rejects(run(), { code: 'already-running' });
+    stop();
+    await running;
+  });
+
+  it('does not start on a configuration that is wrong, or a gateway that fails, and lets go of the state', async () => {
+    await writeFile(home.configFile, '{"mediaPort": {"prot": 1}}');
+    await assert.rejects(run(), { code: 'bad-configuration', message: /mediaPort\.prot/ });
+    await rm(home.configFile);
+    await assert.rejects(run({ configFile: join(home.directory, 'none.json') }), { code: 'bad-configuration' });
+    create = () => Promise.reject(new XpmnError('storage-failed', 'The state is damaged.'));
+    await assert.rejects(run(), { code: 'storage-failed' });
+    assert.deepEqual((await readdir(home.directory)).sort(), ['state', 'version']);
+  });
+
+  it('stops at once when it is told to while it starts', async () => {
+    create = (_, options) => new Promise((_resolve, reject) => {
+      options.signal.addEventListener('abort', () => reject(options.signal.reason as Error), { once: true });
+      stop();
+    });
+    await run();
+    assert.deepEqual(exits, []);
+  });
+
+  it('hurries a gateway that closes slowly, and ends the process if that does not help', async () => {
+    const running = run();
+    await ready.promise;
+    const hurried = deferred();
+    const closed = deferred();
+    (gateways[0] as FakeGateway).close = (async (options: { signal: AbortSignal }) => {
+      options.signal.addEventListener('abort', () => hurried.resolve(), { once: true });
+      await closed.promise;
+    }) as FakeGateway['close'];
+    stop();
+    await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(settings.daemon.politeTimeout);
+    await hurried.promise;
+    assert.deepEqual(exits, []);
+    await clock.advance(settings.daemon.stopTimeout - settings.daemon.politeTimeout);
+    assert.deepEqual(exits, [1]);
+    closed.resolve();
+    await running;
+  });
+
+  it('stops its gateway while the state changes, and starts one on the new state', async () => {
+    const running = run();
+    await ready.promise;
+    assert.deepEqual(await client.call('init', { jid: 'anna@example.org', password: 'p' }, { signal }), RESULT);
+    assert.deepEqual(gateways.map(({ isClosed }) => isClosed), [true, false]);
+    await client.call('import-credentials', { file: 'AAAA', password: 'p' }, { signal });
+    assert.deepEqual(gateways.map(({ isClosed }) => isClosed), [true, true, false]);
+    stop();
+    await running;
+  });
+
+  it('goes on with the old state when a change is refused, and without a gateway when none starts', async () => {
+    setup = { initNetwork: () => Promise.reject(new XpmnError('already-initialised', 'No.')), importCredentials: async () => RESULT };
+    const running = run();
+    await ready.promise;
+    await assert.rejects(client.call('init', {}, { signal }), { code: 'already-initialised' });
+    assert.equal((await client.call('status', {}, { signal })).version, '0.0.0');
+    create = () => Promise.reject(new XpmnError('storage-failed', 'The state is damaged.'));
+    await assert.rejects(client.call('import-credentials', { file: 'AAAA', password: 'p' }, { signal }), { code: 'storage-failed' });
+    await assert.rejects(client.call('status', {}, { signal }), { code: 'not-running', message: 'The gateway could not be started: The state is damaged.' });
+    stop();
+    await running;
+  });
+});
