@@ -17,12 +17,13 @@ const UNRESERVED = /[A-Za-z0-9\-._~]/;
  */
 export function formatMediaUri({ device, uid }: MediaReference): string {
   const { local, domain, resource } = splitJid(device);
-  return `xmpp:${encode(local)}@${encode(domain)}/${encode(resource)}?transfer;uid=${encode(uid)}`;
+  const account = local === '' ? encode(domain) : `${encode(local)}@${encode(domain)}`;
+  return `xmpp:${account}/${encode(resource)}?transfer;uid=${encode(uid)}`;
 }
 
 /** @throws XpmnError `bad-request` for anything but a transfer URI with a full JID and a uid */
 export function parseMediaUri(text: string): MediaReference {
-  const match = /^xmpp:([^/?#]+)\/([^?#]+)\?transfer((?:;[^;#]*)*)$/.exec(text);
+  const match = /^xmpp:([^/?#\s]+)\/([^?#\s]+)\?transfer((?:;[^;#\s]*)*)$/.exec(text);
   const uid = match?.[3]?.split(';').find((part) => part.startsWith('uid='))?.slice(4);
   if (!match || !uid) throw new XpmnError('bad-request', 'That is not the URI of a media item (xmpp:…?transfer;uid=…).');
   try {
