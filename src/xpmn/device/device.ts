@@ -70,7 +70,7 @@ export class Device {
     const log = shared.log.child('device', { device: this.jid });
     this.log = log;
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
-    const { clock, random } = shared;
+    const { clock } = shared;
     this.router = new IqRouter({ log, gate: serverGate }, settings.iq);
     this.channelMethod = this.paths.watch(this.createChannelMethod());
     this.bytesMethod = this.paths.watch(
