@@ -91,7 +91,8 @@ export class Sender {
   destroy(error: Error): void {
     this.lost = error;
     this.scheduler.stop();
-    for (const stream of [...this.holding]) stream.sessionLost(error);
+    // One that holds nothing any more may still wait to write its end, and the other way round.
+    for (const stream of new Set([...this.holding, ...this.live.values()])) stream.sessionLost(error);
   }
 
   private begin(id: string, media: OpenMedia): OutgoingStream {
