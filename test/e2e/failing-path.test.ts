@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import type { GatewayDevice, LibraryEntry, LibraryPage, LocalUrl } from '../../src/app/gateway-api.ts';
+import { generateFilm } from '../peers/media.ts';
+import type { Minidlna } from '../peers/minidlna.ts';
+import { browseAll } from './support/crawl.ts';
+import { heldAgain } from './support/held.ts';
+import type { Machine } from './support/machine.ts';
+import { Tunnel } from './support/tunnel.ts';
+import { World } from './support/world.ts';
+
+/** More than all buffers on the way together: a player that stops reading stops the media server. */
+const SIZE = 150_000_000;
+/** What a player has read when the accident happens. */
+const SEEN = 1_000_000;
+/** No transfer may hang: far above what giving up takes. */
+const BOUND = 90_000;
+
+describe('accidents in the middle of a film', function () {
+  this.timeout(240_000);
+  let world: World;
+  let server: Minidlna;
+  let a: Machine;
+  let b: Machine;
+  let nas: GatewayDevice;
+  let film: LibraryEntry & { uri: string };
+  let wanted: string;
+
+  before(async () => {
+    world = await World.create({ media: (directory) => generateFilm(directory, SIZE) });
+    [server, a] = await Promise.all([world.minidlna(), world.founder(world.host('a', 1))]);
+    b = await world.join(a, world.network.out);
+    nas = await b.library();
+    film = (await browseAll(b, nas.id)).find(({ title }) => title === 'film') as typeof film;
+    wanted = await hashFile(join(world.media, 'film.ts'));
+  });
+
+  after(() => world?.close());
+
+  it('is whole again after the media server was killed and came back', async () => {
+    const player = await Player.open(b, film.uri);
+    await server.restart({ crash: true });
+    assert.equal(await player.rest(), wanted);
+  });
+
+  it('breaks off in bounded time when the media server is gone for good; later it plays again', async () => {
+    await b.library();
+    const player = await Player.open(b, film.uri);
+    server.process.kill('SIGKILL');
+    await assert.rejects(player.rest());
+    await player.isPrefix(join(world.media, 'film.ts'));
+    await server.restart({ crash: true });
+    await plays();
+  });
+
+  it('is whole when the line of the listener was out for 10 s', async () => {
+    await plays();
+    const player = await Player.open(b, film.uri);
+    await world.plug(false);
+    const mended = new Promise((resolve) => setTimeout(resolve, 10_000)).then(() => world.plug(true));
+    assert.equal(await player.rest(), wanted);
+    await mended;
+  });
+
+  it('is whole when the line of the home was out for 10 s', async () => {
+    const player = await Player.open(b, film.uri);
+    await world.network.cut('a');
+    const mended = new Promise((resolve) => setTimeout(resolve, 10_000)).then(() => world.network.mend('a'));
+    assert.equal(await player.rest(), wanted);
+    await mended;
+  });
+
+  it('goes on while the server is restarted; then the library is there again', async () => {
+    const player = await Player.open(b, film.uri);
+    await world.prosody.restart({ crash: true });
+    assert.equal(await player.rest(), wanted);
+    await Promise.all([a.online({ timeout: 60_000 }), b.online({ timeout: 60_000 })]);
+    nas = await b.library();
+    assert.ok((await b.json<LibraryPage>(['browse', nas.id])).children.length > 0);
+  });
+
+  for (const who of ['sender', 'receiver'] as const) {
+    it(`ends in order when the ${who} is told to stop, and plays when it is back`, async () => {
+      const machine = who === 'sender' ? a : b;
+      const player = await Player.open(b, film.uri);
+      assert.deepEqual(await machine.stop(), { code: 0, signal: null });
+      assert.deepEqual(await processesOf(machine), []);
+      await machine.start();
+      await machine.online();
+      // It goes on with the other's return, or breaks: it never hangs, and never lies.
+      const outcome = await player.rest().catch(() => undefined);
+      if (outcome === undefined) await player.isPrefix(join(world.media, 'film.ts'));
+      else assert.equal(outcome, wanted);
+      await plays();
+    });
+  }
+
+  it('leaves nothing held', async () => {
+    await plays();
+    const clean = await heldAgain([a, b]);
+    for (let round = 0; round < 3; round += 1) {
+      const player = await Player.open(b, film.uri);
+      player.leave();
+    }
+    await clean();
+    await plays();
+  });
+
+  async function plays(): Promise<void> {
+    nas = await b.library([], { timeout: 60_000 });
+    const target = join(b.folder, 'whole');
+    const { code, stderr } = await b.xpmn(['get', film.uri, '-o', target, '--range', `${SIZE - 5_000_000}-${SIZE - 1}`], { timeout: BOUND });
+    assert.equal(code, 0, stderr);
+    assert.ok((await readFile(target)).equals((await readFile(join(world.media, 'film.ts'))).subarray(SIZE - 5_000_000, SIZE)));
+  }
+
+  /** Processes that still know the machine's state directory. */
+  async function processesOf(machine: Machine): Promise<string[]> {
+    const text = await world.network.exec(machine.ns, ['sh', '-c', `grep -lsa ${machine.home} /proc/[0-9]*/environ || true`]);
+    return text.split('\n').filter(Boolean);
+  }
+});
+
+/** A player that has begun to read, and stands still until the test wants the rest. */
+class Player {
+  private readonly response: IncomingMessage;
+  private readonly tunnel: Tunnel;
+  private readonly hash = createHash('sha256');
+  private readonly copy = createHash('sha256');
+  private length = 0;
+
+  private constructor(response: IncomingMessage, tunnel: Tunnel) {
+    this.response = response;
+    this.tunnel = tunnel;
+  }
+
+  static async open(machine: Machine, uri: string): Promise<Player> {
+    const { url } = await machine.json<LocalUrl>(['url', uri]);
+    const tunnel = await Tunnel.open(machine.ns, '127.0.0.1', Number(new URL(url).port));
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      http.get(tunnel.through(url), { agent: false }, resolve).on('error', reject);
+    });
+    assert.equal(response.statusCode, 200);
+    const player = new Player(response, tunnel);
+    const { iterator } = response;
+    for await (const chunk of iterator.call(response, { destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      player.take(chunk);
+      if (player.length >= SEEN) break;
+    }
+    return player;
+  }
+
+  /** Reads to the end; rejects if there is none, or it comes too late. Gives the hash of all. */
+  async rest(): Promise<string> {
+    const timer = setTimeout(() => this.response.destroy(new Error('it hangs')), BOUND);
+    try {
+      for await (const chunk of this.response as AsyncIterable<Buffer>) this.take(chunk);
+      if (!this.response.complete) throw new Error('cut off');
+      return this.hash.digest('hex');
+    } finally {
+      clearTimeout(timer);
+      await this.tunnel.close();
+    }
+  }
+
+  /** Whether what came is how the file begins. */
+  async isPrefix(file: string): Promise<void> {
+    assert.equal(this.copy.digest('hex'), await hashFile(file, this.length));
+  }
+
+  leave(): void {
+    this.response.destroy();
+    void this.tunnel.close();
+  }
+
+  private take(chunk: Buffer): void {
+    this.length += chunk.length;
+    this.hash.update(chunk);
+    this.copy.update(chunk);
+  }
+}
+
+async function hashFile(path: string, length = Infinity): Promise<string> {
+  const hash = createHash('sha256');
+  if (length > 0) for await (const chunk of createReadStream(path, { end: length - 1 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
