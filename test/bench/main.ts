@@ -1,7 +1,7 @@
 /**
  * What the shipped daemon can do, against what people would use instead, measured in the same rounds.
  *
- *   npm run bench [-- NAME...] [--rounds N] [--quick]
+ *   npm run bench [-- NAME...] [--rounds N] [--quick] [--profile DIR]
  *
  * Prints one JSON document on stdout, tables for people and progress on stderr. Needs root (network namespaces), Debian's
  * nginx-light, stunnel4 and gcc beside what the tests need, and 1.1 GiB of memory for the film.

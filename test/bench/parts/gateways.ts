@@ -17,7 +17,7 @@ export interface PairPlan {
   /** Settings that are not the shipped ones, of both. */
   readonly overrides?: Readonly<Record<string, unknown>> | undefined;
   /** More arguments for node. */
-  readonly nodeArguments?: ((name: 'near' | 'far') => readonly string[]) | undefined;
+  readonly nodeArguments?: readonly string[] | undefined;
 }
 
 /** Two gateways of one owner on one account. */
@@ -32,11 +32,11 @@ export interface Pair {
 
 /** Made as an owner makes them: `init`, `credentials export`, `credentials import`. */
 export async function startPair(plan: PairPlan): Promise<Pair> {
-  const { directory, xmpp, nodeArguments = () => [] } = plan;
+  const { directory, xmpp, nodeArguments = [] } = plan;
   await mkdir(directory, { recursive: true });
   const prosody = await startProsody({ users: { owner: PASSWORD }, netns: xmpp.netns, address: xmpp.address, hash: 'SHA-256' });
   const [near, far] = (['near', 'far'] as const).map((name) =>
-    new Daemon({ name, home: join(directory, name), netns: plan[name], nodeArguments: nodeArguments(name) })) as [Daemon, Daemon];
+    new Daemon({ name, home: join(directory, name), netns: plan[name], nodeArguments })) as [Daemon, Daemon];
   const stop = async (): Promise<void> => {
     await Promise.all([near.stop(), far.stop()]);
     await prosody.stop();

@@ -25,7 +25,7 @@ export interface Scene {
 }
 
 export async function startScene(
-  place: Place, { directory, film }: BenchContext, plan: Pick<PairPlan, 'overrides' | 'nodeArguments'> = {},
+  place: Place, { directory, film, options: { profile } }: BenchContext, plan: Pick<PairPlan, 'overrides' | 'nodeArguments'> = {},
 ): Promise<Scene> {
   const started: { stop(): Promise<void> }[] = [{ stop: () => place.close() }];
   const stop = async (): Promise<void> => {
@@ -45,7 +45,10 @@ export async function startScene(
     const rivalsOf = async (name: SourceName, firstPort: number): Promise<Rivals> =>
       keep(await startRivals({ directory: files(`rivals-${name}`), near, far, dial, origin: sources[name].origin, firstPort }));
     const rivals = { static: await rivalsOf('static', OPEN_PORTS.first), minidlna: await rivalsOf('minidlna', OPEN_PORTS.first + 100) };
-    const pair = keep(await startPair({ ...plan, directory: files('pair'), near: near.netns, far: far.netns, xmpp }));
+    const pair = keep(await startPair({
+      nodeArguments: profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile],
+      ...plan, directory: files('pair'), near: near.netns, far: far.netns, xmpp,
+    }));
     return {
       place, pair, sources, stop,
       async targets(name) {

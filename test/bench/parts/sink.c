@@ -2,7 +2,7 @@
  * An HTTP reader that costs as little as can be, so that what is measured is the path: bodies are dropped in the kernel
  * (MSG_TRUNC) where they need not be seen. One process a run; prints one JSON document.
  *
- *   sink get   ADDRESS PORT HOST PATH                          one GET to its end
+ *   sink get   ADDRESS PORT HOST PATH LENGTH                   one GET to its end, of LENGTH bytes if that is not 0
  *   sink ttfb  ADDRESS PORT HOST PATH SIZE COUNT LENGTH        ranges one after another, on one connection as long as it lasts
  *   sink paced ADDRESS PORT HOST PATH STREAMS RATE SECONDS     readers that take RATE bytes a second, as players do
  *   sink hold  ADDRESS PORT HOST PATH                          begins to read, prints a line, and stalls until stdin ends
@@ -86,11 +86,11 @@ static double read_head(int fd, struct head *head) {
   }
 }
 
-static void get(const struct target *target) {
+static void get(const struct target *target, long long length) {
   static struct head head;
   double begun = now();
   int fd = dial(target);
-  ask(fd, target, 0, 0, 0);
+  ask(fd, target, 0, length, 0);
   double first = read_head(fd, &head);
   long long got = head.body;
   while (got < head.size) {
@@ -204,7 +204,7 @@ int main(int count, char **words) {
   target.address.sin_port = htons(atoi(words[3]));
   if (inet_pton(AF_INET, words[2], &target.address.sin_addr) != 1) fail("no address");
   srand(7);
-  if (!strcmp(words[1], "get")) get(&target);
+  if (!strcmp(words[1], "get") && count == 7) get(&target, atoll(words[6]));
   else if (!strcmp(words[1], "ttfb") && count == 9) ranges(&target, atoll(words[6]), atoi(words[7]), atoi(words[8]));
   else if (!strcmp(words[1], "paced") && count == 9) paced(&target, atoi(words[6]), atof(words[7]), atof(words[8]));
   else if (!strcmp(words[1], "hold")) hold(&target);

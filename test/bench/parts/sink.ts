@@ -42,9 +42,9 @@ export class Sink {
     this.program = program;
   }
 
-  /** The whole of it, over a connection of its own. */
-  async get(netns: string | undefined, target: Target): Promise<Got> {
-    return (await this.run(netns, 'get', target, [])) as Got;
+  /** The whole of it, or its first `length` bytes, over a connection of its own. */
+  async get(netns: string | undefined, target: Target, length = 0): Promise<Got> {
+    return (await this.run(netns, 'get', target, [length])) as Got;
   }
 
   /** Milliseconds to the first byte of `count` ranges of `length` bytes, one after the other, on one connection if the server keeps it. */

@@ -35,7 +35,7 @@ describe('bench options', () => {
   });
 
   it('takes names and rounds', () => {
-    assert.deepEqual(parseOptions(['latency', '--rounds', '7', '--quick'], known), { names: ['latency'], rounds: 7, quick: true });
+    assert.deepEqual(parseOptions(['latency', '--rounds', '7', '--quick', '--profile', 'here'], known), { names: ['latency'], rounds: 7, quick: true, profile: 'here' });
   });
 
   it('refuses what it does not know', () => {
