@@ -25,6 +25,8 @@ export class FakeStreams {
   chunk = 16384;
   maxSends = 64;
   isOpen = true;
+  /** Called before each chunk is given to a sink, with what went before it. */
+  beforeChunk: (sent: number) => void = () => undefined;
   /** Set: whoever wants streams waits for this. */
   opening: Promise<ByteStreams> | undefined;
   /** Ids, in the order they were sent, and what is being sent now. */
@@ -92,6 +94,8 @@ export class FakeStreams {
       filled: (count) => {
         const chunk = buffer.subarray(0, count);
         buffer = Buffer.alloc(this.chunk);
+        this.beforeChunk(sent.count);
+        if (sent.abort.signal.aborted) throw sent.abort.signal.reason as Error;
         sent.count += count;
         if (claim.cancelled) return new Promise(() => undefined);
         claim.lying += count;

@@ -8,6 +8,10 @@ import { memorySource } from './memory-source.ts';
 export class MemoryLibrary implements MediaLibrary {
   readonly contents = new Map<string, Buffer>();
   private readonly objects = new Map<string, MediaObject>([['root', { kind: 'container', id: 'root', parent: undefined, title: 'Library' }]]);
+  /** Children that one page has at most. */
+  most = Infinity;
+  /** What was listed. */
+  readonly browsed: { readonly container: string; readonly offset: number; readonly limit: number }[] = [];
   /** Put in the way of every source: breaks, changes. */
   wrap: (source: MediaSource, uid: string) => MediaSource = (source) => source;
 
@@ -22,11 +26,16 @@ export class MemoryLibrary implements MediaLibrary {
     this.contents.set(uid, content);
   }
 
+  remove(id: string): void {
+    this.objects.delete(id);
+  }
+
   async browse(containerId: string, { offset, limit }: { readonly offset: number; readonly limit: number }): ReturnType<MediaLibrary['browse']> {
+    this.browsed.push({ container: containerId, offset, limit });
     const container = await this.object(containerId);
     if (container.kind !== 'container') throw new XpmnError('not-found', 'There is no such container.');
     const all = [...this.objects.values()].filter(({ parent }) => parent === containerId);
-    return { container, children: all.slice(offset, offset + limit), offset, total: all.length };
+    return { container, children: all.slice(offset, offset + Math.min(limit, this.most)), offset, total: all.length };
   }
 
   object(id: string): Promise<MediaObject> {

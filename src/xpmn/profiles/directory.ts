@@ -15,7 +15,7 @@ import { DirectoryPositions } from './directory-positions.ts';
 import type { PositionsOptions } from './directory-positions.ts';
 import { metadataFromPage } from './metadata.ts';
 import { ownPeer } from './access.ts';
-import { roomFor } from './sending.ts';
+import { withRoom } from './sending.ts';
 
 export interface DirectoryOptions extends PositionsOptions {
   /** Children in a page when the asker does not say; at most it is `maxPage`. */
@@ -65,11 +65,12 @@ export function provideDirectory(deps: DirectoryDeps, options: DirectoryOptions)
   async function inlineOrNot(listing: XmlElement, iq: IncomingIq): Promise<XmlElement> {
     const text = Buffer.from(serialise(listing), 'utf8');
     if (text.length <= options.inlineLimit) return listing;
-    const streams = await roomFor(deps.links.to(iq.from), iq.signal);
     const id = randomId(deps.random);
-    // The bytes may overtake the answer: the receiver holds them until it has read the id.
-    streams.sendBytes(id, text, { signal: iq.signal }).catch((error: unknown) => {
-      deps.log.info('a listing could not be sent', { peer: iq.from, error });
+    await withRoom(deps.links.to(iq.from), iq.signal, (streams) => {
+      // The bytes may overtake the answer: the receiver holds them until it has read the id.
+      streams.sendBytes(id, text, { signal: iq.signal }).catch((error: unknown) => {
+        deps.log.info('a listing could not be sent', { peer: iq.from, error });
+      });
     });
     return xml('oob', NS.outOfBand, { id, size: text.length, type: 'text/xml' });
   }

@@ -1,12 +1,12 @@
 import type { ByteStreams, PeerLink } from '../ports/peer-link.ts';
 
 /**
- * Byte streams to the peer on which one more stream can be sent right now: ask, and send in the same turn. Several may
- * have waited for the same session, and only as many as it carries find room.
+ * Runs `send` with byte streams to the peer on which one more stream can be sent in that very turn. Several may have waited
+ * for the same session, and only as many as it carries find room; the others wait for the next one.
  */
-export async function roomFor(link: PeerLink, signal: AbortSignal): Promise<ByteStreams> {
+export async function withRoom<T>(link: PeerLink, signal: AbortSignal, send: (streams: ByteStreams) => T): Promise<T> {
   for (;;) {
     const streams = await link.byteStreams({ signal });
-    if (streams.canSend) return streams;
+    if (streams.canSend) return send(streams);
   }
 }

@@ -10,7 +10,7 @@ import type { MediaEntity, OpenMedia } from '../ports/media-source.ts';
 import type { ByteStreams, PeerLinks } from '../ports/peer-link.ts';
 import type { IncomingIq, IqRegistry } from '../ports/stanza-channel.ts';
 import { ownPeer } from './access.ts';
-import { roomFor } from './sending.ts';
+import { withRoom } from './sending.ts';
 import { formatTransferAnswer, parseTransferRequest } from './transfer-codec.ts';
 
 export interface TransferDeps {
@@ -35,7 +35,7 @@ export function provideTransfer(deps: TransferDeps): void {
     const media = await source.open({ range: request.range, signal });
     try {
       if (request.ifMatch !== undefined) checkTag(media.entity, request.ifMatch);
-      const streamId = start(await roomFor(link, signal), media, iq.from);
+      const streamId = await withRoom(link, signal, (streams) => start(streams, media, iq.from));
       return formatTransferAnswer(request.uid, { entity: media.entity, range: media.range, streamId });
     } catch (error) {
       media.close();
