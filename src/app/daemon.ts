@@ -85,5 +85,6 @@ In another terminal:
   xpmn devices                       what it found
   xpmn browse DEVICE                 what a device has
 ${next}  xpmn status                        how it is
+In a checkout, the command is: npx xpmn
 `;
 }

@@ -5,12 +5,13 @@ import { runCli } from './cli/program.ts';
 import { interruptSignal } from './interrupts.ts';
 
 // Whoever reads our output may stop (`xpmn devices | head`): that is no failure, and nobody is left to tell.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
-}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`xpmn: storage-failed: The output can't be written: ${error.message}.\n`);
+  process.exit(1);
+});
+// A log that can't be written, because its disk is full or its reader gone, is no reason to end a gateway.
+process.stderr.on('error', () => undefined);
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 

@@ -9,7 +9,7 @@ import { ControlServer } from '../../src/app/control/server.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { FakeGateway } from '../fakes/fake-gateway.ts';
 import { Namespaces } from '../peers/namespaces.ts';
-import { startProcess } from '../peers/process.ts';
+import { run, startProcess } from '../peers/process.ts';
 import type { ManagedProcess } from '../peers/process.ts';
 import { serveBytes } from '../support/serve-bytes.ts';
 import { settings } from '../support/settings.ts';
@@ -49,6 +49,11 @@ describe('the program', function () {
       assert.equal((await xpmn('brows')).code, 2);
       await server.close();
       assert.equal((await xpmn('status')).code, 3);
+    });
+
+    it('says in one line that its output could not be written', async () => {
+      const answer = await run(['sh', '-c', '"$0" "$@" 2>&1 >/dev/full; echo "status $?"', process.execPath, PROGRAM, 'devices'], { env: { ...process.env, XPMN_HOME: home } });
+      assert.match(answer, /^xpmn: storage-failed: [^\n]*\nstatus 1\n$/);
     });
 
     it('browses and fetches what it found', async () => {
@@ -104,6 +109,14 @@ describe('the program', function () {
       daemon = await start('--log', 'json');
       await daemon.said(/"message":"ready"/, 30_000);
       assert.equal((JSON.parse((await xpmn('status', '--json')).stdout) as { jid: string }).jid, status.jid);
+    });
+
+    it('runs on when its log can not be written', async () => {
+      daemon = await startProcess('daemon', ['sh', '-c', 'exec "$0" "$@" 2>/dev/full', process.execPath, PROGRAM, 'daemon', '--home', home, '--log-level', 'debug'], { netns: netns(), grace: 20_000 });
+      await daemon.said(/In another terminal:/, 30_000);
+      assert.equal((await xpmn('status')).code, 0);
+      daemon.kill('SIGTERM');
+      assert.deepEqual(await daemon.exited, { code: 0, signal: null });
     });
 
     it('comes back after it was killed', async () => {

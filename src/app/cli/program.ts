@@ -17,19 +17,38 @@ Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 could not reach, 4 no
 
 /** Runs one command line; resolves to the exit status. Never rejects. */
 export async function runCli(argv: readonly string[], deps: CliDeps): Promise<number> {
+  const root = program(deps);
   try {
-    await program(deps).parseAsync(argv, { from: 'user' });
+    await root.parseAsync(argv, { from: 'user' });
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError && (thrown.exitCode === 0 || thrown.code === 'commander.help')) return thrown.exitCode === 0 ? 0 : 2;
-    const error = thrown instanceof CommanderError ? new XpmnError('usage', usageSentence(thrown)) : asXpmnError(thrown);
+    const error = thrown instanceof CommanderError ? new XpmnError('usage', `${usageSentence(thrown)} See \`${meantCommand(root, argv)} --help\`.`) : asXpmnError(thrown);
     deps.stderr.write(`xpmn: ${error.code}: ${printable(error.message)}\n`);
     return exitStatus(error);
   }
 }
 
 function usageSentence({ message }: CommanderError): string {
-  return message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  return message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace(/[^.]$/, '$&.');
+}
+
+/** As far as the words name one: `xpmn credentials export`. */
+function meantCommand(root: Command, argv: readonly string[]): string {
+  let command = root;
+  const names = [root.name()];
+  for (const word of argv) {
+    const next = command.commands.find((one) => one.name() === word);
+    if (!next) continue;
+    command = next;
+    names.push(word);
+  }
+  return names.join(' ');
+}
+
+/** Without `[options]`, which all have, so that there is room for what a command does. */
+function termOf(command: Command): string {
+  return [command.name(), ...command.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`))].join(' ');
 }
 
 function program(deps: CliDeps): Command {
@@ -39,7 +58,7 @@ function program(deps: CliDeps): Command {
     .option('--home <dir>', 'state directory (else $XPMN_HOME, else xpmn in the XDG state directory)')
     .option('--json', 'answer with one JSON document')
     .addHelpText('after', EXIT)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf })
     .exitOverride()
     .configureOutput({ writeOut: (text) => void deps.stdout.write(text), writeErr: (text) => void deps.stderr.write(text), outputError: () => undefined });
   const context = (): CliContext => new CliContext(deps, root.opts<GlobalOptions>());

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { open, readFile, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, extname } from 'node:path';
@@ -26,11 +27,12 @@ export async function init(context: CliContext, { jid, server, ca, name, passwor
   const options: InitOptions = {
     ...(account === undefined ? {} : { jid: account, password: await getPassword(`Password of ${account}`, { passwordFile }, context.deps, context.settings.passwordBytes) }),
     ...(server === undefined ? {} : { server }),
-    ...(ca === undefined ? {} : { ca: (await readInput(ca, context.settings.fileBytes)).toString('utf8') }),
+    ...(ca === undefined ? {} : { ca: await readCertificates(ca, context.settings.fileBytes) }),
     ...(name === undefined ? {} : { name }),
   };
   const result = await change(context, () => context.call('init', options), (setup, deps) => setup.initNetwork(deps, options));
-  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n`);
+  const next = account === undefined ? '' : 'Whether the account lets it in, `xpmn status` says, while `xpmn daemon` runs.\n';
+  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${next}`);
 }
 
 export async function importCredentials(context: CliContext, path: string, { passwordFile }: PasswordSource): Promise<void> {
@@ -113,4 +115,15 @@ async function readInput(path: string, limit: number): Promise<Buffer> {
     if ((await stat(path)).size > limit) throw new XpmnError('too-large', `${path} is larger than ${limit} bytes.`);
     return readFile(path);
   });
+}
+
+/** What is no certificate would only be noticed when the server is called. */
+async function readCertificates(path: string, limit: number): Promise<string> {
+  const text = (await readInput(path, limit)).toString('utf8');
+  try {
+    new X509Certificate(text);
+    return text;
+  } catch (error) {
+    throw new XpmnError('bad-request', `${path} holds no certificate in PEM.`, { cause: error });
+  }
 }

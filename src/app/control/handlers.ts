@@ -31,8 +31,11 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
 
   async browse({ device, container = 'root', offset = 0, limit }, { controlled, signal, page }) {
     const gateway = controlled.gateway();
-    const { jid } = findDevice(device, gateway.devices());
-    return gateway.browse(jid, container, { offset, limit: Math.min(limit ?? page, page), signal });
+    const { jid, id } = findDevice(device, gateway.devices());
+    return gateway.browse(jid, container, { offset, limit: Math.min(limit ?? page, page), signal }).catch((error: unknown) => {
+      const hasNone = error instanceof XpmnError && error.code === 'not-supported';
+      throw hasNone ? new XpmnError('not-supported', `${id} has no library: \`xpmn devices\` shows which devices have one (directory).`, { cause: error }) : error;
+    });
   },
 
   url: async ({ uri }, { controlled, signal }) => controlled.gateway().url(parseMediaUri(uri), { signal }),

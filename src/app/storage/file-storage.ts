@@ -131,6 +131,7 @@ async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full', EDQUOT: 'the disk quota is used up', EROFS: 'the file system is read-only', EACCES: 'permission is denied',
   EPERM: 'permission is denied', ENOTDIR: 'a part of the path is a file', EEXIST: 'a file is in its place', EISDIR: 'a directory is in its place',
+  ENOENT: 'there is no such file or directory',
 };
 
 /** Runs `work`; its failures become `storage-failed` with `what` and a reason in words. */

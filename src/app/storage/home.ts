@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import type { Storage } from '../../xpmn/ports/storage.ts';
 import { FileStorage, saying } from './file-storage.ts';
@@ -51,13 +51,23 @@ export async function openHome(paths: HomePaths): Promise<Home> {
 
 /** Only an empty directory, or one that is ours already, is taken: its mode is changed. */
 async function makePrivate(directory: string, version: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectories(directory);
   const isOurs = (await readVersion(version)) !== undefined;
   const others = (await readdir(directory)).filter((file) => !/^(config\.json|version~|lock.*)$/.test(file));
   if (!isOurs && others.length > 0) {
     throw new XpmnError('storage-failed', `${directory} holds something else than the state of a gateway: choose an empty directory.`);
   }
   if (((await stat(directory)).mode & 0o077) !== 0) await chmod(directory, 0o700);
+}
+
+/** Not Node's `recursive`, which tries for ever where a file system makes no directories, as /proc. */
+async function makeDirectories(path: string): Promise<void> {
+  if ((await stat(path).catch(() => undefined))?.isDirectory()) return;
+  if (dirname(path) !== path) await makeDirectories(dirname(path));
+  await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    // somebody else was faster
+    if (error.code !== 'EEXIST') throw error;
+  });
 }
 
 async function checkVersion(directory: string, path: string): Promise<void> {

@@ -13,6 +13,7 @@ import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { FakeGateway, fakeDevice } from '../../../fakes/fake-gateway.ts';
 import { FakeTerminal, cli } from '../../../support/cli.ts';
 import type { CliResult } from '../../../support/cli.ts';
+import { makeServerCertificate } from '../../../peers/authority.ts';
 import { settings } from '../../../support/settings.ts';
 
 describe('commands', () => {
@@ -122,6 +123,8 @@ describe('commands', () => {
       assert.equal(stdout, '');
       assert.match(stderr, argv.length === 0 ? /^Usage: xpmn/ : /^xpmn: usage: [^\n]+\n$/);
     }
+    assert.match((await xpmn(['browse'])).stderr, /See `xpmn browse --help`\.\n$/);
+    assert.match((await xpmn(['credentials', 'export'])).stderr, /See `xpmn credentials export --help`\.\n$/);
   });
 
   it('explains itself without a manual', async () => {
@@ -136,17 +139,26 @@ describe('commands', () => {
 
   it('init asks the daemon, with the password from a file or from standard input', async () => {
     const file = join(home, 'password');
-    const ca = join(home, 'ca.pem');
     await writeFile(file, 'hunter2\r\nsecond line');
-    await writeFile(ca, 'PEM');
+    const { ca: pem } = await makeServerCertificate(home, ['example.org']);
+    const ca = join(home, 'ca.crt');
     const { status, stdout } = await xpmn(['init', '--jid', 'Anna@example.org', '--password-file', file, '--server', '[::1]:5222', '--ca', ca, '--name', 'Pi']);
     assert.equal(status, 0);
-    assert.equal(stdout, 'This machine is anna@example.org/pi-aaaa in the media network n1.\n');
+    assert.equal(stdout, 'This machine is anna@example.org/pi-aaaa in the media network n1.\nWhether the account lets it in, `xpmn status` says, while `xpmn daemon` runs.\n');
     await xpmn(['init', '--jid', 'anna@example.org', '--password-file', '-'], { stdin: new PassThrough().end('from stdin') });
     assert.deepEqual(changes, [
-      { jid: 'anna@example.org', password: 'hunter2', server: { host: '::1', port: 5222 }, ca: 'PEM', name: 'Pi' },
+      { jid: 'anna@example.org', password: 'hunter2', server: { host: '::1', port: 5222 }, ca: pem, name: 'Pi' },
       { jid: 'anna@example.org', password: 'from stdin' },
     ]);
+  });
+
+  it('init refuses a file that holds no certificate, before anything is made', async () => {
+    const file = join(home, 'password');
+    await writeFile(file, 'hunter2');
+    const { status, stderr } = await xpmn(['init', '--jid', 'anna@example.org', '--password-file', file, '--ca', file]);
+    assert.equal(status, 1);
+    assert.match(stderr, /^xpmn: bad-request: .*password holds no certificate in PEM\.\n$/);
+    assert.deepEqual(changes, []);
   });
 
   it('init does it itself where no daemon runs, on the same state', async () => {

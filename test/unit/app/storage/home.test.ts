@@ -34,6 +34,10 @@ describe('home: the state directory', () => {
     assert.equal(locateHome('/a', {}).controlSocket, '/a/control.sock');
   });
 
+  it('gives up where no directory can be made', async () => {
+    await assert.rejects(opened(locateHome('/proc/nowhere/home', {})), { code: 'storage-failed', message: /can't be used: there is no such file or directory\.$/ });
+  });
+
   it('belongs to its owner alone', async () => {
     const { storage } = await opened();
     await storage.put('a/b', Buffer.from('x'));
