@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
+import type { MediaPage } from '../../src/xpmn/model/media.ts';
+import { xml } from '../../src/xpmn/model/xml.ts';
 import type { MediaDevice } from '../../src/xpmn/ports/media-device.ts';
 import type { MediaGateway } from '../../src/xpmn/gateway/media-gateway.ts';
 import type { Network } from '../../src/xpmn/trust/network.ts';
@@ -100,6 +102,17 @@ describe('gateways of one owner', function () {
     );
   });
 
+  it('sees its own devices however many strangers say that they are there, and asks none of them anything', async () => {
+    const devices = new MemoryDevices();
+    await start(network, { sources: [devices] });
+    const away = await start(await nextNetwork(network, 'away'), { change: (settings) => ({ ...settings, account: { ...settings.account, resources: 8 } }) });
+    await waitUntil('it is online', () => away.connection?.state === 'online');
+    for (let i = 0; i < 20; i += 1) server.push(away.jid, xml('presence', 'jabber:client', { from: `mallory@evil.test/${i}` }));
+    devices.appear(nas());
+    await waitUntil('it is seen', () => libraries(away).length === 1);
+    assert.ok(!server.handled.some((stanza) => stanza.includes('evil.test')), 'no stranger heard of it');
+  });
+
   it('turns away a device that was removed, though it knows the password', async () => {
     const devices = new MemoryDevices();
     await start(network, { sources: [devices] });
@@ -130,5 +143,40 @@ describe('gateways of one owner', function () {
     await waitUntil('everybody is back', () => libraries(away).length === 1, { timeout: 25_000 });
     const page = await away.browse(libraries(away)[0] as Jid, { container: 'root', offset: 0, limit: 10 }, never);
     assert.equal(page.children[0]?.title, 'The Duel');
+  });
+
+  it('goes on over a path of its own while the server is away', async () => {
+    const devices = new MemoryDevices();
+    const home = await start(network, { sources: [devices] });
+    const away = await start(await nextNetwork(network, 'away'));
+    devices.appear(nas());
+    await waitUntil('it is seen', () => libraries(away).length === 1);
+    const [jid] = libraries(away) as [Jid];
+    const browse = (): Promise<MediaPage> => away.browse(jid, { container: 'root', offset: 0, limit: 10 }, never);
+    await browse();
+    await waitUntil('there is a direct path', () => away.devices().find((device) => device.jid === jid)?.path === 'direct');
+    // Over the direct path: then it is open at the other end, too.
+    await browse();
+    server.reachable = false;
+    for (const gateway of [home, away]) for (const device of gateway.devices()) server.drop(device.jid);
+    await waitUntil('nobody is there', () => libraries(away).length === 0);
+    assert.equal((await browse()).children[0]?.title, 'The Duel');
+  });
+
+  it('goes on over a path of its own when the server says that the other is gone', async () => {
+    const devices = new MemoryDevices();
+    await start(network, { sources: [devices] });
+    const away = await start(await nextNetwork(network, 'away'));
+    devices.appear(nas());
+    await waitUntil('it is seen', () => libraries(away).length === 1);
+    const [jid] = libraries(away) as [Jid];
+    const browse = (): Promise<MediaPage> => away.browse(jid, { container: 'root', offset: 0, limit: 10 }, never);
+    await browse();
+    await waitUntil('there is a direct path', () => away.devices().find((device) => device.jid === jid)?.path === 'direct');
+    // Over the direct path: then it is open at the other end, too.
+    await browse();
+    server.push(away.jid, xml('presence', 'jabber:client', { from: jid, type: 'unavailable' }));
+    await waitUntil('it is gone, says the server', () => libraries(away).length === 0);
+    assert.equal((await browse()).children[0]?.title, 'The Duel');
   });
 });

@@ -27,6 +27,7 @@ import type { ApplicationMethod } from '../ports/application.ts';
 import type { TransportMethod } from '../ports/transport.ts';
 import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
 import type { DeviceCredentials } from '../trust/device-credentials.ts';
+import { mayConcernUs } from '../trust/snapshot.ts';
 import { AnswerCache } from '../xmpp/answer-cache.ts';
 import { serverGate } from '../xmpp/allow-list.ts';
 import { IqRouter } from '../xmpp/iq-router.ts';
@@ -111,9 +112,9 @@ export class Device {
     await this.tasks.close();
   }
 
-  /** The peer is gone: nothing that leads to it is of use any more. */
+  /** The server says that the peer is gone. */
   peerGone(peer: Jid): void {
-    this.links.drop(peer, new XpmnError('peer-unavailable', 'The device is gone.'));
+    this.links.peerGone(peer, new XpmnError('peer-unavailable', 'The device is gone.'));
   }
 
   /** A list changes verdicts: sessions of whoever would not be accepted now end, and the news travels on. */
@@ -176,8 +177,7 @@ export class Device {
         channelMethod: this.channelMethod,
         bytesMethod: this.bytesMethod,
         paths: this.paths,
-        // A device that has called us is there, whatever its presence says.
-        isReachable: (peer) => connection.state === 'online' && (isAvailable(peer) || this.links.find(peer)?.path !== undefined),
+        isReachable: (peer) => this.isOnPathOfItsOwn(peer) || (connection.state === 'online' && (isAvailable(peer) || this.isLinked(peer))),
       }));
     }
     return new Links({ dialers, tasks: this.tasks, log: this.log, onChannel: (_peer, channel) => this.heads.begin(channel) });
@@ -188,12 +188,20 @@ export class Device {
    * are told, and bytes negotiated, only inside an end-to-end stream.
    */
   private mayCall({ peer, application, transport, channel }: Call): XpmnError | undefined {
-    const account = bareJid(peer);
-    const isFriend = this.shared.lists.snapshot.lists.some((list) => list.friends.some(({ jid }) => jid === account));
-    if (account !== bareJid(this.jid) && !isFriend) return new XpmnError('peer-unavailable', 'Nobody is here for you.');
+    if (!mayConcernUs(this.shared.lists.snapshot, bareJid(this.jid), bareJid(peer))) return new XpmnError('peer-unavailable', 'Nobody is here for you.');
     if (channel.peer) return undefined;
     const isPrivate = transport === S5B || application !== NS.xmlStream;
     return isPrivate ? new XpmnError('security-required', 'That is negotiated inside an end-to-end stream.') : undefined;
+  }
+
+  /** A device that has called us is there, whatever its presence says. */
+  private isLinked(peer: Jid): boolean {
+    return this.links.find(peer)?.path !== undefined;
+  }
+
+  /** What is negotiated inside a direct stream needs no server. */
+  private isOnPathOfItsOwn(peer: Jid): boolean {
+    return this.links.find(peer)?.path === 'direct';
   }
 
   private opened({ peer, namespace, application }: OpenedSession): void {

@@ -3,9 +3,11 @@ import type { Device } from '../device/device.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
+import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { Network } from '../trust/network.ts';
+import { mayConcernUs } from '../trust/snapshot.ts';
 import { Announcement } from './announcement.ts';
 import { ListPublisher } from './list-publisher.ts';
 import type { ListPublisherOptions } from './list-publisher.ts';
@@ -19,7 +21,7 @@ export interface AccountServicesDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly tasks: TaskGroup;
-  /** A device has gone: links to it are of no use. */
+  /** The server says that a device has gone. */
   onGone(jid: Jid): void;
 }
 
@@ -40,7 +42,10 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
     const { device, network, clock, log, tasks } = deps;
     this.deps = deps;
     this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`] });
-    this.directory = new PresenceDirectory({ device, tasks, log }, options);
+    this.directory = new PresenceDirectory(
+      { device, tasks, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
+      options,
+    );
     this.publisher = device.connection && new ListPublisher({ channel: device.connection.channel, network, clock, log }, options);
   }
 

@@ -79,7 +79,7 @@ export class Bridge {
     return this.deps.account ? [...this.bridged.values()].filter(({ device }) => !device.connection).length : 0;
   }
 
-  /** Another device has gone: links to it are of no use. */
+  /** The server says that another device has gone. */
   peerGone(jid: Jid): void {
     for (const { device } of this.bridged.values()) device.peerGone(jid);
   }

@@ -2,7 +2,9 @@ import { EventEmitter } from 'node:events';
 import type { Device } from '../device/device.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
+import { bareJid, tryJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
+import type { XmlElement } from '../model/xml.ts';
 import { CapsCache } from '../xmpp/caps.ts';
 import { PresenceTracker } from '../xmpp/presence.ts';
 import type { Presence } from '../xmpp/presence.ts';
@@ -15,32 +17,41 @@ export interface DirectoryLimits {
   readonly entries: number;
 }
 
+export interface PresenceDirectoryDeps {
+  readonly device: Device;
+  readonly tasks: TaskGroup;
+  readonly log: Logger;
+  /** Whether an account can have devices that we have to do with. */
+  mayConcernUs(account: Jid): boolean;
+}
+
 interface Events {
   changed: [];
+  /** The server says that it is gone. */
   gone: [jid: Jid];
 }
 
-/** The devices that are there, by presence; what they offer is asked once for each hash of capabilities. */
+/**
+ * The devices that are there, by presence; what they offer is asked once for each hash of capabilities. Anybody may send us
+ * presence: strangers' is not looked at, so that it takes no room and is told nothing.
+ */
 export class PresenceDirectory extends EventEmitter<Events> implements PeerDirectory {
-  private readonly device: Device;
-  private readonly tasks: TaskGroup;
-  private readonly log: Logger;
+  private readonly deps: PresenceDirectoryDeps;
   private readonly tracker: PresenceTracker;
   private readonly caps: CapsCache;
   private readonly known = new Map<Jid, PeerPresence>();
 
-  constructor({ device, tasks, log }: { readonly device: Device; readonly tasks: TaskGroup; readonly log: Logger }, limits: DirectoryLimits) {
+  constructor(deps: PresenceDirectoryDeps, limits: DirectoryLimits) {
     super();
-    this.device = device;
-    this.tasks = tasks;
-    this.log = log;
+    const { device } = deps;
+    this.deps = deps;
     this.tracker = new PresenceTracker(device.jid, limits);
     this.caps = new CapsCache(limits);
     this.tracker.on('available', (presence) => this.came(presence));
     this.tracker.on('unavailable', (jid) => this.went(jid));
-    device.connection?.on('stanza', (stanza) => this.tracker.received(stanza));
+    device.connection?.on('stanza', (stanza) => this.received(stanza));
     device.connection?.on('stateChanged', (state) => {
-      if (state !== 'online') this.tracker.clear();
+      if (state !== 'online') this.forget();
     });
   }
 
@@ -52,10 +63,23 @@ export class PresenceDirectory extends EventEmitter<Events> implements PeerDirec
     return this.known.get(jid);
   }
 
+  private received(stanza: XmlElement): void {
+    const from = tryJid(stanza.attrs['from']);
+    if (from && this.deps.mayConcernUs(bareJid(from))) this.tracker.received(stanza);
+  }
+
+  /** Without the server nobody is seen. That says nothing of whoever is reached on a path of its own. */
+  private forget(): void {
+    this.tracker.clear();
+    if (this.known.size === 0) return;
+    this.known.clear();
+    this.emit('changed');
+  }
+
   private came(presence: Presence): void {
-    const { connection } = this.device;
+    const { device: { connection }, tasks, log } = this.deps;
     if (!connection) return;
-    this.tasks.run(async (signal) => {
+    tasks.run(async (signal) => {
       try {
         const info = await this.caps.infoOf(connection.channel, presence.jid, presence.caps, { signal });
         // It may have gone, or said something newer, while it was asked.
@@ -64,7 +88,7 @@ export class PresenceDirectory extends EventEmitter<Events> implements PeerDirec
         this.known.set(jid, { jid, name: info.identities[0]?.name, features: new Set(info.features), bridged: bridgedIn(info.forms) });
         this.emit('changed');
       } catch (error) {
-        this.log.debug('a device does not say what it can do', { jid: presence.jid, error });
+        log.debug('a device does not say what it can do', { jid: presence.jid, error });
       }
     });
   }

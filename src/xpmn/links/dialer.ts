@@ -12,6 +12,8 @@ export interface SecuredChannel extends OpenApplication {
 export type ByteSession = OpenApplication & ByteStreams & {
   /** Ends early what is being sent under that id. False if there is no such stream. */
   abortSend(id: string): boolean;
+  /** No stream is under way. */
+  readonly isIdle: boolean;
 };
 
 /** How a stream reached the peer: for preference, and for the user. */

@@ -87,10 +87,14 @@ export class Link implements PeerLink {
     else this.checkIdle();
   }
 
-  /** The peer is gone, or is trusted no more: everything ends at once. */
-  destroy(error: XpmnError): void {
-    for (const attempt of [...this.attempts]) attempt.abort(error);
-    for (const application of [...this.sessions.all, ...this.channels.all]) application.destroy(error);
+  /**
+   * The peer is gone, says the server, which may lie. What goes through it and what is idle ends; what is in use on a path
+   * of its own finds out for itself.
+   */
+  peerGone(error: XpmnError): void {
+    const idle = this.sessions.all.filter(({ isIdle }) => isIdle);
+    for (const application of [...idle, ...this.sessions.on('in-band'), ...this.channels.on('in-band')]) application.destroy(error);
+    if (this.channels.size === 0) for (const attempt of [...this.attempts]) attempt.abort(error);
   }
 
   async close(options: { readonly signal: AbortSignal }): Promise<void> {

@@ -38,9 +38,9 @@ export class Links implements PeerLinks {
     return [...this.byPeer.values()];
   }
 
-  /** Ends everything to `peer`. */
-  drop(peer: Jid, error: XpmnError): void {
-    this.byPeer.get(peer)?.destroy(error);
+  /** The server says that `peer` is gone. */
+  peerGone(peer: Jid, error: XpmnError): void {
+    this.byPeer.get(peer)?.peerGone(error);
   }
 
   async close(options: { readonly signal: AbortSignal }): Promise<void> {

@@ -27,6 +27,10 @@ export class OpenSet<T extends OpenApplication> {
     return this.entries[0]?.path;
   }
 
+  on(path: Path): T[] {
+    return this.entries.filter((entry) => entry.path === path).map(({ application }) => application);
+  }
+
   /** False if it is there already, or has ended. */
   add(opened: Opened<T>, onEmpty: () => void): boolean {
     const { closed } = opened.application;

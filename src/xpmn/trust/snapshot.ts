@@ -1,4 +1,5 @@
 import type { KeyName } from '../model/identity.ts';
+import type { Jid } from '../model/jid.ts';
 import type { DeviceEntry, ListType } from './list-document.ts';
 import type { VerifiedList } from './signed-list.ts';
 
@@ -49,6 +50,11 @@ export function isRemoved(lists: TrustSnapshot, network: KeyName, listedIn: List
 /** The user keys I know: mine and my friends'. None of them is a device. */
 export function isUserKey(lists: TrustSnapshot, key: KeyName): boolean {
   return key === lists.network || (friendsList(lists)?.friends ?? []).some((friend) => friend.key === key);
+}
+
+/** Whether devices of `account` (a bare JID) can be own ones or friends'. Nothing is granted by it: strangers get no further. */
+export function mayConcernUs(lists: TrustSnapshot, own: Jid, account: Jid): boolean {
+  return account === own || (friendsList(lists)?.friends ?? []).some(({ jid }) => jid === account);
 }
 
 /** "Friends' lists issued more than a day ahead are refused; own clocks are not judged." */

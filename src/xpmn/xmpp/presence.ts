@@ -84,9 +84,9 @@ export class PresenceTracker extends EventEmitter<PresenceEvents> {
     return this.there.get(jid);
   }
 
-  /** The connection is lost: nobody is known to be there. */
+  /** The connection is lost: nobody is known to be there, and nobody to be gone. There is no event. */
   clear(): void {
-    for (const jid of [...this.there.keys()]) this.leave(jid);
+    this.there.clear();
   }
 
   private came(jid: Jid, stanza: XmlElement): void {
