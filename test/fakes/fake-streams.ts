@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { abortable, deferred } from '../../src/xpmn/kernel/tasks.ts';
 import type { Deferred } from '../../src/xpmn/kernel/tasks.ts';
@@ -39,6 +40,7 @@ export class FakeStreams {
   private readonly claims = new Map<string, Deferred<Claim>>();
 
   constructor() {
+    setMaxListeners(0, this.closed.signal);
     const end: ByteStreams = {
       send: (id, media, { signal }) => this.send(id, media, signal),
       sendBytes: (id, content, { signal }) => this.send(id, bytesMedia(content), signal),

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock, Random } from '../../src/xpmn/kernel/clock.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
@@ -50,6 +51,7 @@ export interface ChannelPairOptions {
 export function channelPair({ clock, random, a, b, peers }: ChannelPairOptions): ChannelPair {
   const held: Record<End, XmlElement[] | undefined> = { a: undefined, b: undefined };
   const closed = new AbortController();
+  setMaxListeners(0, closed.signal);
   const other = { a: 'b', b: 'a' } as const;
   const jids = { a, b };
   const trackers = { a: make('a'), b: make('b') };

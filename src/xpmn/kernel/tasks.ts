@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from './clock.ts';
 import { XpmnError } from './errors.ts';
 
@@ -106,6 +107,8 @@ export class TaskGroup {
   private readonly onError: (error: unknown) => void;
 
   constructor(onError: (error: unknown) => void) {
+    // As many listeners as there are tasks.
+    setMaxListeners(0, this.controller.signal);
     this.onError = onError;
   }
 

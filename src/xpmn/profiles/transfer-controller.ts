@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
-import { abortable } from '../kernel/tasks.ts';
+import { abortable, throwIfAborted } from '../kernel/tasks.ts';
 import { elements } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { ByteRange, MediaEntity, RangeRequest } from '../ports/media-source.ts';
@@ -38,6 +38,7 @@ export async function openTransfer(
   // Opened by the side that needs it first, so that the request is one round trip from here on.
   await link.byteStreams({ signal });
   const payload = formatTransferRequest({ uid: request.uid, range: request.range, ifMatch: request.ifMatch });
+  throwIfAborted(signal);
   const transfer = ask(link, channel, { payload, asked: request.range, options });
   // Whoever goes away after the question leaves an answer behind that nobody wants: a player that is scrubbed does so often.
   const leave = (): void => void transfer.then((unwanted) => unwanted.abort(), () => undefined);
