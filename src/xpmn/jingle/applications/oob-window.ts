@@ -91,7 +91,8 @@ export class ReceiveWindow {
   /** The sink has used `bytes` of the `lying` ones that it had. Returns the credit to grant now, mostly 0. */
   consumed(bytes: number, lying: number): number {
     this.owed += bytes;
-    if (lying > this.size / 4) this.lagged = true;
+    // What comes in a burst and is used at once is no backlog: only what lies there even after that is.
+    if (lying - bytes > this.size / 4) this.lagged = true;
     if (this.owed < this.size / 2) return 0;
     return this.grant();
   }

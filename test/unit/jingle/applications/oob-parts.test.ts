@@ -170,6 +170,16 @@ describe('out-of-band receive window', () => {
     assert.equal(rig.budget.available, options.windowBudget);
   });
 
+  it('grows where a sink uses whole bursts at once', async () => {
+    const { clock, window, budget } = make();
+    for (let credit = options.window, i = 0; i < 40; i += 1) {
+      await clock.advance(100);
+      window.take(credit);
+      credit = window.consumed(credit, credit);
+    }
+    assert.equal(budget.available, options.windowBudget - (options.largestWindow - options.window));
+  });
+
   it('grows where grants would follow one another too fast', async () => {
     const { clock, window, budget, roundTrip } = make();
     roundTrip.sample(0.1);
