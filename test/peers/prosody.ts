@@ -27,6 +27,8 @@ export interface ProsodyOptions {
   readonly hash?: 'SHA-1' | 'SHA-256' | undefined;
   /** DNS names of the certificate instead of the domain's own. */
   readonly certificateNames?: readonly string[] | undefined;
+  /** Modules of `prosody-modules` beside that, by name. */
+  readonly modules?: readonly string[] | undefined;
   /** Lines of Lua for the global part of the configuration. */
   readonly extra?: string | undefined;
 }
@@ -66,7 +68,9 @@ export async function startProsody(options: ProsodyOptions): Promise<Prosody> {
     const names = options.certificateNames ?? [domain, `proxy.${domain}`];
     const certificate = await makeServerCertificate(state, names);
     for (const folder of ['data', 'trace', 'modules']) await mkdir(join(state, folder));
-    await copyFile(new URL('prosody-modules/mod_trace.lua', import.meta.url), join(state, 'modules/mod_trace.lua'));
+    for (const name of ['trace', ...(options.modules ?? [])]) {
+      await copyFile(new URL(`prosody-modules/mod_${name}.lua`, import.meta.url), join(state, `modules/mod_${name}.lua`));
+    }
     await writeFile(join(state, 'prosody.cfg.lua'), configuration({ ...options, domain, host, port, proxyPort, state }));
     const server = new RunningProsody(options, state, domain, { host, port, proxyPort, ca: certificate.ca });
     for (const [local, password] of Object.entries(options.users)) await server.addUser(local, password);
@@ -91,6 +95,7 @@ function configuration(c: Configuration): string {
   if (c.smacks) modules.push('smacks');
   if (c.limits !== undefined) modules.push('limits');
   if (c.trace) modules.push('trace');
+  modules.push(...(c.modules ?? []));
   const lines = [
     `plugin_paths = { "${c.state}/modules" }`,
     `data_path = "${c.state}/data"; pidfile = "${c.state}/prosody.pid"; trace_directory = "${c.state}/trace"`,
