@@ -80,8 +80,9 @@ function ask(question: string, { stdin, stderr, signal }: CliDeps, limit: number
       reject(abortReason(signal));
       return;
     }
-    stderr.write(question);
+    // first: what is typed as soon as the question shows must not show, too
     stdin.setRawMode?.(true);
+    stderr.write(question);
     signal.addEventListener('abort', onAbort, { once: true });
     stdin.on('data', onData).on('end', onEnd);
     stdin.resume();
