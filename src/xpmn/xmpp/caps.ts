@@ -54,8 +54,8 @@ function hasDuplicates({ identities, features, forms }: DiscoInfo): boolean {
     forms.map((form) => formType(form)).filter((type) => type !== undefined),
   ];
   // "<" ends a part: one inside a part could make two different answers look the same.
-  return keys.some((names) => new Set(names).size !== names.length) || formTypesDiffer(forms) ||
-    [...features, ...identities.flatMap(({ category, type, name = '', lang = '' }) => [category, type, name, lang])].some((text) => text.includes('<'));
+  const parts = [...features, ...identities.flatMap(({ category, type, name = '', lang = '' }) => [category, type, name, lang]), ...hashedForms(forms)];
+  return keys.some((names) => new Set(names).size !== names.length) || formTypesDiffer(forms) || parts.some((text) => text.includes('<'));
 }
 
 /** §5.4, 3.5: "the FORM_TYPE field contains more than one <value/> element with different character data". */

@@ -57,6 +57,7 @@ describe('entity capabilities', () => {
 
   for (const [what, info] of Object.entries({
     'another feature': { ...exodus, features: [...exodus.features, 'urn:x'] },
+    'features hidden in a form': { ...exodus, features: [], forms: [xml('x', 'jabber:x:data', {}, field('FORM_TYPE', [[...exodus.features].sort().join('<')], 'hidden'))] },
     'a feature twice': { ...exodus, features: [...exodus.features, exodus.features[0] as string] },
     'an identity twice': { ...exodus, identities: [...exodus.identities, ...exodus.identities] },
     'a separator inside': { ...exodus, features: ['a<b'] },
