@@ -66,7 +66,7 @@ export class MediaPort {
   async start(): Promise<void> {
     const { headersTimeout, keepAliveTimeout } = this.options;
     const server = http.createServer({ noDelay: true, headersTimeout, keepAliveTimeout, requestTimeout: headersTimeout }, (request, response) => {
-      this.serve(request, response).catch((error: unknown) => writeFailure(response, asXpmnError(error)));
+      this.serve(request, response).catch((error: unknown) => this.failed(response, asXpmnError(error)));
     });
     // A paused film holds its connection for hours: only reading a request has a time limit.
     server.timeout = 0;
@@ -77,6 +77,8 @@ export class MediaPort {
     } catch (error) {
       throw new XpmnError('bad-configuration', `The media port ${this.options.host}:${this.options.port} can't be opened.`, { cause: error });
     }
+    // A connection that can't be accepted, for want of descriptors, is no reason to end.
+    server.on('error', (error) => this.deps.log.warn('the media port failed', { error: error.message }));
     this.server = server;
   }
 
@@ -108,14 +110,23 @@ export class MediaPort {
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const ticket = this.tickets.atPath(request.url ?? '');
-    if (!ticket) throw new XpmnError('not-found', 'There is no such item.');
+    if (!ticket) {
+      writeFailure(response, new XpmnError('not-found', 'There is no such item.'));
+      return;
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { Allow: 'GET, HEAD', 'Content-Length': 0 }).end();
       return;
     }
     const gone = goneSignal(response);
-    if (request.method === 'HEAD') await this.head(ticket, request, response, gone);
-    else await this.limited(ticket, () => this.get(ticket, request, response, gone));
+    const answer = request.method === 'HEAD' ? this.head : this.get;
+    await this.limited(ticket, () => answer.call(this, ticket, request, response, gone));
+  }
+
+  /** Players tell their users little: why something could not be played is found here. */
+  private failed(response: ServerResponse, error: XpmnError): void {
+    if (error.code !== 'aborted') this.deps.log.info('an item could not be delivered', { code: error.code, error });
+    writeFailure(response, error);
   }
 
   private async head(ticket: Ticket, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {

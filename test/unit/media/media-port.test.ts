@@ -21,11 +21,13 @@ describe('media port', () => {
   let remote: FakeRemote;
   let port: MediaPort;
   let url: URL;
+  let logged: unknown[];
 
   async function open(changes: Partial<typeof options> = {}): Promise<void> {
     remote = new FakeRemote(content);
+    logged = [];
     port = new MediaPort(
-      { clock: systemClock, random: systemRandom, log: silentLogger, openItem: (_item, request) => remote.open(request) },
+      { clock: systemClock, random: systemRandom, log: { ...silentLogger, info: (_message, fields) => void logged.push(fields?.['code']) }, openItem: (_item, request) => remote.open(request) },
       { ...options, ...changes },
     );
     await port.start();
@@ -132,6 +134,7 @@ describe('media port', () => {
       assert.equal(head.statusCode, status);
       assert.equal(body.length, 0);
     }
+    assert.deepEqual(logged, Object.keys(expected), 'the owner can read why');
   });
 
   it('goes on when the path breaks, with the same bytes', async () => {
@@ -201,9 +204,11 @@ describe('media port', () => {
     const sockets = [1, 2].map(() => net.connect(Number(url.port), url.hostname));
     for (const socket of sockets) socket.write(`GET ${url.pathname} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await Promise.all(sockets.map((socket) => once(socket, 'readable')));
-    const { head } = await ask();
-    assert.equal(head.statusCode, 503);
-    assert.ok(head.headers['retry-after']);
+    for (const method of ['GET', 'HEAD']) {
+      const { head } = await ask({}, method);
+      assert.equal(head.statusCode, 503, method);
+      assert.ok(head.headers['retry-after']);
+    }
     for (const socket of sockets) socket.destroy();
   });
 });
