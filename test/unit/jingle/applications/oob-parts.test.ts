@@ -254,7 +254,7 @@ describe('out-of-band sinks', () => {
   });
 
   it('write into a Writable, many slices at a time, without more than it should hold', async () => {
-    const { initiator: a, responder: b } = await openPair();
+    const { initiator: a, responder: b } = await openPair({ responder: { largestWindow: options.window } });
     const content = randomBytes(2_000_000);
     const parts: Buffer[] = [];
     let most = 0;
