@@ -8,6 +8,11 @@ export class RecentBytes {
     this.keep = keep;
   }
 
+  /** Bytes that are kept now: less than one slice more than asked for. */
+  get held(): number {
+    return this.total;
+  }
+
   push(slice: Buffer): void {
     this.slices.push(slice);
     this.total += slice.length;

@@ -211,4 +211,22 @@ describe('media port', () => {
     }
     for (const socket of sockets) socket.destroy();
   });
+
+  it('ends the transfer of an item that can\'t be answered with', async () => {
+    remote.type = 'video/mp4\r\nX-Evil: 1';
+    const before = remote.aborted;
+    const { head, body } = await ask();
+    assert.equal(head.statusCode, 502);
+    assert.equal(head.headers['x-evil'], undefined);
+    assert.equal(body.length, 0);
+    assert.equal(remote.aborted, before + 1);
+  });
+
+  it('gives a URL for a live source, too', async () => {
+    remote.refusals.push(new XpmnError('range-not-satisfiable', 'No ranges.'));
+    await port.issue({ ...reference, uid: 'live' }, { signal: never });
+    assert.deepEqual(remote.opened.map(({ range }) => range), [{ from: 0, to: 0 }, undefined]);
+    remote.refusals.push(new XpmnError('range-not-satisfiable', 'Outside.', { details: { size: 5 } }));
+    await assert.rejects(port.issue({ ...reference, uid: 'other' }, { signal: never }), { code: 'range-not-satisfiable' });
+  });
 });
