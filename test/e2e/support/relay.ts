@@ -26,7 +26,7 @@ export class HostileRouter {
     const folder = await mkdtemp(join(tmpdir(), 'xpmn-relay-'));
     const { keyFile, certificateFile } = await makeServerCertificate(folder, ['impostor.test']);
     const netns = home.router.ns;
-    const rules = `table ip hostile { chain pre { type nat hook prerouting priority -100; iifname "br-lan" ip daddr ${target.address} tcp dport ${port} redirect to :${port}\n } }\n`;
+    const rules = `table ip hostile { chain pre { type nat hook prerouting priority -100; iifname "br-lan" ip daddr ${target.address} tcp dport ${port} redirect to :${port}\n }\n }\n`;
     await run(['nft', '-f', '-'], { netns, input: rules });
     const script = fileURLToPath(new URL('relay-agent.ts', import.meta.url));
     const argv = [process.execPath, '--import', 'tsx', script, String(port), target.address, String(port), keyFile, certificateFile];
