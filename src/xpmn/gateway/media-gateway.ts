@@ -149,7 +149,7 @@ export class MediaGateway {
   private createShared(): DeviceShared {
     const { clock, random, log, network, addresses, connect } = this.deps;
     const { lists } = network;
-    const lookUp = (account: Jid, signal: AbortSignal): Promise<void> => this.services.lookUp(account, signal);
+    const lookUp = (account: Jid): Promise<void> => this.services.lookUp(account, this.tasks.signal);
     return {
       clock, random, log, lists, addresses, connect,
       listener: this.listener,

@@ -19,8 +19,8 @@ export interface AcceptorDeps {
   readonly lists: ListStore;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Reads the lists that an account has published, and offers them to the store. Never rejects for what it finds there. */
-  lookUp(account: Jid, signal: AbortSignal): Promise<void>;
+  /** Reads the lists that an account has published, and offers them to the store. Never rejects for what it finds there; ends by itself. */
+  lookUp(account: Jid): Promise<void>;
 }
 
 export interface Acceptor {
@@ -37,12 +37,12 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
   const leaves = new WeakMap<PeerIdentity, Buffer>();
   const looked = new Map<Jid, { readonly at: number; readonly done: Promise<void> }>();
 
-  /** One look-up per account and interval; who comes meanwhile waits for the same one. */
-  function lookUp(account: Jid, signal: AbortSignal): Promise<void> {
+  /** One look-up per account and interval; who comes meanwhile waits for the same one. It does not end with the first who asked. */
+  function lookUp(account: Jid): Promise<void> {
     const now = deps.clock.monotonic();
     const last = looked.get(account);
     if (last && now - last.at < options.lookUpInterval) return last.done;
-    const done = deps.lookUp(account, signal).catch((error: unknown) => deps.log.info('the lists of an account could not be read', { account, error }));
+    const done = deps.lookUp(account).catch((error: unknown) => deps.log.info('the lists of an account could not be read', { account, error }));
     looked.delete(account);
     looked.set(account, { at: now, done });
     if (looked.size > options.lookUps) looked.delete(looked.keys().next().value as Jid);
@@ -59,7 +59,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
   async function accept(leaf: Buffer, peer: Jid, signal: AbortSignal): Promise<PeerIdentity> {
     const first = judge(leaf, peer);
     if (typeof first !== 'string') return first;
-    await abortable(lookUp(bareJid(peer), signal), signal);
+    await abortable(lookUp(bareJid(peer)), signal);
     const second = judge(leaf, peer);
     if (typeof second !== 'string') return second;
     deps.log.warn('a stranger was turned away', { peer, reason: second });
