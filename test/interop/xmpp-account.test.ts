@@ -13,6 +13,7 @@ import { DiscoRegistry, queryInfo } from '../../src/xpmn/xmpp/disco.ts';
 import { IqRouter } from '../../src/xpmn/xmpp/iq-router.ts';
 import { fetchItems, parseEvent, publishList, retractItem } from '../../src/xpmn/xmpp/pep.ts';
 import { answerPings, ping } from '../../src/xpmn/xmpp/ping.ts';
+import { waitUntil } from '../peers/wait.ts';
 import { PresenceTracker, availablePresence } from '../../src/xpmn/xmpp/presence.ts';
 import type { Presence } from '../../src/xpmn/xmpp/presence.ts';
 import { Roster } from '../../src/xpmn/xmpp/roster.ts';
@@ -114,17 +115,18 @@ for (const hash of ['SHA-1', 'SHA-256'] as const) {
     it('keeps a list of items, tells of changes, and shows it to whom it may', async () => {
       const one = await login({ resource: 'one' });
       const two = await login({ resource: 'two' });
+      const heard = new Set<string>();
+      two.connection.on('stanza', (stanza) => parseEvent(stanza)?.published.forEach(({ id }) => heard.add(id)));
       await two.channel.send(two.announce);
-      const events = new Promise<string[]>((resolve) => {
-        const ids: string[] = [];
-        two.connection.on('stanza', (stanza) => {
-          ids.push(...(parseEvent(stanza)?.published.map(({ id }) => id) ?? []));
-          if (ids.length >= 3) resolve(ids);
-        });
+      const node = { node: NODE, access: 'presence', maxItems: 255 } as const;
+      // The server tells of changes only once it has asked what the other resource can do.
+      await waitUntil('the server knows who wants to hear', async () => {
+        await publishList(one.channel, node, [item('devices')], { signal });
+        return heard.has('devices');
       });
       const all = [item('devices'), item('hosted-a'), item('hosted-b')];
-      await publishList(one.channel, { node: NODE, access: 'presence', maxItems: 255 }, all, { signal });
-      assert.deepEqual((await events).sort(), ['devices', 'hosted-a', 'hosted-b']);
+      await publishList(one.channel, node, all, { signal });
+      await waitUntil('all of it was told', () => ['devices', 'hosted-a', 'hosted-b'].every((id) => heard.has(id)));
       const found = await fetchItems(two.channel, undefined, NODE, { signal });
       assert.deepEqual(found.map(({ id, payload }) => [id, payload]).sort(), all.map(({ id, payload }) => [id, payload]).sort());
       const stranger = await login({ resource: 'x', user: 'juliet', password: 'wherefore' });

@@ -18,7 +18,7 @@ import { S5B, createJingleDialer } from '../links/jingle-dialer.ts';
 import { Links } from '../links/links.ts';
 import type { LocalEndpoint } from '../links/local-exchange.ts';
 import { PathMemory, pathOf } from '../links/path.ts';
-import { bareJid } from '../model/jid.ts';
+import { bareJid, splitJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
@@ -99,7 +99,12 @@ export class Device {
     this.shared.lists.on('changed', this.onListChanged);
     if (!this.connection) return;
     const { connection } = this;
-    this.tasks.run((signal) => connection.start({ signal }));
+    connection.on('stateChanged', (state, reason) => {
+      if (state === 'online') this.log.info('online', { server: splitJid(this.jid).domain });
+      if (state === 'stopped' && reason) this.log.error('the server refused the login for good: not trying again', { error: reason });
+    });
+    // A refusal for good was told by the state.
+    this.tasks.run((signal) => connection.start({ signal }).catch(() => undefined));
   }
 
   /** Ends everything in order within `signal`, then at once. */

@@ -9,6 +9,7 @@ import { NS } from '../model/namespaces.ts';
 import type { Network } from '../trust/network.ts';
 import { mayConcernUs } from '../trust/snapshot.ts';
 import { Announcement } from './announcement.ts';
+import { knownJids } from './known-devices.ts';
 import { ListPublisher } from './list-publisher.ts';
 import type { ListPublisherOptions } from './list-publisher.ts';
 import type { PeerDirectory, PeerPresence } from './peer-directory.ts';
@@ -36,11 +37,14 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
   private readonly announcement: Announcement;
   private readonly directory: PresenceDirectory;
   private readonly publisher: ListPublisher | undefined;
+  private readonly options: AccountServicesOptions;
+  private readonly unlisted = new Set<Jid>();
 
   constructor(deps: AccountServicesDeps, options: AccountServicesOptions) {
     super();
     const { device, network, clock, log, tasks } = deps;
     this.deps = deps;
+    this.options = options;
     this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`] });
     this.directory = new PresenceDirectory(
       { device, tasks, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
@@ -51,7 +55,10 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
 
   start(): void {
     const { device, network } = this.deps;
-    this.directory.on('changed', () => this.emit('changed'));
+    this.directory.on('changed', () => {
+      this.emit('changed');
+      this.readAboutUnlisted();
+    });
     this.directory.on('gone', (jid) => this.deps.onGone(jid));
     network.lists.on('changed', this.onListChanged);
     device.connection?.on('stateChanged', (state) => {
@@ -89,6 +96,18 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
     if (this.deps.device.connection?.state === 'online') this.sync();
     this.emit('changed');
   };
+
+  /**
+   * A device is there that no list names: its list was published while nobody told us. Asked once for each such device; a
+   * server that invents devices gains nothing by it.
+   */
+  private readAboutUnlisted(): void {
+    const listed = new Set(knownJids(this.deps.network));
+    const news = this.directory.all().filter(({ jid }) => !listed.has(jid) && !this.unlisted.has(jid));
+    for (const { jid } of news) this.unlisted.add(jid);
+    if (this.unlisted.size > this.options.resources) this.unlisted.clear();
+    if (news.length > 0) this.sync();
+  }
 
   private sync(): void {
     this.deps.tasks.run(async (signal) => {

@@ -40,6 +40,12 @@ export function knownDevices(network: Network, knowledge: Knowledge): KnownDevic
   return [...own.map(({ jid }) => describe(jid, 'own', knowledge)), ...hosted.map(({ jid }) => describe(jid, 'own-hosted', knowledge))];
 }
 
+/** The JIDs that the lists of my network name. */
+export function knownJids({ id, lists: { snapshot } }: Network): Jid[] {
+  const hosted = currentHosts(snapshot, id).flatMap(({ key }) => hostedList(snapshot, id, key)?.devices ?? []);
+  return [...(devicesList(snapshot, id)?.devices ?? []), ...hosted].map(({ jid }) => jid);
+}
+
 function describe(jid: Jid, trust: Verdict, { directory, isHere, path, nameOf }: Knowledge): KnownDevice {
   const presence = directory.find(jid);
   const here = isHere(jid);

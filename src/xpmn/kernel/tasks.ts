@@ -23,7 +23,7 @@ export async function withDeadline<T>(
   const controller = new AbortController();
   const forward = (): void => controller.abort(abortReason(signal as AbortSignal));
   signal?.addEventListener('abort', forward, { once: true });
-  const timer = clock.after(delay, () => controller.abort(new XpmnError('timeout', `${what} took longer than ${delay} ms.`)));
+  const timer = clock.after(delay, () => controller.abort(new XpmnError('timeout', `${what} took longer than ${delay / 1000} s.`)));
   try {
     return await abortable(work(controller.signal), controller.signal);
   } finally {

@@ -56,7 +56,7 @@ export class Socks5Listener {
     setMaxListeners(0, this.handshakes.signal);
   }
 
-  /** @throws XpmnError `unreachable` if the port can't be had */
+  /** @throws XpmnError `bad-configuration` if the port can't be had */
   listen(): Promise<void> {
     return this.listener.listen();
   }

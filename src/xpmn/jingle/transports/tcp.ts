@@ -66,11 +66,11 @@ export class TcpListener {
     this.server.on('error', (error) => log.warn('A listener failed.', { error: error.message }));
   }
 
-  /** @throws XpmnError `unreachable` if the port can't be had */
+  /** @throws XpmnError `bad-configuration` if the port can't be had */
   async listen(): Promise<void> {
     const { host, port } = this.options;
     await new Promise<void>((resolve, reject) => {
-      const onError = (cause: Error): void => reject(new XpmnError('unreachable', `Port ${port} can not be listened on.`, { cause }));
+      const onError = (cause: Error): void => reject(new XpmnError('bad-configuration', `Port ${port} can't be opened${(cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? ': another program has it' : ''}.`, { cause }));
       this.server.once('error', onError);
       this.server.listen({ host, port }, () => {
         this.server.off('error', onError);

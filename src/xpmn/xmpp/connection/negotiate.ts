@@ -69,7 +69,8 @@ function failed(said: XmlElement): XpmnError {
   if (said.ns !== NS_SASL || said.name !== 'failure') return new XpmnError('protocol-violation', 'The server answered the login with something else.');
   const condition = elements(said).find((part) => part.name !== 'text')?.name.slice(0, 40) ?? 'failure';
   if (condition === 'temporary-auth-failure') return new XpmnError('server-unreachable', 'The server can\'t check passwords just now.');
-  return new XpmnError('login-failed', `The server refused the login: ${condition}.`);
+  const what = condition === 'not-authorized' ? 'does not know this user with this password' : `refused the login (${condition})`;
+  return new XpmnError('login-failed', `The server ${what}.`);
 }
 
 /** RFC 6120 §6.4.2: "=" stands for nothing. */

@@ -42,12 +42,22 @@ export async function secure(
   return tls;
 }
 
+/** In words, what is wrong with a certificate most often. */
+const DISTRUST: Readonly<Record<string, string>> = {
+  SELF_SIGNED_CERT_IN_CHAIN: 'is signed by an authority that this machine does not know',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'is signed by an authority that this machine does not know',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'is signed by an authority that this machine does not know',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'vouches for itself, and nobody else does',
+  CERT_HAS_EXPIRED: 'has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'is for another name',
+};
+
 function judged(error: unknown, tls: TLSSocket): unknown {
   if (error instanceof XpmnError) return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
   const distrusted = tls.authorizationError as unknown;
   if (distrusted || code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return new XpmnError('server-untrusted', `The server's certificate is not trusted: ${code}.`, { cause: error });
+    return new XpmnError('server-untrusted', `The server's certificate ${DISTRUST[code] ?? `is not trusted (${code})`}.`, { cause: error });
   }
   if (code.startsWith('ERR_SSL') || code === 'EPROTO') return new XpmnError('server-insecure', 'The server does not speak TLS 1.2 or 1.3.', { cause: error });
   return new XpmnError('connection-lost', 'The connection to the server broke before it was secure.', { cause: error });

@@ -26,7 +26,7 @@ export function fromStreamError(error: XmlElement): XpmnError {
   const [condition] = conditions;
   const name = condition?.name.slice(0, 40) ?? 'undefined-condition';
   const address = name === 'see-other-host' && condition ? textOf(condition).trim().slice(0, 300) : undefined;
-  return new XpmnError(CODES[name] ?? 'connection-lost', `The server ended the stream: ${name}.`, {
+  return new XpmnError(CODES[name] ?? 'connection-lost', name === 'host-unknown' ? 'The server does not serve this domain.' : `The server ended the stream: ${name}.`, {
     details: address === undefined ? { condition: name } : { condition: name, address },
   });
 }

@@ -193,7 +193,7 @@ describe('SOCKS5 listener', () => {
   it('says when its port is taken', async () => {
     await start();
     const other = new Socks5Listener({ clock, log: silentLogger }, { ...settings.socks5.listener, host: '127.0.0.1', port: listener.port as number });
-    await assert.rejects(other.listen(), { code: 'unreachable' });
+    await assert.rejects(other.listen(), { code: 'bad-configuration' });
     await other.close();
   });
 });
