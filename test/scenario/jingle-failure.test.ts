@@ -172,6 +172,17 @@ describe('jingle: what goes wrong', () => {
     await pair.assertNothingLeft();
   });
 
+  it('ends a session that opened and that nobody can take', async () => {
+    const pair = new JinglePair();
+    pair.b.opened.push = () => {
+      throw new XpmnError('internal', 'Nobody takes it.');
+    };
+    const application = await pair.open('a');
+    await settle();
+    assert.ok(application.closed.aborted);
+    await pair.assertNothingLeft();
+  });
+
   it('bounds our own calls, too', async () => {
     const pair = new JinglePair({ options: { sessionsPerPeer: 2 } });
     await Promise.all([pair.open('a'), pair.open('a')]);

@@ -196,7 +196,8 @@ class Manager implements JingleManager {
       session.end(asXpmnError(error), { tell: false });
       throw error;
     }
-    session.opened.promise.then((opened) => this.opened(session, opened), () => undefined);
+    // A session that never opened has ended already; one that nobody could take is of no use.
+    session.opened.promise.then((opened) => this.opened(session, opened)).catch((error: unknown) => session.end(asXpmnError(error)));
   }
 
   /**

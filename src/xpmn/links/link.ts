@@ -83,7 +83,7 @@ export class Link implements PeerLink {
   }
 
   addBytes(opened: Opened<ByteSession>): void {
-    if (this.sessions.add(opened, () => this.checkIdle())) for (const claim of [...this.claims]) claim.claimOn(opened.application);
+    if (this.sessions.add(opened, () => this.checkIdle())) for (const claim of [...this.claims]) claim.claimLate(opened.application);
     else this.checkIdle();
   }
 

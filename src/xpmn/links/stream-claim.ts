@@ -1,3 +1,4 @@
+import { asXpmnError } from '../kernel/errors.ts';
 import type { XpmnError } from '../kernel/errors.ts';
 import type { IncomingStream, MediaSink } from '../ports/peer-link.ts';
 import type { ByteSession } from './dialer.ts';
@@ -35,6 +36,15 @@ export class StreamClaim implements IncomingStream {
       fail: (error) => this.failed(session, error),
     }, { size: this.size });
     this.tries.set(session, stream);
+  }
+
+  /** The same for a session that opens while the stream is awaited: one that has given it up already was the one. */
+  claimLate(session: ByteSession): void {
+    try {
+      this.claimOn(session);
+    } catch (error) {
+      this.failed(session, asXpmnError(error));
+    }
   }
 
   consumed(count: number): void {
