@@ -1,39 +1,180 @@
 import assert from 'node:assert/strict';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
+import type { ErrorCode } from '../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import { deferred } from '../../../src/xpmn/kernel/tasks.ts';
+import type { Deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import { createAcceptor } from '../../../src/xpmn/links/acceptor.ts';
-import type { KeyName, PeerIdentity } from '../../../src/xpmn/model/identity.ts';
+import type { Acceptor } from '../../../src/xpmn/links/acceptor.ts';
+import type { PeerIdentity } from '../../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
+import type { Jid } from '../../../src/xpmn/model/jid.ts';
+import { ListStore } from '../../../src/xpmn/trust/list-store.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { MemoryStorage } from '../../support/memory-storage.ts';
 import { settings } from '../../support/settings.ts';
+import { DAY, NOW, device, list, options, somebody } from '../trust/world.ts';
+import type { Somebody } from '../trust/world.ts';
 
-const peer = parseJid('romeo@home.test/new-abcd');
-const leaf = Buffer.from('a certificate');
-const identity: PeerIdentity = { verdict: 'own', key: 'k' as KeyName, network: 'n' as KeyName, jid: peer, roles: [] };
 const never = new AbortController().signal;
+const jid = 'romeo@home.test/nas';
+const peer = parseJid(jid);
+const interval = settings.gateway.lookUpInterval;
 
-describe('who a peer is', () => {
-  it('is looked up once for all who ask meanwhile, whoever of them goes away', async () => {
-    let isListed = false;
-    let asked = 0;
-    const published = deferred();
-    const lists = { judge: () => (isListed ? { verdict: 'own', identity } : { verdict: 'stranger', reason: 'not-listed' }) };
-    const acceptor = createAcceptor({
-      lists: lists as never, clock: new FakeClock(), log: silentLogger,
-      lookUp: async () => {
-        asked += 1;
-        await published.promise;
-        isListed = true;
-      },
-    }, settings.gateway);
-    const first = new AbortController();
-    const gone = acceptor.accept(leaf, peer, first.signal);
-    const stays = acceptor.accept(leaf, peer, never);
-    first.abort(new Error('gone'));
-    await assert.rejects(gone, /gone/);
+describe('accepting a peer', () => {
+  let user: Somebody;
+  let nas: Somebody;
+  let stranger: Somebody;
+  let clock: FakeClock;
+  let lists: ListStore;
+  let looked: Jid[];
+  let lookUp: (account: Jid) => Promise<void>;
+  let acceptor: Acceptor;
+
+  before(async function () {
+    this.timeout(60_000);
+    [user, nas, stranger] = await Promise.all(['acceptor user', 'acceptor nas', 'acceptor stranger'].map(somebody)) as [Somebody, Somebody, Somebody];
+  });
+  beforeEach(async () => {
+    clock = new FakeClock(NOW);
+    lists = await ListStore.open({ storage: new MemoryStorage(), clock }, options, user.name);
+    looked = [];
+    lookUp = () => Promise.resolve();
+    acceptor = make();
+  });
+
+  function make(lookUps = settings.gateway.lookUps): Acceptor {
+    return createAcceptor({ lists, clock, log: silentLogger, lookUp: (account) => (looked.push(account), lookUp(account)) }, { lookUpInterval: interval, lookUps });
+  }
+  const learn = (draft: Parameters<typeof list>[2]): Promise<unknown> => lists.offer(list('devices', user, draft).element);
+  const accept = (who = nas, claimed = peer, signal = never): Promise<PeerIdentity> => acceptor.accept(who.leaf, claimed, signal);
+  const refused = (promise: Promise<unknown>, code: ErrorCode = 'not-trusted'): Promise<void> =>
+    assert.rejects(promise, (error) => error instanceof XpmnError && (assert.equal(error.code, code), true));
+  const caught = <T>(promise: Promise<T>): Promise<T> => (promise.catch(() => undefined), promise);
+
+  it('rests on the lists that are known, without asking anybody', async () => {
+    await learn({ devices: [device(nas, jid)] });
+    const identity = await accept();
+    assert.deepEqual([identity.verdict, identity.key, identity.jid, identity.network], ['own', nas.name, peer, user.name]);
+    assert.deepEqual(looked, []);
+  });
+
+  it('looks a stranger up once, in its account, and judges again', async () => {
+    lookUp = async () => void (await learn({ devices: [device(nas, jid)] }));
+    assert.equal((await accept()).verdict, 'own');
+    assert.deepEqual(looked, [parseJid('romeo@home.test')]);
+  });
+
+  it('refuses who stays a stranger, and does not look again within the interval', async () => {
+    await refused(accept(stranger));
+    await refused(accept(stranger));
+    await clock.advance(interval - 1);
+    await refused(accept(stranger));
+    assert.equal(looked.length, 1);
+    await clock.advance(1);
+    await refused(accept(stranger));
+    assert.equal(looked.length, 2);
+    await refused(accept(stranger, parseJid('mallory@home.test/x')));
+    assert.equal(looked.length, 3, 'another account');
+    await refused(accept(stranger, parseJid('romeo@home.test/other')));
+    assert.equal(looked.length, 3, 'the same account');
+  });
+
+  it('waits for the look-up that another one began, and is not ended by that one', async () => {
+    const found: Deferred<void> = deferred();
+    lookUp = () => found.promise;
+    const leave = new AbortController();
+    const first = caught(accept(nas, peer, leave.signal));
+    const second = accept();
     await settle();
-    published.resolve();
-    assert.equal(await stays, identity);
-    assert.equal(asked, 1);
+    leave.abort(new XpmnError('aborted', 'Enough.'));
+    await refused(first, 'aborted');
+    await learn({ devices: [device(nas, jid)] });
+    found.resolve();
+    assert.equal((await second).verdict, 'own');
+    assert.equal(looked.length, 1);
+  });
+
+  it('refuses when the look-up fails, and says nothing of that to the stranger', async () => {
+    lookUp = () => Promise.reject(new XpmnError('unreachable', 'A detail.'));
+    await assert.rejects(accept(stranger), (error) => error instanceof XpmnError && error.code === 'not-trusted' && !error.message.includes('detail'));
+  });
+
+  it('remembers so many accounts, and no more', async () => {
+    acceptor = make(2);
+    const accounts = ['a@x.test/r', 'b@x.test/r', 'c@x.test/r'].map(parseJid);
+    for (const account of accounts) await refused(accept(stranger, account));
+    assert.equal(looked.length, 3);
+    await refused(accept(stranger, accounts[2]));
+    assert.equal(looked.length, 3);
+    await refused(accept(stranger, accounts[0]));
+    assert.equal(looked.length, 4, 'the oldest was forgotten');
+  });
+
+  it('is for a key and a JID together', async () => {
+    await learn({ devices: [device(nas, jid), device(stranger, 'romeo@home.test/tv')] });
+    await refused(accept(stranger, peer));
+    await refused(accept(nas, parseJid('romeo@home.test/tv')));
+    assert.equal((await accept(stranger, parseJid('romeo@home.test/tv'))).verdict, 'own');
+  });
+
+  describe('holds', () => {
+    it('until a list removes the device', async () => {
+      await learn({ devices: [device(nas, jid)] });
+      const identity = await accept();
+      assert.ok(acceptor.stillHolds(identity));
+      await learn({ devices: [device(nas, jid), device(stranger, 'romeo@home.test/tv')], issued: NOW + 1000 });
+      assert.ok(acceptor.stillHolds(identity), 'a change that does not concern it');
+      await learn({ removed: [nas], issued: NOW + 2000 });
+      assert.ok(!acceptor.stillHolds(identity));
+    });
+
+    it('until the list forgets it, or gives it another JID', async () => {
+      await learn({ devices: [device(nas, jid)] });
+      const identity = await accept();
+      await learn({ devices: [device(nas, 'romeo@home.test/new', { aliases: [jid] })], issued: NOW + 1000 });
+      assert.ok(acceptor.stillHolds(identity), 'an alias is the same device');
+      await learn({ devices: [device(nas, 'romeo@home.test/new')], issued: NOW + 2000 });
+      assert.ok(!acceptor.stillHolds(identity));
+    });
+
+    it('until the device is of another kind', async () => {
+      await learn({ devices: [device(stranger, 'romeo@home.test/host', { roles: 'host' })] });
+      await lists.offer(list('hosted', user, { devices: [device(nas, jid)] }, stranger).element);
+      const identity = await accept();
+      assert.equal(identity.verdict, 'own-hosted');
+      await learn({ devices: [device(stranger, 'romeo@home.test/host', { roles: 'host' }), device(nas, jid)], issued: NOW + 1000 });
+      assert.ok(!acceptor.stillHolds(identity));
+      assert.equal((await accept()).verdict, 'own');
+    });
+
+    it('for own devices beyond the end of the list', async () => {
+      await learn({ devices: [device(nas, jid)] });
+      const identity = await accept();
+      await clock.advance(60 * DAY);
+      assert.ok(acceptor.stillHolds(identity));
+    });
+
+    it('for nobody whom it did not accept itself', async () => {
+      await learn({ devices: [device(nas, jid)] });
+      const identity = await accept();
+      assert.ok(!acceptor.stillHolds({ ...identity }));
+      assert.ok(!make().stillHolds(identity));
+    });
+
+    it('for a friend in his own network only', async () => {
+      const [friend, other] = [await somebody('acceptor friend'), await somebody('acceptor other friend')];
+      const his = parseJid('juliet@else.test/tv');
+      const befriend = (who: Somebody[], issued: number): Promise<unknown> =>
+        lists.offer(list('friends', user, { friends: who.map((one) => ({ who: one, jid: 'juliet@else.test' })), issued }).element);
+      await befriend([friend, other], NOW);
+      await lists.offer(list('devices', friend, { devices: [device(nas, his)] }).element);
+      const identity = await accept(nas, his);
+      assert.deepEqual([identity.verdict, identity.network], ['friend', friend.name]);
+      assert.ok(acceptor.stillHolds(identity));
+      await lists.offer(list('devices', other, { devices: [device(nas, his)] }).element);
+      await befriend([other], NOW + 1000);
+      assert.ok(!acceptor.stillHolds(identity));
+    });
   });
 });
