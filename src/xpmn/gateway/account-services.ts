@@ -47,7 +47,7 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
     this.options = options;
     this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`] });
     this.directory = new PresenceDirectory(
-      { device, tasks, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
+      { device, tasks, clock, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
       options,
     );
     this.publisher = device.connection && new ListPublisher({ channel: device.connection.channel, network, clock, log }, options);

@@ -1,11 +1,14 @@
 import { EventEmitter } from 'node:events';
 import type { Device } from '../device/device.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
+import { sleep } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import { bareJid, tryJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { XmlElement } from '../model/xml.ts';
 import { CapsCache } from '../xmpp/caps.ts';
+import type { DiscoInfo } from '../xmpp/disco.ts';
 import { PresenceTracker } from '../xmpp/presence.ts';
 import type { Presence } from '../xmpp/presence.ts';
 import { bridgedIn } from './announcement.ts';
@@ -15,12 +18,16 @@ export interface DirectoryLimits {
   /** Resources, and what they can do, that are remembered. */
   readonly resources: number;
   readonly entries: number;
+  /** Times that a device is asked what it can do, and milliseconds between, longer each time. */
+  readonly questions: number;
+  readonly questionInterval: number;
 }
 
 export interface PresenceDirectoryDeps {
   readonly device: Device;
   readonly tasks: TaskGroup;
   readonly log: Logger;
+  readonly clock: Clock;
   /** Whether an account can have devices that we have to do with. */
   mayConcernUs(account: Jid): boolean;
 }
@@ -37,6 +44,7 @@ interface Events {
  */
 export class PresenceDirectory extends EventEmitter<Events> implements PeerDirectory {
   private readonly deps: PresenceDirectoryDeps;
+  private readonly limits: DirectoryLimits;
   private readonly tracker: PresenceTracker;
   private readonly caps: CapsCache;
   private readonly known = new Map<Jid, PeerPresence>();
@@ -45,6 +53,7 @@ export class PresenceDirectory extends EventEmitter<Events> implements PeerDirec
     super();
     const { device } = deps;
     this.deps = deps;
+    this.limits = limits;
     this.tracker = new PresenceTracker(device.jid, limits);
     this.caps = new CapsCache(limits);
     this.tracker.on('available', (presence) => this.came(presence));
@@ -77,20 +86,28 @@ export class PresenceDirectory extends EventEmitter<Events> implements PeerDirec
   }
 
   private came(presence: Presence): void {
-    const { device: { connection }, tasks, log } = this.deps;
+    const { device: { connection }, tasks, clock, log } = this.deps;
     if (!connection) return;
     tasks.run(async (signal) => {
-      try {
-        const info = await this.caps.infoOf(connection.channel, presence.jid, presence.caps, { signal });
-        // It may have gone, or said something newer, while it was asked.
-        if (this.tracker.get(presence.jid) !== presence) return;
-        const { jid } = presence;
-        this.known.set(jid, { jid, name: info.identities[0]?.name, features: new Set(info.features), bridged: bridgedIn(info.forms) });
-        this.emit('changed');
-      } catch (error) {
-        log.debug('a device does not say what it can do', { jid: presence.jid, error });
+      for (let attempt = 1; this.tracker.get(presence.jid) === presence; attempt += 1) {
+        try {
+          this.learnt(presence, await this.caps.infoOf(connection.channel, presence.jid, presence.caps, { signal }));
+          return;
+        } catch (error) {
+          log.debug('a device does not say what it can do', { jid: presence.jid, error });
+          if (attempt === this.limits.questions) return;
+          await sleep(clock, this.limits.questionInterval * attempt, signal);
+        }
       }
     });
+  }
+
+  private learnt(presence: Presence, info: DiscoInfo): void {
+    // It may have gone, or said something newer, while it was asked.
+    if (this.tracker.get(presence.jid) !== presence) return;
+    const { jid } = presence;
+    this.known.set(jid, { jid, name: info.identities[0]?.name, features: new Set(info.features), bridged: bridgedIn(info.forms) });
+    this.emit('changed');
   }
 
   private went(jid: Jid): void {

@@ -1,6 +1,7 @@
 import { SaxesParser } from 'saxes';
 import type { SaxesTagNS } from 'saxes';
 import { XpmnError, asXpmnError } from '../kernel/errors.ts';
+import { isXmlName } from './xml.ts';
 import type { XmlElement, XmlNode } from './xml.ts';
 
 export interface XmlLimits {
@@ -133,6 +134,9 @@ export class XmlParser {
   private opened(tag: SaxesTagNS): void {
     this.flushText();
     if (this.open.length >= this.limits.depth) this.fail('too-large', `The XML is nested deeper than ${this.limits.depth} levels.`);
+    // A prefixed name may have a local part that is no name by itself: nobody could write it again.
+    const names = [tag.local, ...Object.values(tag.attributes).map(({ local }) => local)];
+    if (names.some((name) => name !== '' && !isXmlName(name))) this.fail('malformed', 'The XML has a name that is none.');
     if (tag.uri === XML_NS) this.fail('malformed', 'No element is in the namespace of XML itself.');
     this.count();
     const attrs: Record<string, string> = {};

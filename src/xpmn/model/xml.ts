@@ -119,6 +119,11 @@ export function serialise(element: XmlElement, parentNs = ''): string {
   return `${out}</${name}>`;
 }
 
+/** Whether an element or attribute may be called so. */
+export function isXmlName(name: string): boolean {
+  return !NOT_A_NAME.test(name);
+}
+
 function checkName(name: string): void {
-  if (NOT_A_NAME.test(name)) throw new XpmnError('internal', 'That is no name for an element or attribute.');
+  if (!isXmlName(name)) throw new XpmnError('internal', 'That is no name for an element or attribute.');
 }

@@ -213,3 +213,11 @@ describe('the XML parser', () => {
     assert.equal(Object.getPrototypeOf(attrs), Object.prototype);
   });
 });
+
+describe('names that only a prefix makes names', () => {
+  for (const text of ["<a xmlns:p='urn:p'><p:1b/></a>", "<a xmlns:p='urn:p' p:1b='x'/>"]) {
+    it(`are refused: ${text}`, () => {
+      assert.throws(() => parseXml(text, { depth: 10, bytes: 1000, nodes: 100 }), { code: 'malformed' });
+    });
+  }
+});
