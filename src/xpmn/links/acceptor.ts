@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import { abortable } from '../kernel/tasks.ts';
+import { throwIfAborted, withDeadline } from '../kernel/tasks.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PeerIdentity } from '../model/identity.ts';
@@ -11,6 +11,8 @@ import type { ListStore } from '../trust/list-store.ts';
 export interface AcceptorOptions {
   /** Milliseconds between two readings of one account's lists for the sake of a stranger. */
   readonly lookUpInterval: number;
+  /** Milliseconds that a peer is kept waiting for that; then it is judged by what is known. */
+  readonly lookUpTimeout: number;
   /** Accounts remembered for that. */
   readonly lookUps: number;
 }
@@ -56,10 +58,18 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     return judgement.identity;
   }
 
+  async function waitFor(done: Promise<void>, signal: AbortSignal): Promise<void> {
+    try {
+      await withDeadline({ clock: deps.clock, signal, delay: options.lookUpTimeout, what: 'Reading the lists of an account' }, () => done);
+    } catch {
+      throwIfAborted(signal);
+    }
+  }
+
   async function accept(leaf: Buffer, peer: Jid, signal: AbortSignal): Promise<PeerIdentity> {
     const first = judge(leaf, peer);
     if (typeof first !== 'string') return first;
-    await abortable(lookUp(bareJid(peer)), signal);
+    await waitFor(lookUp(bareJid(peer)), signal);
     const second = judge(leaf, peer);
     if (typeof second !== 'string') return second;
     deps.log.warn('a stranger was turned away', { peer, reason: second });

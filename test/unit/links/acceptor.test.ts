@@ -44,7 +44,7 @@ describe('accepting a peer', () => {
   });
 
   function make(lookUps = settings.gateway.lookUps): Acceptor {
-    return createAcceptor({ lists, clock, log: silentLogger, lookUp: (account) => (looked.push(account), lookUp(account)) }, { lookUpInterval: interval, lookUps });
+    return createAcceptor({ lists, clock, log: silentLogger, lookUp: (account) => (looked.push(account), lookUp(account)) }, { ...settings.gateway, lookUps });
   }
   const learn = (draft: Parameters<typeof list>[2]): Promise<unknown> => lists.offer(list('devices', user, draft).element);
   const accept = (who = nas, claimed = peer, signal = never): Promise<PeerIdentity> => acceptor.accept(who.leaf, claimed, signal);
@@ -98,6 +98,16 @@ describe('accepting a peer', () => {
   it('refuses when the look-up fails, and says nothing of that to the stranger', async () => {
     lookUp = () => Promise.reject(new XpmnError('unreachable', 'A detail.'));
     await assert.rejects(accept(stranger), (error) => error instanceof XpmnError && error.code === 'not-trusted' && !error.message.includes('detail'));
+  });
+
+  it('does not keep a stranger waiting for a server that says nothing', async () => {
+    lookUp = () => new Promise(() => undefined);
+    const waiting = caught(accept(stranger));
+    await clock.advance(settings.gateway.lookUpTimeout - 1);
+    assert.equal(clock.pending, 1);
+    await clock.advance(1);
+    await refused(waiting);
+    assert.equal(clock.pending, 0);
   });
 
   it('remembers so many accounts, and no more', async () => {
