@@ -26,11 +26,14 @@ export const line: Bench = {
 };
 
 async function measure(scene: Scene, context: BenchContext): Promise<Figure[]> {
-  const targets = await scene.targets('static');
   const times = { gateway: new Map<number, readonly number[]>(), nginx: new Map<number, readonly number[]>() };
   const figures: Figure[] = [];
   for (const delay of ROUND_TRIPS) {
     await scene.place.delay(delay);
+    // New sessions: what was learned of another line would be held against this one.
+    await scene.pair.far.stop();
+    await scene.pair.far.start();
+    const targets = await scene.targets('static');
     const first = await alternate(['gateway', 'nginx'] as const, context.options.rounds, async (variant) => percentile(
       await context.sink.ranges(scene.place.far.netns, targets[variant], scene.sources.static.bytes, RANGES), 50));
     for (const variant of ['gateway', 'nginx'] as const) times[variant].set(delay, first[variant]);

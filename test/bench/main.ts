@@ -6,10 +6,9 @@
  * Prints one JSON document on stdout, tables for people and progress on stderr. Needs root (network namespaces), Debian's
  * nginx-light, stunnel4 and gcc beside what the tests need, and 1.1 GiB of memory for the film.
  */
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { cpus } from 'node:os';
-import { existsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { goodput } from './goodput.ts';
 import { latency } from './latency.ts';
@@ -33,6 +32,13 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 async function main(options: BenchOptions): Promise<void> {
   const directory = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'xpmn-bench-'));
+  // The film lies in memory; the processes die with this one, and the next run removes its namespaces.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      rmSync(directory, { recursive: true, force: true });
+      process.kill(process.pid, signal);
+    });
+  }
   try {
     say('making a film …');
     const film = join(directory, 'film');
