@@ -50,7 +50,7 @@ function describe(jid: Jid, trust: Verdict, { directory, isHere, path, nameOf }:
   const presence = directory.find(jid);
   const here = isHere(jid);
   const features = [...(presence?.features ?? [])];
-  const services = here && trust === 'own-hosted' ? Object.values(SERVICES) : features.flatMap((feature) => SERVICES[feature] ?? []);
+  const services = here && trust === 'own-hosted' ? Object.values(SERVICES) : features.flatMap((feature) => (Object.hasOwn(SERVICES, feature) ? (SERVICES[feature] as string) : []));
   return { jid, name: presence?.name ?? nameOf(jid), trust, isHere: here, isAvailable: here || presence !== undefined, services, path: path(jid) };
 }
 
