@@ -55,6 +55,11 @@ export class Incoming implements IncomingStream {
     return this.sink !== undefined;
   }
 
+  /** It is wanted, and its sender may send: that nothing comes is the sender's doing, or the path's. */
+  get isAwaited(): boolean {
+    return this.isClaimed && !this.ended && !this.over && (this.window?.isOpen ?? true);
+  }
+
   /** What was held goes to the sink right after the caller has its handle. */
   claim(sink: MediaSink, size: number | undefined): void {
     this.sink = sink;

@@ -71,6 +71,13 @@ export class Receiver {
     return false;
   }
 
+  /** Some stream waits for bytes that nothing on this side holds back. */
+  get isAwaiting(): boolean {
+    if (this.paused) return false;
+    for (const stream of this.streams.values()) if (stream.isAwaited) return true;
+    return false;
+  }
+
   /** As `ByteStreams.receive`. */
   claim(id: string, sink: MediaSink, size: number | undefined): IncomingStream {
     if (this.lost) throw this.lost;

@@ -16,6 +16,7 @@ import type { OpenApplication } from '../../ports/application.ts';
 import type { OpenMedia } from '../../ports/media-source.ts';
 import type { ByteStreams, IncomingStream, MediaSink } from '../../ports/peer-link.ts';
 import type { SecuredStream } from '../../ports/security.ts';
+import { KeepAlive } from './keep-alive.ts';
 import { mediaOf, type Content } from './oob-bytes.ts';
 import { CREDIT_ID, CreditLines, READY_ID } from './oob-credit.ts';
 import type { FlowTerms } from './oob-description.ts';
@@ -48,6 +49,13 @@ export interface OobOptions extends RateOptions, Omit<ReceiverOptions, 'flow'> {
   readonly readyTime: number;
   /** Milliseconds for the last bytes to leave after the peer has ended. */
   readonly lingerTime: number;
+  /** How often, in milliseconds, it is looked whether bytes are awaited and none come. */
+  readonly awaitInterval: number;
+  /**
+   * Milliseconds after that until the session is taken for lost. More than a sender waits for its source: then a session
+   * that brings nothing has no sender any more, and nothing else would ever say so.
+   */
+  readonly awaitTime: number;
 }
 
 /** A session as its owner sees it. What its users see is `ByteStreams`. */
@@ -115,6 +123,8 @@ class Session implements OobSession, FrameHandler {
   /** A stream has gone over it, or the peer has granted credit. */
   private used = false;
   private linger: Timer | undefined;
+  /** While something is received. */
+  private vigil: KeepAlive | undefined;
 
   constructor(secured: SecuredStream, terms: FlowTerms | undefined, deps: OobDeps, options: OobOptions) {
     // As many listeners as there are users of the streams.
@@ -127,7 +137,10 @@ class Session implements OobSession, FrameHandler {
     this.options = options;
     this.awaitsReady = this.hasFlow && secured.role === 'initiator';
     const { clock, pool, budget } = deps;
-    const idle = (): void => this.checkQuiet();
+    const idle = (): void => {
+      if (this.receiver.count === 0) this.relax();
+      this.checkQuiet();
+    };
     // Only TLS is known to keep nothing of what it was given to write.
     const reuse = secured.stream instanceof TLSSocket;
     this.sender = new Sender(this.stream, { clock, pool, idle }, { ...options, terms, reuse });
@@ -187,7 +200,9 @@ class Session implements OobSession, FrameHandler {
   }
 
   receive(id: string, sink: MediaSink, options: { readonly size?: number | undefined } = {}): IncomingStream {
-    return this.receiver.claim(id, sink, options.size);
+    const stream = this.receiver.claim(id, sink, options.size);
+    if (this.receiver.count > 0) this.watch();
+    return stream;
   }
 
   cancel(id: string): void {
@@ -250,6 +265,7 @@ class Session implements OobSession, FrameHandler {
 
   private read(chunk: Buffer): void {
     if (this.closed.aborted) return;
+    this.vigil?.heard();
     if (this.reading) {
       this.backlog.push(chunk);
       return;
@@ -265,6 +281,20 @@ class Session implements OobSession, FrameHandler {
       this.reading = false;
     }
     this.sender.scheduler.release();
+  }
+
+  /** A path can die without a word, and then nothing but silence tells: of the peer only if it is its turn to speak. */
+  private watch(): void {
+    const { awaitInterval, awaitTime } = this.options;
+    this.vigil ??= new KeepAlive(
+      { clock: this.deps.clock, ask: () => undefined, onDead: () => this.lost(), isBusy: () => !this.receiver.isAwaiting },
+      { pingAfter: awaitInterval, deadAfter: awaitTime },
+    );
+  }
+
+  private relax(): void {
+    this.vigil?.stop();
+    this.vigil = undefined;
   }
 
   private grant(id: string, bytes: number): void {
@@ -295,6 +325,7 @@ class Session implements OobSession, FrameHandler {
   private finish(error: Error): boolean {
     if (this.closed.aborted) return false;
     this.parser.stop();
+    this.relax();
     this.closing = true;
     this.ready.reject(error);
     this.sender.destroy(error);

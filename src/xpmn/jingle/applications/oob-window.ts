@@ -77,6 +77,11 @@ export class ReceiveWindow {
     this.credit = options.window;
   }
 
+  /** The sender may send a good part of the window: with anything left to send it does so. */
+  get isOpen(): boolean {
+    return this.credit > this.size / 2;
+  }
+
   /** A chunk of `bytes` begins. @throws XpmnError `flow-control` if it is beyond the credit */
   take(bytes: number): void {
     if (bytes > this.credit) throw new XpmnError('flow-control', 'The peer sent more than it had credit for.');
