@@ -104,6 +104,14 @@ export class World {
     await this.network.exec(ns.replace(/out$/, 'internet'), argv);
   }
 
+  /** The provider gives a home another address; what the router knew of connections is forgotten with the old one. */
+  async renumber(home: string, wan: string): Promise<void> {
+    const { ns } = this.network.home(home).router;
+    const gateway = this.network.out.address.replace(/\d+$/, '1');
+    const script = `ip addr flush dev wan && ip addr add ${wan}/24 dev wan && ip route replace default via ${gateway}`;
+    await this.network.exec(ns, ['sh', '-c', script]);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.machines.map((machine) => machine.remove()));
     await Promise.all(this.servers.map((server) => server.stop()));
