@@ -36,7 +36,7 @@ export class Receiver {
   private readonly deps: ReceiverDeps;
   private readonly options: ReceiverOptions;
   private readonly hooks: IncomingHooks;
-  private readonly roundTrip = new RoundTrip();
+  private roundTrip = new RoundTrip();
   /** Claimed, held and discarded ones, until their last-chunk (held ones: until claimed). */
   private readonly streams = new Map<string, Incoming>();
   private readonly unwanted = new Set<string>();
@@ -136,7 +136,10 @@ export class Receiver {
   }
 
   private add(id: string): Incoming {
-    const { deps, options, roundTrip } = this;
+    const { deps, options } = this;
+    // Nothing is under way: the path may have become another one, longer or shorter, and shows itself unloaded now.
+    if (this.streams.size === 0) this.roundTrip = new RoundTrip();
+    const { roundTrip } = this;
     const window = options.flow ? new ReceiveWindow({ clock: deps.clock, budget: deps.budget, roundTrip }, options) : undefined;
     const stream = new Incoming(id, this.hooks, { window, congestedAt: options.flow ? Number.POSITIVE_INFINITY : options.window });
     this.streams.set(id, stream);

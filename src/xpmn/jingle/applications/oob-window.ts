@@ -24,7 +24,7 @@ export class WindowBudget {
   }
 }
 
-/** The shortest time from a grant to its first use: one round trip and no queue. Shared by a session's streams. */
+/** The shortest time from a grant to its first use: one round trip and no queue. Shared by streams of a session that overlap in time. */
 export class RoundTrip {
   shortest = Number.POSITIVE_INFINITY;
 
