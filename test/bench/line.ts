@@ -10,7 +10,7 @@ const ROUND_TRIPS = [0, 20, 100];
 const VARIANTS = ['gateway', 'nginx', 'nginx-tuned'] as const;
 const RANGES = 20;
 /** Enough for windows to open, and for the line to be what counts. */
-const BYTES = 2 ** 28;
+const BYTES = 2 ** 27;
 
 /** Over a line between a home behind a router and a player elsewhere: G7, and goodput where the way is long. */
 export const line: Bench = {
