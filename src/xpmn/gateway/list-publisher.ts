@@ -36,21 +36,24 @@ export class ListPublisher {
   private readonly deps: ListPublisherDeps;
   private readonly options: ListPublisherOptions;
   private readonly queue = new SerialQueue();
+  /** The one that waits for its turn. */
+  private next: Promise<void> | undefined;
 
   constructor(deps: ListPublisherDeps, options: ListPublisherOptions) {
     this.deps = deps;
     this.options = options;
   }
 
-  /** Reads what is there, then publishes what we know better. */
+  /**
+   * Reads what is there, then publishes what we know better. Asked for again before it has begun, it is done once: reading
+   * lists changes lists, and each change asks for it.
+   */
   sync(signal: AbortSignal): Promise<void> {
-    return this.queue.run(async () => {
-      for (const node of [NS.trust, NS.trustFriends]) {
-        const items = await this.bounded(signal, (within) => fetchItems(this.deps.channel, undefined, node, { signal: within }));
-        await this.offer(items);
-        await this.publishNewer(node, items, signal);
-      }
+    this.next ??= this.queue.run(() => {
+      this.next = undefined;
+      return this.syncNow(signal);
     });
+    return this.next;
   }
 
   /** Reads the lists of any account and offers them to the store. */
@@ -62,6 +65,14 @@ export class ListPublisher {
   async received(message: XmlElement): Promise<void> {
     const event = parseEvent(message);
     if (event && event.from === bareJid(this.deps.channel.local) && isTrustNode(event.node)) await this.offer(event.published);
+  }
+
+  private async syncNow(signal: AbortSignal): Promise<void> {
+    for (const node of [NS.trust, NS.trustFriends]) {
+      const items = await this.bounded(signal, (within) => fetchItems(this.deps.channel, undefined, node, { signal: within }));
+      await this.offer(items);
+      await this.publishNewer(node, items, signal);
+    }
   }
 
   private async offer(items: readonly PepItem[]): Promise<void> {
