@@ -1,5 +1,6 @@
 import type { KnownDevice } from '../xpmn/gateway/known-devices.ts';
 import type { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
+import { formatAuthority } from '../xpmn/media/media-port.ts';
 import { resourceOf } from '../xpmn/model/jid.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
 import { formatMediaUri } from '../xpmn/model/media-uri.ts';
@@ -42,7 +43,7 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
       elsewhere: devices.filter(({ where, reach }) => where === 'elsewhere' && reach !== 'unreachable').length,
       unreachable: devices.filter(({ reach }) => reach === 'unreachable').length,
     },
-    mediaPort: mediaAddress && `${mediaAddress.host.includes(':') ? `[${mediaAddress.host}]` : mediaAddress.host}:${mediaAddress.port}`,
+    mediaPort: mediaAddress && formatAuthority(mediaAddress),
     warnings: warningsOf(gateway, network),
   };
 }

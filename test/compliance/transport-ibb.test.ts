@@ -5,14 +5,13 @@ import { settings } from '../support/settings.ts';
 import { TrackedClock } from '../support/tracked-clock.ts';
 import { describeTransport } from './transport.suite.ts';
 
-const VERSION = 1;
-const NS = ibbNamespace(VERSION);
 const { blockSize, window, sendBuffer, receiveBuffer } = settings.ibb;
 
-describeTransport('in-band bytestreams, version 1', () => {
+for (const version of [0, 1] as const) describeTransport(`in-band bytestreams, version ${version}`, () => {
+  const ns = ibbNamespace(version);
   const clock = new TrackedClock();
-  const { pair, initiator, responder, routers } = ibbRig(clock, VERSION);
-  const transport = (attrs: Record<string, string>) => xml('transport', NS, { 'sid': 'other', 'block-size': '4096', ...attrs });
+  const { pair, initiator, responder, routers } = ibbRig(clock, version);
+  const transport = (attrs: Record<string, string>) => xml('transport', ns, { 'sid': 'other', 'block-size': '4096', ...attrs });
   return Promise.resolve({
     initiator,
     responder,
@@ -26,7 +25,7 @@ describeTransport('in-band bytestreams, version 1', () => {
       ...[{ 'block-size': '0' }, { 'block-size': '65536' }, { 'block-size': '-1' }, { 'block-size': '1' }, { sid: '' }, { stanza: 'message' }].map(transport),
     ],
     malformedAnswers: [transport({}), transport({ 'block-size': 'x' })],
-    malformedInfos: [xml('transport', NS), transport({})],
+    malformedInfos: [xml('transport', ns), transport({})],
     vanish: () => pair.close(),
     leftovers: () => [
       ...routers.flatMap((router) => Array<string>(router.size).fill('route')),

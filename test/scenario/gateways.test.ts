@@ -51,6 +51,18 @@ describe('gateways of one owner', function () {
   const libraries = (gateway: MediaGateway): Jid[] =>
     gateway.devices().filter(({ services, isAvailable }) => isAvailable && services.includes('directory')).map(({ jid }) => jid);
 
+  /** The one library that `away` sees, over a path of its own. */
+  async function directly(away: MediaGateway): Promise<{ jid: Jid; browse: () => Promise<MediaPage> }> {
+    await waitUntil('it is seen', () => libraries(away).length === 1);
+    const [jid] = libraries(away) as [Jid];
+    const browse = (): Promise<MediaPage> => away.browse(jid, { container: 'root', offset: 0, limit: 10 }, never);
+    await browse();
+    await waitUntil('there is a direct path', () => away.devices().find((device) => device.jid === jid)?.path === 'direct');
+    // Over the direct path: then it is open at the other end, too.
+    await browse();
+    return { jid, browse };
+  }
+
   it('shows a device while it is there, and not after', async () => {
     const devices = new MemoryDevices();
     const home = await start(network, { sources: [devices] });
@@ -150,13 +162,7 @@ describe('gateways of one owner', function () {
     const home = await start(network, { sources: [devices] });
     const away = await start(await nextNetwork(network, 'away'));
     devices.appear(nas());
-    await waitUntil('it is seen', () => libraries(away).length === 1);
-    const [jid] = libraries(away) as [Jid];
-    const browse = (): Promise<MediaPage> => away.browse(jid, { container: 'root', offset: 0, limit: 10 }, never);
-    await browse();
-    await waitUntil('there is a direct path', () => away.devices().find((device) => device.jid === jid)?.path === 'direct');
-    // Over the direct path: then it is open at the other end, too.
-    await browse();
+    const { browse } = await directly(away);
     server.reachable = false;
     for (const gateway of [home, away]) for (const device of gateway.devices()) server.drop(device.jid);
     await waitUntil('nobody is there', () => libraries(away).length === 0);
@@ -168,13 +174,7 @@ describe('gateways of one owner', function () {
     await start(network, { sources: [devices] });
     const away = await start(await nextNetwork(network, 'away'));
     devices.appear(nas());
-    await waitUntil('it is seen', () => libraries(away).length === 1);
-    const [jid] = libraries(away) as [Jid];
-    const browse = (): Promise<MediaPage> => away.browse(jid, { container: 'root', offset: 0, limit: 10 }, never);
-    await browse();
-    await waitUntil('there is a direct path', () => away.devices().find((device) => device.jid === jid)?.path === 'direct');
-    // Over the direct path: then it is open at the other end, too.
-    await browse();
+    const { jid, browse } = await directly(away);
     server.push(away.jid, xml('presence', 'jabber:client', { from: jid, type: 'unavailable' }));
     await waitUntil('it is gone, says the server', () => libraries(away).length === 0);
     assert.equal((await browse()).children[0]?.title, 'The Duel');

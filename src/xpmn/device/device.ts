@@ -5,6 +5,7 @@ import { createXmlStreamMethod } from '../jingle/applications/xml-stream.ts';
 import { createJingleManager } from '../jingle/manager.ts';
 import type { Call, JingleManager, OpenedSession } from '../jingle/manager.ts';
 import { createX509, fingerprintOf } from '../jingle/security/tls.ts';
+import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { createHostSource } from '../jingle/transports/candidate-source.ts';
 import { IbbRouter } from '../jingle/transports/ibb-router.ts';
 import { createIbbTransport } from '../jingle/transports/ibb.ts';
@@ -14,7 +15,7 @@ import type { Logger } from '../kernel/log.ts';
 import { TaskGroup } from '../kernel/tasks.ts';
 import type { ByteSession, Opened, SecuredChannel } from '../links/dialer.ts';
 import { HeadsExchange } from '../links/heads-exchange.ts';
-import { S5B, createJingleDialer } from '../links/jingle-dialer.ts';
+import { createJingleDialer } from '../links/jingle-dialer.ts';
 import { Links } from '../links/links.ts';
 import type { LocalEndpoint } from '../links/local-exchange.ts';
 import { PathMemory, pathOf } from '../links/path.ts';
@@ -22,10 +23,10 @@ import { bareJid, splitJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
-import { xml } from '../model/xml.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
 import type { TransportMethod } from '../ports/transport.ts';
 import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
+import { abortStream } from '../profiles/abort-stream.ts';
 import type { DeviceCredentials } from '../trust/device-credentials.ts';
 import { mayConcernUs } from '../trust/snapshot.ts';
 import { AnswerCache } from '../xmpp/answer-cache.ts';
@@ -195,7 +196,7 @@ export class Device {
   private mayCall({ peer, application, transport, channel }: Call): XpmnError | undefined {
     if (!mayConcernUs(this.shared.lists.snapshot, bareJid(this.jid), bareJid(peer))) return new XpmnError('peer-unavailable', 'Nobody is here for you.');
     if (channel.peer) return undefined;
-    const isPrivate = transport === S5B || application !== NS.xmlStream;
+    const isPrivate = transport === NS_S5B || application !== NS.xmlStream;
     return isPrivate ? new XpmnError('security-required', 'That is negotiated inside an end-to-end stream.') : undefined;
   }
 
@@ -219,8 +220,6 @@ export class Device {
 
   private tellGivenUp(session: OobSession, id: string): void {
     const channel = this.links.find(session.peer.jid)?.openChannels[0];
-    if (!channel) return;
-    this.tasks.run((signal) =>
-      channel.request({ type: 'set', payload: xml('abort', NS.outOfBand, { id }) }, { signal }).catch(() => undefined));
+    if (channel) abortStream(channel, id, this.settings.endToEnd.iq);
   }
 }

@@ -9,7 +9,7 @@ import { NS } from '../model/namespaces.ts';
 import type { Network } from '../trust/network.ts';
 import { mayConcernUs } from '../trust/snapshot.ts';
 import { Announcement } from './announcement.ts';
-import { knownJids } from './known-devices.ts';
+import { listedDevices } from './known-devices.ts';
 import { ListPublisher } from './list-publisher.ts';
 import type { ListPublisherOptions } from './list-publisher.ts';
 import type { PeerDirectory, PeerPresence } from './peer-directory.ts';
@@ -102,7 +102,7 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
    * server that invents devices gains nothing by it.
    */
   private readAboutUnlisted(): void {
-    const listed = new Set(knownJids(this.deps.network));
+    const listed = new Set(listedDevices(this.deps.network).map(({ jid }) => jid));
     const news = this.directory.all().filter(({ jid }) => !listed.has(jid) && !this.unlisted.has(jid));
     for (const { jid } of news) this.unlisted.add(jid);
     if (this.unlisted.size > this.options.resources) this.unlisted.clear();

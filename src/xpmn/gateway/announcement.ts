@@ -1,5 +1,8 @@
 import type { Device } from '../device/device.ts';
-import { IBB, IBB_PLAIN, S5B, XTLS } from '../links/jingle-dialer.ts';
+import { JINGLE_NS } from '../jingle/codec.ts';
+import { SECURITY_NS } from '../jingle/security-codec.ts';
+import { ibbNamespace } from '../jingle/transports/ibb-codec.ts';
+import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { NS } from '../model/namespaces.ts';
 import { childText, childrenNamed, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -10,7 +13,6 @@ import { DiscoRegistry } from '../xmpp/disco.ts';
 import { NS_PING, answerPings } from '../xmpp/ping.ts';
 import { availablePresence, unavailablePresence } from '../xmpp/presence.ts';
 
-const NS_FORM = 'jabber:x:data';
 /** The form in which a bridged device says which legacy device it stands for. */
 const NS_BRIDGE = 'urn:xmpp:xpmn:bridge:0';
 /** Names the program in its capabilities (XEP-0115 §4). */
@@ -18,7 +20,7 @@ const NODE = 'urn:xmpp:xpmn:gateway:0';
 
 /** Announced by every device: what it is made of, before anything it offers. */
 const CORE_FEATURES: readonly string[] = [
-  'urn:xmpp:jingle:1', XTLS, S5B, IBB, IBB_PLAIN, NS.xmlStream, NS.outOfBand, NS.trust, NS_CAPS, NS_PING,
+  JINGLE_NS, SECURITY_NS, NS_S5B, ibbNamespace(1), ibbNamespace(0), NS.xmlStream, NS.outOfBand, NS.trust, NS_CAPS, NS_PING,
 ];
 
 export interface AnnouncementSpec {
@@ -67,17 +69,17 @@ export class Announcement {
 }
 
 function bridgeForm(bridged: string): XmlElement {
-  const field = (name: string, value: string, type?: string): XmlElement => xml('field', NS_FORM, { var: name, type }, xml('value', NS_FORM, {}, value));
-  return xml('x', NS_FORM, { type: 'result' }, field('FORM_TYPE', NS_BRIDGE, 'hidden'), field('source', bridged));
+  const field = (name: string, value: string, type?: string): XmlElement => xml('field', NS.dataForm, { var: name, type }, xml('value', NS.dataForm, {}, value));
+  return xml('x', NS.dataForm, { type: 'result' }, field('FORM_TYPE', NS_BRIDGE, 'hidden'), field('source', bridged));
 }
 
 /** What a device stands for, by its discovery forms. */
 export function bridgedIn(forms: readonly XmlElement[]): string | undefined {
   for (const form of forms) {
-    const fields = childrenNamed(form, 'field', NS_FORM);
+    const fields = childrenNamed(form, 'field', NS.dataForm);
     const value = (name: string): string | undefined => {
       const field = fields.find(({ attrs }) => attrs['var'] === name);
-      return field && childText(field, 'value', NS_FORM);
+      return field && childText(field, 'value', NS.dataForm);
     };
     if (value('FORM_TYPE') === NS_BRIDGE) return value('source');
   }

@@ -32,18 +32,16 @@ export interface Knowledge {
   nameOf(jid: Jid): string | undefined;
 }
 
-/** The lists say which devices there are, and only they; presence says which of them are there, and what they offer. */
-export function knownDevices(network: Network, knowledge: Knowledge): KnownDevice[] {
-  const { snapshot } = network.lists;
-  const own = devicesList(snapshot, network.id)?.devices ?? [];
-  const hosted = currentHosts(snapshot, network.id).flatMap(({ key }) => hostedList(snapshot, network.id, key)?.devices ?? []);
-  return [...own.map(({ jid }) => describe(jid, 'own', knowledge)), ...hosted.map(({ jid }) => describe(jid, 'own-hosted', knowledge))];
+/** The devices that the lists of my network name, as what. They say which devices there are, and only they. */
+export function listedDevices({ id, lists: { snapshot } }: Network): { readonly jid: Jid; readonly trust: Verdict }[] {
+  const own = devicesList(snapshot, id)?.devices ?? [];
+  const hosted = currentHosts(snapshot, id).flatMap(({ key }) => hostedList(snapshot, id, key)?.devices ?? []);
+  return [...own.map(({ jid }) => ({ jid, trust: 'own' as const })), ...hosted.map(({ jid }) => ({ jid, trust: 'own-hosted' as const }))];
 }
 
-/** The JIDs that the lists of my network name. */
-export function knownJids({ id, lists: { snapshot } }: Network): Jid[] {
-  const hosted = currentHosts(snapshot, id).flatMap(({ key }) => hostedList(snapshot, id, key)?.devices ?? []);
-  return [...(devicesList(snapshot, id)?.devices ?? []), ...hosted].map(({ jid }) => jid);
+/** All of them, with what presence says: which are there, and what they offer. */
+export function knownDevices(network: Network, knowledge: Knowledge): KnownDevice[] {
+  return listedDevices(network).map(({ jid, trust }) => describe(jid, trust, knowledge));
 }
 
 function describe(jid: Jid, trust: Verdict, { directory, isHere, path, nameOf }: Knowledge): KnownDevice {

@@ -1,4 +1,7 @@
 import type { JingleManager } from '../jingle/manager.ts';
+import { SECURITY_NS } from '../jingle/security-codec.ts';
+import { ibbNamespace } from '../jingle/transports/ibb-codec.ts';
+import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
@@ -6,10 +9,8 @@ import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { ByteSession, Dialer, Opened, SecuredChannel } from './dialer.ts';
 import type { PathMemory } from './path.ts';
 
-export const S5B = 'urn:xmpp:jingle:transports:s5b:1';
-export const IBB = 'urn:xmpp:jingle:transports:ibb:1';
-export const IBB_PLAIN = 'urn:xmpp:jingle:transports:ibb:0';
-export const XTLS = 'urn:xmpp:jingle:security:xtls:0';
+const IBB = ibbNamespace(1);
+const IBB_PLAIN = ibbNamespace(0);
 
 export interface JingleDialerDeps {
   readonly jingle: JingleManager;
@@ -32,20 +33,20 @@ export function createJingleDialer(deps: JingleDialerDeps): Dialer {
   }
 
   async function openChannel(peer: Jid, { signal }: { readonly signal: AbortSignal }): Promise<Opened<SecuredChannel>> {
-    if (!announces(peer, XTLS, true)) throw new XpmnError('not-supported', 'The device does not speak end to end.');
+    if (!announces(peer, SECURITY_NS, true)) throw new XpmnError('not-supported', 'The device does not speak end to end.');
     const transports = [announces(peer, IBB, true) ? IBB : IBB_PLAIN];
     const application = await jingle.open({ peer, channel: server, application: channelMethod, transports, signal });
     return { application, path: paths.of(application) };
   }
 
   async function upgradeChannel(peer: Jid, via: StanzaChannel, { signal }: { readonly signal: AbortSignal }): Promise<Opened<SecuredChannel> | undefined> {
-    if (!announces(peer, S5B, false)) return undefined;
-    const application = await jingle.open({ peer, channel: via, application: channelMethod, transports: [S5B], signal });
+    if (!announces(peer, NS_S5B, false)) return undefined;
+    const application = await jingle.open({ peer, channel: via, application: channelMethod, transports: [NS_S5B], signal });
     return { application, path: paths.of(application) };
   }
 
   async function openBytes(peer: Jid, via: StanzaChannel, { signal }: { readonly signal: AbortSignal }): Promise<Opened<ByteSession>> {
-    const transports = [S5B, IBB, IBB_PLAIN].filter((transport) => announces(peer, transport, transport !== IBB_PLAIN));
+    const transports = [NS_S5B, IBB, IBB_PLAIN].filter((transport) => announces(peer, transport, transport !== IBB_PLAIN));
     const application = await jingle.open({ peer, channel: via, application: bytesMethod, transports, signal });
     return { application, path: paths.of(application) };
   }

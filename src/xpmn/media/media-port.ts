@@ -104,8 +104,7 @@ export class MediaPort {
     const entity = await this.ask(reference, signal);
     const ticket = this.tickets.issue(reference, entity.type);
     this.remember(ticket, entity);
-    const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-    return { url: `http://${host}:${address.port}${ticket.path}`, expires: this.tickets.expiry, entity };
+    return { url: `http://${formatAuthority(address)}${ticket.path}`, expires: this.tickets.expiry, entity };
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -222,6 +221,11 @@ function deliver(transfer: ResumingTransfer, response: ServerResponse, signal: A
       new ResponseSink(response, { consumed: (count) => transfer.consumed(count), ended: resolve, failed: reject }),
     );
   });
+}
+
+/** `host:port`, as in a URL. */
+export function formatAuthority({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** Aborts when the player has closed its connection before the answer was complete. */

@@ -1,8 +1,9 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import forge from 'node-forge';
 import type { Clock, Random } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
+import { fingerprint } from '../kernel/fingerprint.ts';
 import type { KeyName } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import { keyNameOf, publicKeyOf, signBytes } from './keys.ts';
@@ -103,11 +104,6 @@ export function certificateFromPem(pem: string): Certificate {
   } catch (error) {
     throw new XpmnError('malformed', 'That is not a certificate in PEM form.', { cause: error });
   }
-}
-
-/** Lower-case hex fingerprint of a certificate's DER. SHA-1 is an identifier here, as the XEPs ask for; no proof. */
-export function fingerprint(algorithm: 'sha1' | 'sha256', der: Uint8Array): string {
-  return createHash(algorithm).update(der).digest('hex');
 }
 
 function pemOf(der: Buffer): string {

@@ -4,10 +4,11 @@ import type { KeyName } from '../model/identity.ts';
 import { isFullJid, tryJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import { childrenNamed, elements, xml } from '../model/xml.ts';
+import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
 import { tryKeyName } from './keys.ts';
 
-export const NS_TRUST = 'urn:xmpp:xpmn:trust:0';
+export const NS_TRUST = NS.trust;
 
 /**
  * The `<list/>` document inside a signed list, as data. What it means is decided elsewhere; here it is only well-made:

@@ -3,11 +3,12 @@ import { bareJid, tryJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import { child, elements } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
+import { NS } from '../model/namespaces.ts';
 import type { IqGate } from './iq-router.ts';
 
 /** PEP nodes that live on the account. */
 export const ACCOUNT_NODES: readonly string[] = [
-  'urn:xmpp:xpmn:trust:0', 'urn:xmpp:xpmn:trust:0:friends', 'urn:xmpp:pubkey:0', 'urn:xmpp:pubkey:0:friends',
+  NS.trust, NS.trustFriends, 'urn:xmpp:pubkey:0', 'urn:xmpp:pubkey:0:friends',
 ];
 
 type Direction = 'in' | 'out';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { abortable } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
+import { NS } from '../model/namespaces.ts';
 import { child, childText, childrenNamed, textOf, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
@@ -9,7 +10,6 @@ import type { DiscoInfo } from './disco.ts';
 
 /** @spec XEP-0115 v1.6.0 §5 */
 export const NS_CAPS = 'http://jabber.org/protocol/caps';
-const NS_FORM = 'jabber:x:data';
 
 /** What somebody announces: its features by hash. */
 export interface Caps {
@@ -61,7 +61,7 @@ function hasDuplicates({ identities, features, forms }: DiscoInfo): boolean {
 /** §5.4, 3.5: "the FORM_TYPE field contains more than one <value/> element with different character data". */
 function formTypesDiffer(forms: readonly XmlElement[]): boolean {
   return forms.some((form) => {
-    const field = childrenNamed(form, 'field', NS_FORM).find(({ attrs }) => attrs['var'] === 'FORM_TYPE');
+    const field = childrenNamed(form, 'field', NS.dataForm).find(({ attrs }) => attrs['var'] === 'FORM_TYPE');
     return field !== undefined && new Set(values(field)).size > 1;
   });
 }
@@ -73,7 +73,7 @@ function hashedForms(forms: readonly XmlElement[]): string[] {
   });
   typed.sort((a, b) => byteOrder(a.type, b.type));
   return typed.flatMap(({ type, form }) => {
-    const fields = childrenNamed(form, 'field', NS_FORM).filter(({ attrs }) => attrs['var'] !== undefined && attrs['var'] !== 'FORM_TYPE');
+    const fields = childrenNamed(form, 'field', NS.dataForm).filter(({ attrs }) => attrs['var'] !== undefined && attrs['var'] !== 'FORM_TYPE');
     fields.sort((a, b) => byteOrder(a.attrs['var'] as string, b.attrs['var'] as string));
     return [type, ...fields.flatMap((field) => [field.attrs['var'] as string, ...sorted(values(field))])];
   });
@@ -81,12 +81,12 @@ function hashedForms(forms: readonly XmlElement[]): string[] {
 
 /** Only forms with a hidden FORM_TYPE count (§5.4, 3.6). */
 function formType(form: XmlElement): string | undefined {
-  const field = childrenNamed(form, 'field', NS_FORM).find(({ attrs }) => attrs['var'] === 'FORM_TYPE' && attrs['type'] === 'hidden');
-  return field && childText(field, 'value', NS_FORM);
+  const field = childrenNamed(form, 'field', NS.dataForm).find(({ attrs }) => attrs['var'] === 'FORM_TYPE' && attrs['type'] === 'hidden');
+  return field && childText(field, 'value', NS.dataForm);
 }
 
 function values(field: XmlElement): string[] {
-  return childrenNamed(field, 'value', NS_FORM).map(textOf);
+  return childrenNamed(field, 'value', NS.dataForm).map(textOf);
 }
 
 /** i;octet: by the bytes of UTF-8, which JavaScript's own order is not. */

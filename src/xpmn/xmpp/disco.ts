@@ -1,6 +1,7 @@
 import { XpmnError } from '../kernel/errors.ts';
 import { tryJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
+import { NS } from '../model/namespaces.ts';
 import { childrenNamed, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { IqRegistry, StanzaChannel } from '../ports/stanza-channel.ts';
@@ -9,7 +10,6 @@ import { resultPayload } from './stanza.ts';
 /** @spec XEP-0030 v2.5rc3 §3, §4 */
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info';
 export const NS_DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
-const NS_FORM = 'jabber:x:data';
 
 export interface Identity {
   readonly category: string;
@@ -94,7 +94,7 @@ export function parseInfo(query: XmlElement): DiscoInfo {
     return category === undefined || type === undefined ? [] : [{ category, type, name, lang: attrs['xml:lang'] }];
   });
   const features = childrenNamed(query, 'feature', NS_DISCO_INFO).flatMap(({ attrs }) => (attrs['var'] === undefined ? [] : [attrs['var']]));
-  return { identities, features, forms: childrenNamed(query, 'x', NS_FORM) };
+  return { identities, features, forms: childrenNamed(query, 'x', NS.dataForm) };
 }
 
 /** Asks what somebody is. @throws XpmnError as StanzaChannel.request; `malformed` */

@@ -1,6 +1,7 @@
 import { XpmnError } from '../kernel/errors.ts';
 import { bareJid, tryJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
+import { NS } from '../model/namespaces.ts';
 import { child, childrenNamed, elements, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
@@ -15,7 +16,6 @@ import { resultPayload } from './stanza.ts';
 const NS_PUBSUB = 'http://jabber.org/protocol/pubsub';
 const NS_OWNER = `${NS_PUBSUB}#owner`;
 const NS_EVENT = `${NS_PUBSUB}#event`;
-const NS_FORM = 'jabber:x:data';
 
 /** Who may read: everybody, who may see the presence, or nobody but the account (a whitelist without members). */
 export type PepAccess = 'open' | 'presence' | 'whitelist';
@@ -130,8 +130,8 @@ function publishOptions(node: PepNode): XmlElement {
 }
 
 function form(type: string, { access, maxItems }: PepNode): XmlElement {
-  const field = (name: string, value: string, kind?: string): XmlElement => xml('field', NS_FORM, { var: name, type: kind }, xml('value', NS_FORM, {}, value));
-  return xml('x', NS_FORM, { type: 'submit' },
+  const field = (name: string, value: string, kind?: string): XmlElement => xml('field', NS.dataForm, { var: name, type: kind }, xml('value', NS.dataForm, {}, value));
+  return xml('x', NS.dataForm, { type: 'submit' },
     field('FORM_TYPE', type, 'hidden'),
     field('pubsub#persist_items', '1'),
     field('pubsub#max_items', String(maxItems)),

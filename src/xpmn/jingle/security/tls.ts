@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { Clock } from '../../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../../kernel/errors.ts';
+import { fingerprint } from '../../kernel/fingerprint.ts';
 import { abortable, abortReason, withDeadline } from '../../kernel/tasks.ts';
 import { brandSecured } from '../../ports/security.ts';
 import type { SecuredStream, SecurityContext, SecurityMethod } from '../../ports/security.ts';
@@ -152,7 +152,7 @@ async function identify(socket: tls.TLSSocket, raw: Duplex, session: SecurityCon
 
 /** SHA-1 of the certificate's DER, as `<fingerprint/>` carries it. An identifier, not a proof. */
 export function fingerprintOf(der: Uint8Array): string {
-  return createHash('sha1').update(der).digest('hex');
+  return fingerprint('sha1', der);
 }
 
 function ignore(): void {}

@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { PassThrough, Readable, Writable } from 'node:stream';
 import fc from 'fast-check';
-import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import { CreditLines, CreditOutbox, formatCredit } from '../../../../src/xpmn/jingle/applications/oob-credit.ts';
 import { HeldBytes, HOLD_BLOCK } from '../../../../src/xpmn/jingle/applications/oob-hold.ts';
 import { BUFFERS_PER_STREAM, SendPool, type LentBuffer } from '../../../../src/xpmn/jingle/applications/oob-pool.ts';
 import { PathRate } from '../../../../src/xpmn/jingle/applications/oob-rate.ts';
-import { receiveInto, receiveReadable } from '../../../../src/xpmn/jingle/applications/oob-sinks.ts';
 import { ReceiveWindow, RoundTrip, WindowBudget } from '../../../../src/xpmn/jingle/applications/oob-window.ts';
-import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
 import { settings } from '../../../support/settings.ts';
-import { mediaFrom, never, openPair } from './oob-rig.ts';
 
 const options = settings.outOfBand;
 
@@ -218,76 +212,5 @@ describe('out-of-band receive window', () => {
       if (granted > 0) window.take(granted);
     }
     assert.equal(budget.available, options.windowBudget);
-  });
-});
-
-describe('out-of-band sinks', () => {
-  it('make a Readable that holds its mark and a window at most, and delivers all', async () => {
-    const { initiator: a, responder: b } = await openPair();
-    const content = randomBytes(3_000_000);
-    const readable = receiveReadable(b.session, 'x', { size: content.length, full: 65_536 });
-    const media = mediaFrom(content);
-    const sending = a.session.send('x', media, { signal: never });
-    await settle(50);
-    assert.ok(readable.readableLength <= 65_536 + options.window);
-    assert.ok(media.delivered < content.length);
-    const parts: Buffer[] = [];
-    for await (const part of readable as AsyncIterable<Buffer>) parts.push(part);
-    await sending;
-    assert.deepEqual(Buffer.concat(parts), content);
-    a.session.destroy(new XpmnError('aborted', 'Test.'));
-  });
-
-  it('cancel the stream when the Readable is destroyed, and fail it when the stream does', async () => {
-    const { initiator: a, responder: b } = await openPair();
-    let cancelled = 0;
-    const readable = receiveReadable(b.session, 'x', { full: 10, cancelled: () => (cancelled += 1) });
-    readable.destroy();
-    await once(readable, 'close');
-    assert.equal(cancelled, 1);
-    assert.ok(b.session.isIdle);
-    const other = receiveReadable(b.session, 'y', { full: 10 });
-    const failed = once(other, 'error');
-    b.session.destroy(new XpmnError('connection-lost', 'Test.'));
-    assert.equal((await failed)[0].code, 'connection-lost');
-    a.session.destroy(new XpmnError('aborted', 'Test.'));
-  });
-
-  it('write into a Writable, many slices at a time, without more than it should hold', async () => {
-    const { initiator: a, responder: b } = await openPair({ responder: { largestWindow: options.window } });
-    const content = randomBytes(2_000_000);
-    const parts: Buffer[] = [];
-    let most = 0;
-    const writable: Writable = new Writable({
-      writev(chunks, done) {
-        most = Math.max(most, writable.writableLength);
-        for (const { chunk } of chunks) parts.push(chunk as Buffer);
-        setImmediate(done);
-      },
-    });
-    receiveInto(writable, b.session, 'x', { size: content.length, full: 65_536 });
-    const sending = a.session.send('x', mediaFrom(content), { signal: never });
-    await Promise.all([sending, once(writable, 'finish')]);
-    assert.deepEqual(Buffer.concat(parts), content);
-    assert.ok(most <= 65_536 + options.window, `${most} bytes`);
-    a.session.destroy(new XpmnError('aborted', 'Test.'));
-  });
-
-  it('cancel the stream when the Writable closes, destroy it when the stream fails', async () => {
-    const { initiator: a, responder: b } = await openPair();
-    let cancelled = 0;
-    const writable = new PassThrough();
-    receiveInto(writable, b.session, 'x', { full: 10, cancelled: () => (cancelled += 1) });
-    writable.destroy();
-    await once(writable, 'close');
-    assert.equal(cancelled, 1);
-    assert.ok(b.session.isIdle);
-    const other = new PassThrough();
-    receiveInto(other, b.session, 'y', { full: 10, size: 5 });
-    const failed = once(other, 'error');
-    await a.session.send('y', mediaFrom(Buffer.from('abc')), { signal: never });
-    assert.equal((await failed)[0].code, 'truncated');
-    assert.ok(Readable.isDisturbed(other) || other.destroyed);
-    a.session.destroy(new XpmnError('aborted', 'Test.'));
   });
 });
