@@ -2,23 +2,28 @@ import { createHash } from 'node:crypto';
 import { chooseResource, containerFromDidl, objectFromDidl } from '../mapping/didl-item.ts';
 import type { ResourceLocator } from '../mapping/didl-item.ts';
 import { ROOT_ID, ROOT_OBJECT_ID, TAG_LENGTH, objectIdFromId, splitUid } from '../mapping/object-id.ts';
+import type { Clock } from '../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { MediaContainer, MediaObject, MediaPage } from '../xpmn/model/media.ts';
 import type { MediaLibrary } from '../xpmn/ports/media-device.ts';
 import type { MediaSource } from '../xpmn/ports/media-source.ts';
 import type { ContentDirectory } from './content-directory.ts';
 import type { OriginFactory } from './origin-port.ts';
+import { SourceMemory } from './source-memory.ts';
+import type { SourceMemoryOptions } from './source-memory.ts';
 
 export interface MediaServerOptions {
   /** Children of one container; further ones are not shown. */
   readonly children: number;
   /** Objects in a row that can't be read, before the listing is given up. */
   readonly unreadable: number;
+  readonly memory: SourceMemoryOptions;
 }
 
 export interface MediaServerDeps {
   readonly directory: ContentDirectory;
   readonly openOrigin: OriginFactory;
+  readonly clock: Clock;
   /** Friendly name: the title of the root where the server gives none. */
   name(): string;
   /** URL of the description: relative URLs belong to it. */
@@ -31,15 +36,17 @@ interface Call {
   readonly signal: AbortSignal;
 }
 
-/** A ContentDirectory as a MediaLibrary. Stateless: ids and uids carry all that is needed to find things again. */
+/** A ContentDirectory as a MediaLibrary. Ids and uids carry all that is needed to find things again; what is remembered only saves time. */
 export class MediaServerLibrary implements MediaLibrary {
   private readonly deps: MediaServerDeps;
   private readonly options: MediaServerOptions;
+  private readonly memory: SourceMemory;
   private readonly locator: ResourceLocator = { tag: (uri) => this.tagOf(this.locate(uri)) };
 
   constructor(deps: MediaServerDeps, options: MediaServerOptions) {
     this.deps = deps;
     this.options = options;
+    this.memory = new SourceMemory(deps.clock, options.memory);
   }
 
   async browse(containerId: string, { offset, limit, signal }: { readonly offset: number; readonly limit: number } & Call): Promise<MediaPage> {
@@ -71,7 +78,11 @@ export class MediaServerLibrary implements MediaLibrary {
     return objectFromDidl(await this.deps.directory.metadata(objectId, { signal }), this.locator);
   }
 
-  async source(uid: string, { signal }: Call): Promise<MediaSource> {
+  source(uid: string, { signal }: Call): Promise<MediaSource> {
+    return this.memory.source(uid, (until) => this.lookUp(uid, { signal: until }), signal);
+  }
+
+  private async lookUp(uid: string, { signal }: Call): Promise<MediaSource> {
     const named = splitUid(uid);
     if (!named) throw new XpmnError('not-found', 'There is no such item.');
     const object = await this.deps.directory.metadata(named.objectId, { signal });

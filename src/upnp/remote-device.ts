@@ -142,7 +142,7 @@ export class RemoteDevice {
   }
 
   private library(): MediaServerLibrary {
-    const { requester, log, openOrigin } = this.deps;
+    const { requester, log, openOrigin, clock } = this.deps;
     const known = (): Described => {
       if (!this.described) throw new XpmnError('unreachable', 'The device has not been described yet.');
       return this.described;
@@ -152,6 +152,7 @@ export class RemoteDevice {
       {
         directory,
         openOrigin,
+        clock,
         name: () => known().device.friendlyName,
         base: () => known().location.url,
         allowedHosts: () => [known().location.url.hostname, ...this.options.mediaHosts],

@@ -14,7 +14,7 @@ export interface DeviceSourceRig {
   appear(): Promise<void>;
   /** Goes away in order; hysteresis may have to pass (`elapse`). */
   vanish(): Promise<void>;
-  /** Lets the time of hysteresis pass. */
+  /** Lets the time of hysteresis pass, and that for which things are remembered. */
   elapse(): Promise<void>;
   /** Something else takes the place of every item's bytes. */
   replaceMedia(): Promise<void>;
@@ -133,6 +133,7 @@ export function describeDeviceSource(name: string, setup: () => Promise<DeviceSo
       assert.equal(new Set(uids).size, uids.length);
       for (const uid of uids) assert.ok(await library.source(uid, { signal }));
       await rig.replaceMedia();
+      await rig.elapse();
       for (const uid of uids) await assert.rejects(library.source(uid, { signal }), { code: 'not-found' });
     });
 

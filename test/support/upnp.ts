@@ -34,7 +34,7 @@ export function startUpnp(ssdpPort: number, own: ReadonlySet<string> = new Set()
     {
       ssdp: createSsdpSocket({ clock, log: silentLogger }, options.ssdp),
       requester: createHttpRequester({ clock: systemClock }, options.requester),
-      clock: { ...systemClock, now: () => clock.now(), after: (delay, callback) => (delay < 100 ? systemClock : clock).after(delay, callback) },
+      clock: { ...systemClock, now: () => clock.now(), monotonic: () => clock.monotonic(), after: (delay, callback) => (delay < 100 ? systemClock : clock).after(delay, callback) },
       random: new FakeRandom(),
       log: silentLogger,
       openOrigin: (request) => {

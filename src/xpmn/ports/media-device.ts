@@ -24,7 +24,10 @@ export interface MediaLibrary {
   ): Promise<MediaPage>;
   /** One object by its id. */
   object(id: string, options: { readonly signal: AbortSignal }): Promise<MediaObject>;
-  /** The bytes of an item, by uid. @throws XpmnError `not-found`; also if what the uid named has gone or moved */
+  /**
+   * The bytes of an item, by uid. What it named may be remembered for a few seconds; the source then opens the same
+   * entity or rejects. @throws XpmnError `not-found`; also if what the uid named has gone or moved
+   */
   source(uid: string, options: { readonly signal: AbortSignal }): Promise<MediaSource>;
 }
 

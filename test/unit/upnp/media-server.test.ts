@@ -55,7 +55,7 @@ class Rig {
       return { open: () => Promise.reject(new Error()), probe: () => Promise.reject(new Error()) };
     };
     this.library = new MediaServerLibrary(
-      { directory, openOrigin, name: () => 'Server', base: () => new URL('http://192.0.2.1/d.xml'), allowedHosts: () => ['192.0.2.1', ...(more.hosts ?? [])] },
+      { directory, openOrigin, clock: new FakeClock(), name: () => 'Server', base: () => new URL('http://192.0.2.1/d.xml'), allowedHosts: () => ['192.0.2.1', ...(more.hosts ?? [])] },
       upnp.mediaServer,
     );
   }
