@@ -95,7 +95,7 @@ export function createHttpOrigin(deps: { readonly pool: OriginPool; readonly clo
     return {
       entity: entityOf(origin, head, size),
       range,
-      close: () => exchange.destroy(new XpmnError('aborted', 'Nobody wants the file any more.')),
+      close: () => exchange.abandon(),
       async read(lease, { signal }) {
         const portion = { skip: (range?.from ?? 0) - bodyFrom, length: range ? range.to - range.from + 1 : size };
         await withWatchdog(exchange, deps.clock, options.stallTimeout, (watched) => exchange.read(watched(lease), portion), signal);

@@ -75,6 +75,11 @@ export class OriginExchange implements ConnectionReader {
     this.fail(error);
   }
 
+  /** Nobody wants the rest, if there is any. */
+  abandon(): void {
+    if (!this.over) this.fail(new XpmnError('aborted', 'Nobody wants the file any more.'));
+  }
+
   /** While something is pending, the lease's buffer is needed for it: the system must not write there, too. */
   buffer(): Buffer | undefined {
     const direct = this.body && !this.over && this.pending.length === 0 && this.skip === 0;

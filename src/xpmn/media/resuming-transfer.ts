@@ -89,14 +89,18 @@ export class ResumingTransfer {
     let left = expected;
     return {
       write: (chunk) => {
+        if (left.length === 0) {
+          this.deliver(chunk);
+          return;
+        }
         const compared = Math.min(left.length, chunk.length);
         if (!chunk.subarray(0, compared).equals(left.subarray(0, compared))) {
           this.fail(new XpmnError('entity-changed', 'The media has changed since.'));
           return;
         }
         left = left.subarray(compared);
-        if (compared > 0) this.stream?.consumed(compared);
-        if (compared < chunk.length) this.deliver(compared === 0 ? chunk : chunk.subarray(compared));
+        this.stream?.consumed(compared);
+        if (compared < chunk.length) this.deliver(chunk.subarray(compared));
       },
       end: () => this.end(),
       fail: (error) => this.broken(error, whole),

@@ -27,6 +27,9 @@ export interface OutgoingOptions {
   readonly reuse: boolean;
 }
 
+/** Bytes that are cheaper copied than read alone. */
+const SMALL_CUT = 16_384;
+
 /**
  * One stream being sent: the lease that its source fills, and the frames that come of it. It holds three buffers at
  * most: one being filled, one filled that waits (for credit, for its turn), one in the socket.
@@ -151,9 +154,10 @@ export class OutgoingStream implements Lease, FrameSource {
     this.deps.scheduler.pump();
   }
 
-  /** Fits the credit that is left, so that frames need no cutting. */
+  /** Fits the credit that what waits will leave, so that frames need no cutting: a cut is a copy. Of little credit it is a small one. */
   private wanted(): number {
-    const fits = this.credit > 0 ? this.credit : this.largestGrant;
+    const left = this.credit - (this.waiting?.length ?? 0);
+    const fits = left >= SMALL_CUT ? left : this.largestGrant;
     return Math.max(1, Math.floor(Math.min(this.deps.chunkSize(), this.largestGrant, fits)));
   }
 
