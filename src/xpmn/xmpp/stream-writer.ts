@@ -7,13 +7,21 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/**
- * Writes texts in order. What is said in one turn goes out in one write; while the stream is full, texts wait, up to
- * `queueBytes` of them.
- */
+export interface StreamWriterOptions {
+  /** Bytes that may wait while the stream is full. */
+  readonly queueBytes: number;
+  /**
+   * Turns of the event loop for which what was said may wait for what follows from it: the first one in which nothing is
+   * said ends the wait. 0, the default: what is said in one tick goes out together.
+   */
+  readonly gatherTurns?: number;
+}
+
+/** Writes texts in order. What is said together goes out in one write; while the stream is full, texts wait. */
 export class StreamWriter {
   private readonly stream: Writable;
   private readonly queueBytes: number;
+  private readonly gatherTurns: number;
   private waiting: Waiting[] = [];
   private waitingBytes = 0;
   /** Taken by the stream, which is full. */
@@ -23,9 +31,10 @@ export class StreamWriter {
   private failure: Error | undefined;
   private roomWanted: (() => void)[] = [];
 
-  constructor(stream: Writable, { queueBytes }: { readonly queueBytes: number }) {
+  constructor(stream: Writable, { queueBytes, gatherTurns = 0 }: StreamWriterOptions) {
     this.stream = stream;
     this.queueBytes = queueBytes;
+    this.gatherTurns = gatherTurns;
     stream.on('drain', () => {
       this.full = false;
       const { taken } = this;
@@ -78,10 +87,21 @@ export class StreamWriter {
   private schedule(): void {
     if (this.scheduled || this.full) return;
     this.scheduled = true;
-    process.nextTick(() => {
-      this.scheduled = false;
-      this.flush();
+    if (this.gatherTurns > 0) this.gather(this.gatherTurns, 0);
+    else process.nextTick(() => this.flushScheduled());
+  }
+
+  private gather(turnsLeft: number, before: number): void {
+    setImmediate(() => {
+      const { length } = this.waiting;
+      if (turnsLeft > 1 && length > before) this.gather(turnsLeft - 1, length);
+      else this.flushScheduled();
     });
+  }
+
+  private flushScheduled(): void {
+    this.scheduled = false;
+    this.flush();
   }
 
   private flush(): void {

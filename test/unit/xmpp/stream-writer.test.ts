@@ -26,6 +26,27 @@ describe('the writer of a stream', () => {
     assert.deepEqual(writes, ['abc']);
   });
 
+  it('lets what follows in the next turns go with it, for so many turns', async () => {
+    const { stream, writes, take } = slowStream(1000);
+    const writer = new StreamWriter(stream, { queueBytes: 1000, gatherTurns: 3 });
+    const said: Promise<void>[] = [];
+    for (const text of ['a', 'b', 'c', 'd']) {
+      said.push(writer.write(text));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(said);
+    take();
+    assert.deepEqual(writes, ['abc', 'd']);
+  });
+
+  it('waits no longer than the first turn in which nothing is said', async () => {
+    const { stream, writes } = slowStream(1000);
+    const writer = new StreamWriter(stream, { queueBytes: 1000, gatherTurns: 100 });
+    void writer.write('a');
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(writes, ['a']);
+  });
+
   it('resolves when there is room again, in order', async () => {
     const { stream, writes, take } = slowStream(4);
     const writer = new StreamWriter(stream, { queueBytes: 1000 });

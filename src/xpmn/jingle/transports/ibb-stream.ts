@@ -17,7 +17,7 @@ import type { Jid } from '../../model/jid.ts';
 import type { StanzaChannel } from '../../ports/stanza-channel.ts';
 import { iqRequest } from '../../xmpp/stanza.ts';
 import { BlockSender } from './block-sender.ts';
-import { SEQUENCE_SPACE, decodeBlock, formatClose, formatData } from './ibb-codec.ts';
+import { SEQUENCE_SPACE, decodeBlock, formatClose, formatData, formatOpen } from './ibb-codec.ts';
 import type { IbbData } from './ibb-codec.ts';
 import { keepQuiet } from './keep-quiet.ts';
 
@@ -78,6 +78,14 @@ export class IbbStream extends Duplex {
   agree(blockSize: number): void {
     this.blockSize = blockSize;
     this.sender.blockSize = blockSize;
+  }
+
+  /** Initiator: opens. Blocks follow without waiting for the answer; one that is an error is the end of the stream. */
+  sayOpen(timeout: number): void {
+    // The peer may send before its answer to the open has been looked at here.
+    this.markOpen();
+    this.request(formatOpen({ sid: this.deps.sid, blockSize: this.blockSize }), timeout).catch((cause: unknown) =>
+      this.destroy(new XpmnError('transport-failed', 'The peer did not open the in-band stream.', { cause })));
   }
 
   /** From now on the peer knows the stream. */
@@ -150,9 +158,9 @@ export class IbbStream extends Duplex {
     this.destroy(new XpmnError('connection-lost', 'The stream that carried this one is gone.'));
   };
 
-  private async request(payload: ReturnType<typeof formatData>): Promise<void> {
+  private async request(payload: ReturnType<typeof formatData>, timeout = this.options.ackTimeout): Promise<void> {
     const { channel, peer } = this.deps;
-    await channel.request({ type: 'set', to: peer, payload }, { signal: this.life.signal, timeout: this.options.ackTimeout });
+    await channel.request({ type: 'set', to: peer, payload }, { signal: this.life.signal, timeout });
   }
 
   /** Tells the peer without waiting for an answer: nobody would be here to hear it. */

@@ -11,7 +11,7 @@ import { abortReason, deferred, throwIfAborted, withDeadline } from '../../kerne
 import type { XmlElement } from '../../model/xml.ts';
 import type { StanzaChannel } from '../../ports/stanza-channel.ts';
 import type { TransportContext, TransportMethod, TransportNegotiation } from '../../ports/transport.ts';
-import { formatIbbTransport, formatOpen, ibbNamespace, parseIbbTransport } from './ibb-codec.ts';
+import { formatIbbTransport, ibbNamespace, parseIbbTransport } from './ibb-codec.ts';
 import type { IbbTransport, IbbVersion } from './ibb-codec.ts';
 import type { IbbRouter } from './ibb-router.ts';
 import { IbbStream } from './ibb-stream.ts';
@@ -110,7 +110,7 @@ class IbbNegotiation implements TransportNegotiation {
   async connect(): Promise<Duplex> {
     try {
       throwIfAborted(this.life.signal);
-      if (this.version === 1) await (this.context.role === 'initiator' ? this.sendOpen() : this.awaitOpen());
+      if (this.version === 1 && this.context.role === 'responder') await this.awaitOpen();
       throwIfAborted(this.life.signal);
       if (this.stream.destroyed) throw new XpmnError('transport-failed', 'The in-band stream was lost.');
     } catch (error) {
@@ -119,6 +119,7 @@ class IbbNegotiation implements TransportNegotiation {
     }
     this.handedOver = true;
     this.context.signal.removeEventListener('abort', this.onAbort);
+    if (this.version === 1 && this.context.role === 'initiator') this.stream.sayOpen(this.options.openTimeout);
     return this.stream;
   }
 
@@ -139,19 +140,6 @@ class IbbNegotiation implements TransportNegotiation {
   private gone(error: Error | null): void {
     this.removeRoute();
     this.open.reject(new XpmnError('transport-failed', 'The in-band stream was lost.', error ? { cause: error } : {}));
-  }
-
-  private async sendOpen(): Promise<void> {
-    const { channel } = this.deps;
-    // The peer may send before its answer to the open has been looked at here.
-    this.stream.markOpen();
-    const payload = formatOpen({ sid: this.sid, blockSize: this.blockSize });
-    try {
-      await channel.request({ type: 'set', to: this.context.peer, payload }, { signal: this.life.signal, timeout: this.options.openTimeout });
-    } catch (cause) {
-      throwIfAborted(this.life.signal);
-      throw new XpmnError('transport-failed', 'The peer did not open the in-band stream.', { cause });
-    }
   }
 
   private async awaitOpen(): Promise<void> {

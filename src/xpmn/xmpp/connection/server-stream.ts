@@ -21,9 +21,15 @@ export interface ServerStreamOptions {
 const FOOTER = '</stream:stream>';
 
 /**
+ * An answer and what follows from it should reach the server in one segment. What comes in two goes out in two, and a
+ * server that keeps Nagle's algorithm, as Prosody does, holds the second back for a round trip to the other device.
+ */
+const GATHER_TURNS = 8;
+
+/**
  * XML in both directions over a byte stream that it owns. First element by element (`next`), for the negotiation; what
  * comes while nobody asks stops the reading, so that no more than one chunk waits. Then `run` delivers as it comes.
- * Writes of one turn of the event loop go out as one.
+ * What follows from one another is written together.
  *
  * @spec RFC 6120 §4.2, §4.4
  */
@@ -42,7 +48,7 @@ export class ServerStream {
   constructor(duplex: Duplex, options: ServerStreamOptions) {
     this.duplex = duplex;
     this.options = options;
-    this.writer = new StreamWriter(duplex, options);
+    this.writer = new StreamWriter(duplex, { queueBytes: options.queueBytes, gatherTurns: GATHER_TURNS });
     duplex.on('data', this.onData);
     duplex.on('error', this.onError);
     duplex.on('end', this.onEnd);

@@ -117,16 +117,35 @@ describe('in-band stream: opening', () => {
     assert.equal(String(b.read()), 'first');
   });
 
+  it('sends the first blocks with the open, and waits for no answer to it', async () => {
+    const { pair, sid, offer, answer } = await negotiated();
+    pair.hold('b');
+    const a = await offer.connect();
+    a.write('first');
+    await settle();
+    assert.deepEqual([ofKind(pair, 'a', 'open').length, ofKind(pair, 'a', 'data').length], [1, 1]);
+    pair.release('b');
+    const b = await answer.connect();
+    await settle();
+    assert.equal(String(b.read()), 'first', sid);
+  });
+
   it('fails when the open is refused, or does not come', async () => {
     const refused = await negotiated();
     refused.answer.destroy();
-    await assert.rejects(refused.offer.connect(), { code: 'transport-failed' });
+    assert.equal(((await failure(await refused.offer.connect())) as XpmnError).code, 'transport-failed');
+    const unanswered = await negotiated();
+    unanswered.pair.hold('b');
+    const lost = unanswered.offer.connect().then(failure);
+    await unanswered.clock.advance(openTimeout);
+    assert.equal(((await lost) as XpmnError).code, 'transport-failed');
+    unanswered.answer.destroy();
     const silent = await negotiated();
     const waiting = assert.rejects(silent.answer.connect(), { code: 'timeout' });
     await silent.clock.advance(openTimeout);
     await waiting;
     silent.offer.destroy();
-    assert.deepEqual([refused.routes(), silent.routes(), silent.clock.pending], [0, 0, 0]);
+    assert.deepEqual([refused.routes(), unanswered.routes(), silent.routes(), silent.clock.pending], [0, 0, 0, 0]);
   });
 
   it('refuses a sid that the same peer uses already', async () => {
