@@ -8,20 +8,27 @@ import { waitUntil } from '../peers/wait.ts';
 
 const ROUND_TRIPS = [0, 20, 100];
 
+/** Prosody as it comes holds back the end of what it sends until the receiver has acknowledged the rest: a round trip more. */
+const SERVERS = { 'Prosody without Nagle\'s algorithm': 'network_settings = { nagle = false }', 'Prosody as it comes': undefined };
+
 /** From a request to its answer, when nothing is open yet between the two gateways, and when everything is. */
 export const link: Bench = {
   title: 'first answer of a device, on a fresh link and on an open one, over a line of 0, 20 and 100 ms',
   async run(context) {
-    const scene = await startScene(await context.line(), context);
-    try {
-      return await measure(scene, context);
-    } finally {
-      await scene.stop();
+    const figures: Figure[] = [];
+    for (const [name, server] of Object.entries(SERVERS)) {
+      const scene = await startScene(await context.line(), context, { server });
+      try {
+        figures.push(...await measure(scene, name, context));
+      } finally {
+        await scene.stop();
+      }
     }
+    return figures;
   },
 };
 
-async function measure(scene: Scene, { options, say }: BenchContext): Promise<Figure[]> {
+async function measure(scene: Scene, server: string, { options, say }: BenchContext): Promise<Figure[]> {
   const fresh = new Map<number, number[]>();
   const open = new Map<number, number[]>();
   for (const delay of ROUND_TRIPS) {
@@ -29,19 +36,19 @@ async function measure(scene: Scene, { options, say }: BenchContext): Promise<Fi
     const times: { readonly fresh: number; readonly open: number }[] = [];
     for (let round = 0; round <= options.rounds; round += 1) {
       times.push(await once(scene));
-      say(`${delay} ms: fresh ${times.at(-1)?.fresh.toFixed(0)} ms, open ${times.at(-1)?.open.toFixed(0)} ms`);
+      say(`${server}, ${delay} ms: fresh ${times.at(-1)?.fresh.toFixed(0)} ms, open ${times.at(-1)?.open.toFixed(0)} ms`);
     }
     fresh.set(delay, times.slice(1).map((one) => one.fresh));
     open.set(delay, times.slice(1).map((one) => one.open));
   }
   const [first, later] = [roundTrips(fresh), roundTrips(open)];
   return [
-    figure('link', 'round trips from a request to its answer, fresh link', 'round trips', [first.slope]),
-    figure('', 'round trips of a request on an open link', 'round trips', [later.slope]),
-    figure('link', 'round trips to the first secure stanza (the difference)', 'round trips', [first.slope - later.slope]),
+    figure('link', `round trips to the first secure stanza (fresh less open), ${server}`, 'round trips', [first.slope - later.slope]),
+    figure('', `round trips from a request to its answer, fresh link, ${server}`, 'round trips', [first.slope]),
+    figure('', `round trips of a request on an open link, ${server}`, 'round trips', [later.slope]),
     ...ROUND_TRIPS.flatMap((delay) => [
-      figure('', `fresh link at ${delay} ms`, 'ms', fresh.get(delay) as number[]),
-      figure('', `open link at ${delay} ms`, 'ms', open.get(delay) as number[]),
+      figure('', `fresh link at ${delay} ms, ${server}`, 'ms', fresh.get(delay) as number[]),
+      figure('', `open link at ${delay} ms, ${server}`, 'ms', open.get(delay) as number[]),
     ]),
   ];
 }

@@ -16,6 +16,8 @@ export interface PairPlan {
   readonly xmpp: { readonly netns: string | undefined; readonly address: string };
   /** Settings that are not the shipped ones, of both. */
   readonly overrides?: Readonly<Record<string, unknown>> | undefined;
+  /** More lines for the server's configuration. */
+  readonly server?: string | undefined;
   /** More arguments for node. */
   readonly nodeArguments?: readonly string[] | undefined;
 }
@@ -34,7 +36,7 @@ export interface Pair {
 export async function startPair(plan: PairPlan): Promise<Pair> {
   const { directory, xmpp, nodeArguments = [] } = plan;
   await mkdir(directory, { recursive: true });
-  const prosody = await startProsody({ users: { owner: PASSWORD }, netns: xmpp.netns, address: xmpp.address, hash: 'SHA-256' });
+  const prosody = await startProsody({ users: { owner: PASSWORD }, netns: xmpp.netns, address: xmpp.address, hash: 'SHA-256', extra: plan.server });
   const [near, far] = (['near', 'far'] as const).map((name) =>
     new Daemon({ name, home: join(directory, name), netns: plan[name], nodeArguments })) as [Daemon, Daemon];
   const stop = async (): Promise<void> => {

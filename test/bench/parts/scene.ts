@@ -25,7 +25,7 @@ export interface Scene {
 }
 
 export async function startScene(
-  place: Place, { directory, film, options: { profile } }: BenchContext, plan: Pick<PairPlan, 'overrides' | 'nodeArguments'> = {},
+  place: Place, { directory, film, options: { profile } }: BenchContext, plan: Pick<PairPlan, 'overrides' | 'server' | 'nodeArguments'> = {},
 ): Promise<Scene> {
   const started: { stop(): Promise<void> }[] = [{ stop: () => place.close() }];
   const stop = async (): Promise<void> => {

@@ -5,6 +5,7 @@ import { NS_IBB } from '../../../../src/xpmn/jingle/transports/ibb-codec.ts';
 import type { IbbOptions } from '../../../../src/xpmn/jingle/transports/ibb.ts';
 import type { IbbVersion } from '../../../../src/xpmn/jingle/transports/ibb-codec.ts';
 import { IbbStream } from '../../../../src/xpmn/jingle/transports/ibb-stream.ts';
+import type { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import { parseJid } from '../../../../src/xpmn/model/jid.ts';
 import { child, elements, xml } from '../../../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../../../src/xpmn/model/xml.ts';
