@@ -8,7 +8,7 @@ import type { Scene } from './parts/scene.ts';
 import { cpuOf } from './parts/usage.ts';
 
 const GIB = 2 ** 30;
-const VARIANTS = ['gateway', 'nginx', 'nginx-tuned', 'stunnel'] as const;
+const VARIANTS = ['gateway', 'nginx', 'nginx-tuned', 'stunnel', 'node'] as const;
 
 interface Run {
   /** MB/s. */
@@ -57,6 +57,11 @@ async function compare(scene: Scene, source: 'static' | 'minidlna', { sink, opti
     ratio('G2', `CPU / stunnel pair, ${from}`, cpus('gateway'), cpus('stunnel'), { atMost: 0.7 }),
     ratio('G2', `CPU / nginx pair, ${from}`, cpus('gateway'), cpus('nginx'), { atMost: 0.85 }),
     ratio('', `CPU / nginx pair with 16x64k buffers, ${from}`, cpus('gateway'), cpus('nginx-tuned')),
+    ratio('', `goodput / bare Node TLS pair, ${from}`, speeds('gateway'), speeds('node')),
+    ratio('', `CPU / bare Node TLS pair, ${from}`, cpus('gateway'), cpus('node')),
+    ratio('', `goodput of the bare Node TLS pair / nginx pair, ${from}`, speeds('node'), speeds('nginx')),
+    ratio('', `CPU of the bare Node TLS pair / nginx pair, ${from}`, cpus('node'), cpus('nginx')),
+    ratio('', `CPU of the bare Node TLS pair / physical floor, ${from}`, cpus('node'), floors),
     ratio('G3', `CPU / physical floor, ${from}`, cpus('gateway'), floors, { atMost: 1.35 }),
     ...VARIANTS.map((variant) => figure('', `${variant}, ${from}`, 'MB/s', speeds(variant))),
     ...VARIANTS.map((variant) => figure('', `${variant}, ${from}`, 'CPU s/GiB', cpus(variant))),

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { run, startProcess } from '../../peers/process.ts';
 import type { ManagedProcess } from '../../peers/process.ts';
 import type { Target } from './sink.ts';
@@ -7,7 +8,7 @@ import type { Target } from './sink.ts';
 /** What the gateways negotiate between themselves: the rivals get no cheaper one. */
 export const CIPHER = 'TLS_AES_256_GCM_SHA384';
 
-export type RivalName = 'nginx' | 'nginx-tuned' | 'stunnel';
+export type RivalName = 'nginx' | 'nginx-tuned' | 'stunnel' | 'node';
 
 /** One side of the wire: where a rival's process runs, and the address that it listens on. */
 export interface Side {
@@ -24,7 +25,7 @@ export interface RivalPlan {
   readonly dial: string;
   /** `host:port` of the source. */
   readonly origin: string;
-  /** Two ports on the near side (nginx, stunnel) and three on the far side, each from here on. */
+  /** Three ports on the near side (nginx, stunnel, node) and four on the far side, from here on. */
   readonly firstPort: number;
 }
 
@@ -35,12 +36,15 @@ export interface Rivals {
   stop(): Promise<void>;
 }
 
+const SCRIPT = fileURLToPath(new URL('node-tunnel.mjs', import.meta.url));
+
 /** The near side has large buffers for both nginx variants, as it costs them nothing. */
 const TUNED = 'proxy_buffers 16 64k; proxy_buffer_size 64k;';
 
 /**
  * What people would put there instead, from Debian's packages: a pair of nginx (HTTP in, TLS 1.3 between, HTTP out) with
  * default and with large buffers on the player's side, and a pair of stunnel. One process each, as the gateways have.
+ * `node` is no product: a bare tunnel in the same language, to tell the price of Node from that of the gateway.
  */
 export async function startRivals(plan: RivalPlan): Promise<Rivals> {
   const { directory, near, far, dial, origin, firstPort } = plan;
@@ -48,8 +52,8 @@ export async function startRivals(plan: RivalPlan): Promise<Rivals> {
   const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')];
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30'];
   await run(['openssl', 'req', '-x509', ...ec, '-subj', '/CN=rival', '-keyout', key, '-out', certificate]);
-  const port = { nginx: firstPort, 'nginx-tuned': firstPort + 1, stunnel: firstPort + 2 };
-  const [tls, tunnel] = [firstPort + 3, firstPort + 4];
+  const port = { 'nginx': firstPort, 'nginx-tuned': firstPort + 1, 'stunnel': firstPort + 2, 'node': firstPort + 3 };
+  const [tls, tunnel, bare] = [firstPort + 4, firstPort + 5, firstPort + 6];
   const ssl = `ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites ${CIPHER};`;
   const toOrigin = `location / { proxy_pass http://origin; proxy_set_header Host ${origin}; ${TUNED} }`;
   const toNear = (more: string): string => `location / { proxy_pass https://near; ${more} }`;
@@ -65,15 +69,18 @@ export async function startRivals(plan: RivalPlan): Promise<Rivals> {
   for (const [name, text] of Object.entries(texts)) await writeFile(join(directory, name), text);
   const started: ManagedProcess[] = [];
   const start = async (command: string, side: Side, argv: readonly string[]): Promise<void> => {
-    started.push(await startProcess(command, [command, ...argv], { netns: side.netns }));
+    started.push(await startProcess(basename(command), [command, ...argv], { netns: side.netns }));
   };
   await start('nginx', near, ['-c', join(directory, 'near.conf')]);
   await start('nginx', far, ['-c', join(directory, 'far.conf')]);
   await start('stunnel4', near, [join(directory, 'near-tunnel.conf')]);
   await start('stunnel4', far, [join(directory, 'far-tunnel.conf')]);
+  const node = (side: Side, ...words: readonly string[]): Promise<void> => start(process.execPath, side, [SCRIPT, ...words]);
+  await node(near, 'near', near.listen, String(bare), ...origin.split(':'), CIPHER, certificate, key);
+  await node(far, 'far', far.listen, String(port.node), dial, String(bare), CIPHER);
   return {
     target: (name, path) => ({ url: `http://${far.listen}:${port[name]}${path}`, host: origin }),
-    pids: (name) => started.filter((one) => one.name.startsWith(name.slice(0, 5))).map(({ pid }) => pid),
+    pids: (name) => started.filter((one) => one.name.startsWith(name.slice(0, 4))).map(({ pid }) => pid),
     stop: async () => {
       await Promise.all(started.map((one) => one.stop()));
     },

@@ -56,7 +56,7 @@ export async function startScene(
         const rival = (which: RivalName): Target => rivals[name].target(which, path);
         return {
           gateway: await pair.film(server),
-          nginx: rival('nginx'), 'nginx-tuned': rival('nginx-tuned'), stunnel: rival('stunnel'),
+          nginx: rival('nginx'), 'nginx-tuned': rival('nginx-tuned'), stunnel: rival('stunnel'), node: rival('node'),
           direct: { url: `http://${origin}${path}` },
         };
       },
