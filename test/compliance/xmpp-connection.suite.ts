@@ -324,11 +324,27 @@ export function describeXmppConnection(name: string, setup: () => Promise<Connec
       await clock.advance(20_000);
       assert.equal(connection.state, 'online');
       const again = server.next(isPing);
-      await clock.advance(60_000);
+      await clock.advance(40_000);
       await again;
       const waiting = reached(connection, 'waiting');
       await clock.advance(20_000);
       assert.equal((await waiting)?.code, 'connection-lost');
+    });
+
+    it('asks at once a server that is doubted, and makes another link if it is silent', async () => {
+      const { connection, server, clock } = world;
+      connection.doubt();
+      await online();
+      const asked = server.next(isPing);
+      connection.doubt();
+      await asked;
+      const waiting = reached(connection, 'waiting');
+      await clock.advance(20_000);
+      assert.equal((await waiting)?.code, 'connection-lost');
+      connection.doubt();
+      const again = reached(connection, 'online');
+      await clock.advance(20_000);
+      await again;
     });
   });
 }

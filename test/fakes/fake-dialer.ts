@@ -28,12 +28,19 @@ class FakeApp implements OpenApplication {
 /** An end-to-end stream that only has a name. */
 export class FakeChannel extends FakeApp implements SecuredChannel {
   readonly channel: StanzaChannel = {} as StanzaChannel;
+  /** How often it was asked for a sign of life. */
+  doubts = 0;
+
+  doubt(): void {
+    this.doubts += 1;
+  }
 }
 
 /** A session whose streams a test feeds. */
 export class FakeSession extends FakeApp implements ByteSession {
   canSend = true;
   isIdle = true;
+  suspected = 0;
   readonly sent: string[] = [];
   readonly claimed = new Map<string, { sink: MediaSink; size: number | undefined; consumed: number; cancelled: boolean }>();
 
@@ -44,6 +51,10 @@ export class FakeSession extends FakeApp implements ByteSession {
 
   sendBytes(id: string): Promise<void> {
     return this.send(id);
+  }
+
+  suspect(): void {
+    this.suspected += 1;
   }
 
   abortSend(id: string): boolean {

@@ -76,7 +76,7 @@ export class Device {
     this.router = new IqRouter({ log, gate: serverGate }, settings.iq);
     this.channelMethod = this.paths.watch(this.createChannelMethod());
     this.bytesMethod = this.paths.watch(
-      createOutOfBand({ clock, pool: shared.pool, budget: shared.budget, givenUp: (session, id) => this.tellGivenUp(session, id) }, settings.outOfBand),
+      createOutOfBand({ clock, pool: shared.pool, budget: shared.budget, givenUp: (session, id) => this.tellGivenUp(session, id), doubted: ({ peer }) => this.doubt(peer.jid) }, settings.outOfBand),
     );
     this.endpoint = {
       identity: spec.identity,
@@ -216,6 +216,14 @@ export class Device {
     // The cast is sound: the manager opens what is registered under that namespace.
     if (namespace === NS.xmlStream) link.addChannel({ application, path } as Opened<SecuredChannel>);
     else link.addBytes({ application, path } as Opened<ByteSession>);
+  }
+
+  /** Bytes that do not come may be the first that tells of a dead path: the peer's, or our own to everywhere. */
+  private doubt(peer: Jid): void {
+    const link = this.links.find(peer);
+    if (!link || link.path === 'in-process') return;
+    link.doubt();
+    this.connection?.doubt();
   }
 
   private tellGivenUp(session: OobSession, id: string): void {

@@ -6,6 +6,8 @@ import type { StanzaChannel } from '../ports/stanza-channel.ts';
 /** An end-to-end XML stream that is open. */
 export interface SecuredChannel extends OpenApplication {
   readonly channel: StanzaChannel;
+  /** There is a reason to think that the peer is gone, unsaid: it is asked now. */
+  doubt(): void;
 }
 
 /** An out-of-band session that is open. */
@@ -14,6 +16,8 @@ export type ByteSession = OpenApplication & ByteStreams & {
   abortSend(id: string): boolean;
   /** No stream is under way. */
   readonly isIdle: boolean;
+  /** The path is known to be dead: ends, unless the peer has been heard since it was doubted. */
+  suspect(): void;
 };
 
 /** How a stream reached the peer: for preference, and for the user. */

@@ -1,4 +1,4 @@
-import { XpmnError } from '../kernel/errors.ts';
+import { XpmnError, asXpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { abortReason, abortable, throwIfAborted } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
@@ -78,8 +78,10 @@ export class Link implements PeerLink {
 
   /** Takes a stream that opened, from either side. */
   addChannel(opened: Opened<SecuredChannel>): void {
-    if (this.channels.add(opened, () => this.checkIdle())) this.deps.onChannel(opened.application.channel);
-    else this.checkIdle();
+    if (!this.channels.add(opened, () => this.checkIdle())) return this.checkIdle();
+    const { application: { closed, channel }, path } = opened;
+    closed.addEventListener('abort', () => this.channelEnded(asXpmnError(abortReason(closed)), path), { once: true });
+    this.deps.onChannel(channel);
   }
 
   addBytes(opened: Opened<ByteSession>): void {
@@ -89,17 +91,29 @@ export class Link implements PeerLink {
 
   /**
    * The peer is gone, says the server, which may lie. What goes through it and what is idle ends; what is in use on a path
-   * of its own finds out for itself.
+   * of its own is asked.
    */
   peerGone(error: XpmnError): void {
     const idle = this.sessions.all.filter(({ isIdle }) => isIdle);
     for (const application of [...idle, ...this.sessions.on('in-band'), ...this.channels.on('in-band')]) application.destroy(error);
     if (this.channels.size === 0) for (const attempt of [...this.attempts]) attempt.abort(error);
+    this.doubt();
+  }
+
+  /** There is a reason to think that the peer is out of reach, unsaid: every stream asks for a sign of life. */
+  doubt(): void {
+    for (const channel of this.channels.all) channel.doubt();
   }
 
   async close(options: { readonly signal: AbortSignal }): Promise<void> {
     await Promise.all(this.sessions.all.map((application) => application.close(options)));
     await Promise.all(this.channels.all.map((application) => application.close(options)));
+  }
+
+  /** Where a stream for stanzas has died, sessions for bytes have no better path. */
+  private channelEnded({ code }: XpmnError, path: Path): void {
+    if (code !== 'connection-lost') return;
+    for (const session of this.sessions.on(path)) session.suspect();
   }
 
   private receive(id: string, sink: MediaSink, size: number | undefined): IncomingStream {

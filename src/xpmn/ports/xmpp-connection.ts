@@ -39,6 +39,8 @@ export interface XmppConnection extends Pick<EventEmitter<XmppConnectionEvents>,
   readonly state: ConnectionState;
   /** Begins to connect. Resolves when online for the first time; rejects if the server refused for good. */
   start(options: { readonly signal: AbortSignal }): Promise<void>;
+  /** There is a reason to think that the server is gone, unsaid: it is asked now, and if it is silent, another link is made. */
+  doubt(): void;
   /** Closes the stream politely within `signal`, then at once. Idempotent. */
   stop(options?: { readonly signal?: AbortSignal }): Promise<void>;
 }

@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { Clock, Random } from '../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../kernel/errors.ts';
+import { KeepAlive } from '../kernel/keep-alive.ts';
+import type { KeepAliveOptions } from '../kernel/keep-alive.ts';
 import type { Logger } from '../kernel/log.ts';
 import { abortReason, abortable, deferred, sleep, throwIfAborted, withDeadline } from '../kernel/tasks.ts';
 import { isFullJid, parseJid, splitJid } from '../model/jid.ts';
@@ -11,8 +13,6 @@ import type { BackOffOptions } from './connection/back-off.ts';
 import { createEstablish } from './connection/establish.ts';
 import type { EstablishOptions } from './connection/establish.ts';
 import type { ResolveSrv } from './connection/endpoints.ts';
-import { KeepAlive } from './connection/keep-alive.ts';
-import type { KeepAliveOptions } from './connection/keep-alive.ts';
 import type { Establish, ServerAddress, ServerLink } from './connection/link.ts';
 import { ServerChannel } from './connection/server-channel.ts';
 import type { IqDispatcher } from './connection/server-channel.ts';
@@ -65,6 +65,7 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
   private readonly firstOnline = deferred();
   private current: ConnectionState = 'idle';
   private link: ServerLink | undefined;
+  private keepAlive: KeepAlive | undefined;
   private kept: Promise<void> = Promise.resolve();
   private manners: AbortSignal | undefined;
 
@@ -100,6 +101,10 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
     this.stopping.abort(new XpmnError('aborted', 'The connection was stopped.'));
     if (idle) this.ended(undefined);
     await this.kept;
+  }
+
+  doubt(): void {
+    this.keepAlive?.doubt();
   }
 
   private async keep(): Promise<void> {
@@ -140,7 +145,9 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
     const lost = deferred<XpmnError>();
     this.link = link;
     this.channel.attach(link);
-    const keepAlive = new KeepAlive({ clock, ask: () => this.askServer(), onDead: (reason) => link.destroy(reason) }, this.options.keepAlive);
+    const onDead = (): void => link.destroy(new XpmnError('connection-lost', 'The server has gone silent.'));
+    const keepAlive = new KeepAlive({ clock, ask: () => this.askServer(), onDead }, this.options.keepAlive);
+    this.keepAlive = keepAlive;
     const stable = clock.after(this.options.stableAfter, () => this.backOff.reset());
     this.become('online');
     this.firstOnline.resolve();
@@ -153,6 +160,7 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
     });
     const reason = await abortable(lost.promise, signal).catch(() => undefined);
     keepAlive.stop();
+    this.keepAlive = undefined;
     stable.cancel();
     if (!reason) await this.close(link);
     this.link = undefined;

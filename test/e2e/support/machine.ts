@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,12 +16,6 @@ export interface MachineOptions {
   readonly ns: string;
   /** The user's settings: laid over the shipped ones. */
   readonly config?: object | undefined;
-}
-
-/** What a process holds open; equal before and after means that nothing leaked. */
-export interface Held {
-  readonly files: number;
-  readonly listeners: number;
 }
 
 /** One machine with the program on it: its state directory, its daemon, and a shell for commands. */
@@ -116,14 +110,6 @@ export class Machine {
     const path = join(this.folder, name);
     await writeFile(path, content, { mode: 0o600 });
     return path;
-  }
-
-  async held(): Promise<Held> {
-    const pid = this.pid;
-    const files = (await readdir(`/proc/${pid}/fd`)).length;
-    const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readFile(`/proc/${pid}/net/${name}`, 'utf8')));
-    const listeners = tables.join('\n').split('\n').filter((line) => line.trim().split(/\s+/)[3] === '0A').length;
-    return { files, listeners };
   }
 
   /** Resident memory, bytes. */

@@ -14,7 +14,7 @@ function session(refusal?: XpmnError): ByteSession & { claims: string[] } {
   return {
     claims, closed: new AbortController().signal, canSend: true, isIdle: false,
     send: () => Promise.resolve(), sendBytes: () => Promise.resolve(), abortSend: () => false,
-    close: () => Promise.resolve(), destroy() {},
+    close: () => Promise.resolve(), destroy() {}, suspect() {},
     receive(id) {
       if (refusal) throw refusal;
       claims.push(id);

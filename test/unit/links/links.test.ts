@@ -218,6 +218,23 @@ describe('links to peers', () => {
       assert.equal(rig.known, 1);
     });
 
+    it('asks the streams that go on for a sign of life', async () => {
+      const [direct, other] = [await rig.openChannel('direct'), await rig.openChannel('direct')];
+      rig.links.peerGone(peer, gone);
+      assert.deepEqual([direct.doubts, other.doubts], [1, 1]);
+    });
+
+    it('suspects the sessions on a path on which a stream has died, and no others', async () => {
+      const [direct, ordered, inBand] = [await rig.openChannel('direct'), await rig.openChannel('direct'), await rig.openChannel('in-band')];
+      const [fast, slow] = [rig.addSession('direct'), rig.addSession('in-band')];
+      ordered.destroy(new XpmnError('aborted', 'The stream has ended in order.'));
+      assert.deepEqual([fast.suspected, slow.suspected], [0, 0]);
+      direct.destroy(new XpmnError('connection-lost', 'The peer has gone silent.'));
+      assert.deepEqual([fast.suspected, slow.suspected], [1, 0]);
+      inBand.destroy(new XpmnError('connection-lost', 'The peer has gone silent.'));
+      assert.deepEqual([fast.suspected, slow.suspected], [1, 1]);
+    });
+
     it('goes on opening what a channel of its own carries, and nothing without one', async () => {
       const direct = await rig.openChannel('direct');
       const waiting = caught(rig.link.byteStreams({ signal: never }));

@@ -2,6 +2,8 @@ import { once, setMaxListeners } from 'node:events';
 import type { Clock, Random, Timer } from '../../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../../kernel/errors.ts';
 import { base32 } from '../../kernel/ids.ts';
+import { KeepAlive } from '../../kernel/keep-alive.ts';
+import type { KeepAliveOptions } from '../../kernel/keep-alive.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { abortable, deferred } from '../../kernel/tasks.ts';
 import type { XmlLimits } from '../../model/xml-parser.ts';
@@ -16,8 +18,6 @@ import { IqTracker, anyAnswer } from '../../xmpp/iq-tracker.ts';
 import type { IqTrackerOptions } from '../../xmpp/iq-tracker.ts';
 import { ping } from '../../xmpp/ping.ts';
 import { XmlStream, streamFeatures } from '../../xmpp/xml-stream.ts';
-import { KeepAlive } from './keep-alive.ts';
-import type { KeepAliveOptions } from './keep-alive.ts';
 
 export interface EndToEndOptions extends KeepAliveOptions {
   readonly limits: XmlLimits;
@@ -49,6 +49,8 @@ export interface EndToEndStream extends OpenApplication {
   readonly channel: StanzaChannel;
   /** The peer's stream features; undefined if none came within a second after its header, or it ended before. */
   readonly features: Promise<XmlElement | undefined>;
+  /** There is a reason to think that the peer is gone, unsaid: it is asked now. */
+  doubt(): void;
 }
 
 /**
@@ -130,6 +132,10 @@ export class RunningStream implements EndToEndStream {
     } catch {
       this.destroy(orderly());
     }
+  }
+
+  doubt(): void {
+    this.alive.doubt();
   }
 
   destroy(error: Error): void {

@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { asXpmnError, XpmnError } from '../../kernel/errors.ts';
+import { KeepAlive } from '../../kernel/keep-alive.ts';
 import { abortable, abortReason, deferred, throwIfAborted, withDeadline } from '../../kernel/tasks.ts';
 import type { PeerIdentity } from '../../model/identity.ts';
 import type { Jid } from '../../model/jid.ts';
@@ -16,7 +17,6 @@ import type { OpenApplication } from '../../ports/application.ts';
 import type { OpenMedia } from '../../ports/media-source.ts';
 import type { ByteStreams, IncomingStream, MediaSink } from '../../ports/peer-link.ts';
 import type { SecuredStream } from '../../ports/security.ts';
-import { KeepAlive } from './keep-alive.ts';
 import { mediaOf, type Content } from './oob-bytes.ts';
 import { CREDIT_ID, CreditLines, READY_ID } from './oob-credit.ts';
 import type { FlowTerms } from './oob-description.ts';
@@ -36,6 +36,8 @@ export interface OobDeps {
    * broken sink): an `<abort/>` for `id` should go to the peer.
    */
   readonly givenUp: (session: OobSession, id: string) => void;
+  /** Streams are under way, and the peer is silent: nobody reads, or the path is dead, which others may find out. */
+  readonly doubted?: ((session: OobSession) => void) | undefined;
 }
 
 export interface OobOptions extends RateOptions, Omit<ReceiverOptions, 'flow'> {
@@ -49,10 +51,10 @@ export interface OobOptions extends RateOptions, Omit<ReceiverOptions, 'flow'> {
   readonly readyTime: number;
   /** Milliseconds for the last bytes to leave after the peer has ended. */
   readonly lingerTime: number;
-  /** How often, in milliseconds, it is looked whether bytes are awaited and none come. */
+  /** Milliseconds of silence, with streams under way, until the path is doubted. */
   readonly awaitInterval: number;
   /**
-   * Milliseconds after that until the session is taken for lost. More than a sender waits for its source: then a session
+   * Milliseconds after that until the session is taken for lost, if bytes are awaited. More than a sender waits for its source: then a session
    * that brings nothing has no sender any more, and nothing else would ever say so.
    */
   readonly awaitTime: number;
@@ -81,6 +83,8 @@ export interface OobSession extends OpenApplication, ByteStreams {
    * has ended
    */
   receive(id: string, sink: MediaSink, options?: { readonly size?: number | undefined }): IncomingStream;
+  /** The path is known to be dead: ends, unless the peer has been heard since it was doubted. */
+  suspect(): void;
   /** What still comes of that stream is discarded, without credit; the caller sends the `<abort/>`. */
   cancel(id: string): void;
 }
@@ -123,7 +127,7 @@ class Session implements OobSession, FrameHandler {
   /** A stream has gone over it, or the peer has granted credit. */
   private used = false;
   private linger: Timer | undefined;
-  /** While something is received. */
+  /** While streams are under way. */
   private vigil: KeepAlive | undefined;
 
   constructor(secured: SecuredStream, terms: FlowTerms | undefined, deps: OobDeps, options: OobOptions) {
@@ -138,7 +142,7 @@ class Session implements OobSession, FrameHandler {
     this.awaitsReady = this.hasFlow && secured.role === 'initiator';
     const { clock, pool, budget } = deps;
     const idle = (): void => {
-      if (this.receiver.count === 0) this.relax();
+      if (this.isIdle) this.relax();
       this.checkQuiet();
     };
     // Only TLS is known to keep nothing of what it was given to write.
@@ -188,6 +192,7 @@ class Session implements OobSession, FrameHandler {
       throw new XpmnError('aborted', 'The session is closing.');
     }
     this.used = true;
+    this.watch();
     await this.sender.send(id, media, options.signal);
   }
 
@@ -207,6 +212,10 @@ class Session implements OobSession, FrameHandler {
 
   cancel(id: string): void {
     this.receiver.cancel(id);
+  }
+
+  suspect(): void {
+    if (this.isIdle || this.vigil?.isDoubted) this.lost();
   }
 
   async close({ signal }: { readonly signal: AbortSignal }): Promise<void> {
@@ -286,10 +295,18 @@ class Session implements OobSession, FrameHandler {
   /** A path can die without a word, and then nothing but silence tells: of the peer only if it is its turn to speak. */
   private watch(): void {
     const { awaitInterval, awaitTime } = this.options;
+    const isOurTurn = (): boolean => this.sender.count === 0 && !this.receiver.isAwaiting;
     this.vigil ??= new KeepAlive(
-      { clock: this.deps.clock, ask: () => undefined, onDead: () => this.lost(), isBusy: () => !this.receiver.isAwaiting },
+      { clock: this.deps.clock, ask: () => this.deps.doubted?.(this), onDead: () => this.silent(), isBusy: isOurTurn },
       { pingAfter: awaitInterval, deadAfter: awaitTime },
     );
+  }
+
+  /** Who reads nothing grants no credit, as a player that pauses: that is no proof. */
+  private silent(): void {
+    if (this.receiver.isAwaiting) return this.lost();
+    this.relax();
+    this.watch();
   }
 
   private relax(): void {

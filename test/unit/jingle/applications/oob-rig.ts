@@ -27,6 +27,8 @@ export interface End {
   readonly pool: SendPool;
   readonly budget: WindowBudget;
   readonly givenUp: string[];
+  /** How often it was said that the peer is silent. */
+  readonly doubts: { count: number };
   readonly secured: SecuredStream;
 }
 
@@ -43,8 +45,11 @@ function prepare(secured: SecuredStream, clock: Clock, overrides: Partial<Option
   const pool = new SendPool(options);
   const budget = new WindowBudget(options.windowBudget);
   const givenUp: string[] = [];
-  const method = createOutOfBand({ clock, pool, budget, givenUp: (_session, id) => givenUp.push(id) }, options);
-  return { method, end: { pool, budget, givenUp, secured } };
+  const doubts = { count: 0 };
+  const method = createOutOfBand({
+    clock, pool, budget, givenUp: (_session, id) => givenUp.push(id), doubted: () => (doubts.count += 1),
+  }, options);
+  return { method, end: { pool, budget, givenUp, doubts, secured } };
 }
 
 /** Two sessions on one pair of streams. */

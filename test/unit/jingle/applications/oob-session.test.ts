@@ -173,29 +173,6 @@ describe('out-of-band session', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('takes a session for lost that brings nothing though bytes are awaited, however long a sink that is full may hold still', async () => {
-    const clock = new FakeClock();
-    const { awaitInterval, awaitTime } = settings.outOfBand;
-    assert.ok(awaitTime > settings.upnp.origin.stallTimeout, 'a sender gives its source up before it is given up itself');
-    const { a, b } = await open({ clock });
-    const full = new CountingSink({ holding: true }).attach(b.session, 'full', 2 * window);
-    const sending = a.session.send('full', mediaFrom(randomBytes(2 * window)), { signal: never });
-    sending.catch(() => undefined);
-    await full.reached(window);
-    await clock.advance(10 * (awaitInterval + awaitTime));
-    assert.ok(!b.session.closed.aborted, 'it is the sink that holds still');
-    const waiting = new CountingSink().attach(b.session, 'waiting', 1);
-    waiting.done.promise.catch(() => undefined);
-    full.done.promise.catch(() => undefined);
-    await clock.advance(awaitTime - 1);
-    assert.ok(!b.session.closed.aborted);
-    await clock.advance(awaitInterval + 1);
-    assert.equal((await aborted(b.session.closed)).code, 'connection-lost');
-    await assert.rejects(waiting.done.promise, { code: 'connection-lost' });
-    await settle();
-    assert.equal(clock.pending, 0);
-  });
-
   it('ends early when the sender aborts: the receiver sees less than announced, the next stream works', async () => {
     const { a, b } = await open();
     const controller = new AbortController();

@@ -163,6 +163,22 @@ describe('an end-to-end XML stream', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it('asks at once when there is a doubt', async () => {
+    const { open, clock } = rig();
+    const pair = securedPair();
+    const stream = await open(pair.initiator);
+    pair.responder.stream.write(HEADER);
+    await settle();
+    heard(pair.responder.stream);
+    stream.doubt();
+    await settle();
+    assert.match(heard(pair.responder.stream), /<ping xmlns='urn:xmpp:ping'\/>/);
+    await clock.advance(defaults.deadAfter);
+    assert.equal((stream.closed.reason as XpmnError).code, 'connection-lost');
+    stream.doubt();
+    assert.equal(clock.pending, 0);
+  });
+
   it('does not take its own slowness for the silence of the peer', async () => {
     const gate = deferred();
     const { open, clock } = rig({ deps: { onMessage: () => gate.promise } });
