@@ -40,7 +40,7 @@ export class FakeSecurity implements SecurityMethod {
       const leaf = hello.slice(0, 40);
       // Both ends must agree on who is who, as in TLS.
       if (hello[40] === context.role[0] || leaf !== context.announcedFingerprint) throw new XpmnError('security-failed', 'The peer is somebody else.');
-      const peer = await abortable(context.accept(Buffer.from(leaf), context.peer, context.signal), context.signal);
+      const peer = await abortable(context.accept(Buffer.from(leaf), context.peer, context.signal, raw), context.signal);
       return brandSecured({ stream: raw, peer, local: context.local, method: this.name, role: context.role, exporter: (_label, length) => Buffer.alloc(length) });
     } catch (error) {
       raw.destroy();

@@ -5,6 +5,7 @@ import type { TlsOptions } from '../jingle/security/tls.ts';
 import type { IbbOptions } from '../jingle/transports/ibb.ts';
 import type { Socks5Options } from '../jingle/transports/socks5-options.ts';
 import type { HeadsOptions } from '../links/heads-exchange.ts';
+import type { JingleDialerOptions } from '../links/jingle-dialer.ts';
 import type { AnswerCacheOptions } from '../xmpp/answer-cache.ts';
 import type { IqRouterOptions } from '../xmpp/iq-router.ts';
 
@@ -20,4 +21,5 @@ export interface DeviceSettings {
   readonly pingAfterInBand: number;
   readonly outOfBand: OobOptions;
   readonly heads: HeadsOptions;
+  readonly dialer: JingleDialerOptions;
 }

@@ -184,7 +184,7 @@ export class Device {
         bytesMethod: this.bytesMethod,
         paths: this.paths,
         isReachable: (peer) => this.isOnPathOfItsOwn(peer) || (connection.state === 'online' && (isAvailable(peer) || this.isLinked(peer))),
-      }));
+      }, this.settings.dialer));
     }
     return new Links({ dialers, tasks: this.tasks, log: this.log, onChannel: (_peer, channel) => this.heads.begin(channel) });
   }

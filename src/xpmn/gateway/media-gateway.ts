@@ -10,6 +10,7 @@ import type { Logger } from '../kernel/log.ts';
 import { TaskGroup } from '../kernel/tasks.ts';
 import { createAcceptor } from '../links/acceptor.ts';
 import { LocalExchange } from '../links/local-exchange.ts';
+import { isTurnedAway } from '../links/turned-away.ts';
 import { MediaPort } from '../media/media-port.ts';
 import type { OpenItem } from '../media/media-port.ts';
 import type { Jid } from '../model/jid.ts';
@@ -134,7 +135,8 @@ export class MediaGateway {
   }
 
   browse(device: Jid, request: { readonly container: string; readonly offset: number; readonly limit: number }, signal: AbortSignal): Promise<MediaPage> {
-    return browsePeer(this.controller.links.to(device), request, { options: this.settings.directoryController, signal });
+    const link = this.controller.links.to(device);
+    return askedTwice(() => browsePeer(link, request, { options: this.settings.directoryController, signal }));
   }
 
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<{ url: string; expires: number; entity: MediaEntity }> {
@@ -143,7 +145,7 @@ export class MediaGateway {
 
   private openItem(item: MediaReference, request: Parameters<OpenItem>[1], signal: AbortSignal): Promise<RemoteTransfer> {
     const link = this.controller.links.to(item.device);
-    return openTransfer(link, { uid: item.uid, ...request }, { options: this.settings.transferController, clock: this.deps.clock, signal });
+    return askedTwice(() => openTransfer(link, { uid: item.uid, ...request }, { options: this.settings.transferController, clock: this.deps.clock, signal }));
   }
 
   private createShared(): DeviceShared {
@@ -171,5 +173,15 @@ export class MediaGateway {
   private refresh(): void {
     this.tasks.run(() => this.deps.network.refresh());
     this.refreshTimer = this.deps.clock.after(this.settings.refreshInterval, () => this.refresh());
+  }
+}
+
+/** A device that took us for a stranger is asked once more, and then shown who we are. */
+async function askedTwice<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isTurnedAway(error)) throw error;
+    return await ask();
   }
 }

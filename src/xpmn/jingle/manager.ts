@@ -6,7 +6,7 @@ import { abortReason, abortable, throwIfAborted } from '../kernel/tasks.ts';
 import type { PeerIdentity } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ApplicationMethod, OpenApplication } from '../ports/application.ts';
-import type { SecurityContext, SecurityMethod } from '../ports/security.ts';
+import type { AcceptPeer, SecurityMethod } from '../ports/security.ts';
 import type { IncomingIq, IqRegistry, StanzaChannel } from '../ports/stanza-channel.ts';
 import type { Role, TransportMethod } from '../ports/transport.ts';
 import { CallGate } from './call-limits.ts';
@@ -58,7 +58,7 @@ export interface JingleDeps {
   readonly applications: readonly ApplicationMethod[];
   /** SHA-1 over our certificate, lower-case hex. */
   readonly fingerprint: string;
-  readonly accept: SecurityContext['accept'];
+  readonly accept: AcceptPeer;
   /** Why a peer may not call like this, or undefined if it may. Asked before anything is kept of the call. */
   mayCall?(call: Call): XpmnError | undefined;
   /** Another live channel to a peer, for sessions whose channel has died. */
@@ -74,6 +74,8 @@ export interface OpenRequest<Opened extends OpenApplication> {
   readonly application: ApplicationMethod<Opened>;
   /** Namespaces that may be used, in the order to try them; left out: all, by preference. */
   readonly transports?: readonly string[] | undefined;
+  /** The peer took us for a stranger the last time: it is shown who we are. */
+  readonly introduce?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -111,7 +113,7 @@ class Manager implements JingleManager {
     deps.registry.handle({ ns: JINGLE_NS, name: 'jingle', type: 'set' }, (iq) => this.handle(iq));
   }
 
-  async open<Opened extends OpenApplication>({ peer, channel, application, transports, signal }: OpenRequest<Opened>): Promise<Opened> {
+  async open<Opened extends OpenApplication>({ peer, channel, application, transports, introduce, signal }: OpenRequest<Opened>): Promise<Opened> {
     throwIfAborted(signal);
     if (this.isClosed) throw new XpmnError('not-running', 'The device is closing.');
     if (!this.deps.applications.includes(application)) throw new XpmnError('internal', 'That application was not registered.');
@@ -119,7 +121,7 @@ class Manager implements JingleManager {
     const [first, ...more] = this.allowed(transports);
     if (!first) throw new XpmnError('transport-failed', 'There is no transport that may be used.');
     this.gate.admit(peer, this.table);
-    const session = this.add({ role: 'initiator', sid: randomId(this.deps.random), peer, channel, application });
+    const session = this.add({ role: 'initiator', sid: randomId(this.deps.random), peer, channel, application, introduce });
     const onAbort = (): void => session.end(new XpmnError('aborted', 'Not wanted any more.', { cause: abortReason(signal) }));
     signal.addEventListener('abort', onAbort, { once: true });
     try {

@@ -3,7 +3,7 @@ import type { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
-import type { SecurityContext, SecurityMethod } from '../ports/security.ts';
+import type { AcceptPeer, SecurityMethod } from '../ports/security.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { Role, TransportMethod } from '../ports/transport.ts';
 import type { JingleLimits } from './codec.ts';
@@ -41,7 +41,7 @@ export interface SessionDeps {
   readonly securities: readonly SecurityMethod[];
   /** SHA-1 of our certificate, lower-case hex. */
   readonly fingerprint: string;
-  readonly accept: SecurityContext['accept'];
+  readonly accept: AcceptPeer;
   /** Another live channel to the peer, when the one in use is gone. */
   channelTo(peer: Jid): StanzaChannel | undefined;
   /** The transport that the peer wants instead, if there is one and it may be used. */
@@ -56,4 +56,6 @@ export interface SessionSpec {
   readonly peer: Jid;
   readonly channel: StanzaChannel;
   readonly application: ApplicationMethod;
+  /** Ours to call: the peer took us for a stranger the last time. */
+  readonly introduce?: boolean | undefined;
 }

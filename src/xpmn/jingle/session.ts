@@ -199,9 +199,12 @@ export class Session {
       const secured = await core.within({ delay: securityTimeout, what: 'Securing the stream', signal }, (deadline) => {
         const given = raw as Duplex;
         raw = undefined;
-        const { role, peer } = this.spec;
-        const { local, accept } = core.deps;
-        return method.secure(given, { role, local, peer, announcedFingerprint: security.theirFingerprint, accept, signal: deadline });
+        const { role, peer, application: { namespace: application }, introduce = false } = this.spec;
+        const { local } = core.deps;
+        return method.secure(given, {
+          role, local, peer, announcedFingerprint: security.theirFingerprint, signal: deadline,
+          accept: (leaf, claimed, signal, stream) => core.deps.accept(leaf, claimed, signal, { stream, role, local, application, introduce }),
+        });
       }, ({ stream }) => stream.destroy());
       return secured;
     } finally {

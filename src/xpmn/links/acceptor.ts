@@ -5,8 +5,15 @@ import { throwIfAborted, withDeadline } from '../kernel/tasks.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PeerIdentity } from '../model/identity.ts';
-import type { SecurityContext } from '../ports/security.ts';
+import { NS } from '../model/namespaces.ts';
+import { serialise } from '../model/xml.ts';
+import type { XmlElement } from '../model/xml.ts';
+import type { XmlLimits } from '../model/xml-parser.ts';
+import type { AcceptPeer, Opening } from '../ports/security.ts';
 import type { ListStore } from '../trust/list-store.ts';
+import { listsNaming } from '../trust/presented-lists.ts';
+import { listsElement } from '../trust/signed-list.ts';
+import { readBeginning } from './stream-beginning.ts';
 
 export interface AcceptorOptions {
   /** Milliseconds between two readings of one account's lists for the sake of a stranger. */
@@ -15,6 +22,10 @@ export interface AcceptorOptions {
   readonly lookUpTimeout: number;
   /** Accounts remembered for that. */
   readonly lookUps: number;
+  /** Milliseconds from the handshake to the end of a stranger, whatever it shows. */
+  readonly strangerTimeout: number;
+  /** Of the `<lists/>` that a peer shows. */
+  readonly presented: XmlLimits;
 }
 
 export interface AcceptorDeps {
@@ -26,53 +37,118 @@ export interface AcceptorDeps {
 }
 
 export interface Acceptor {
-  readonly accept: SecurityContext['accept'];
+  /** @throws XpmnError `not-trusted`; the signal's reason */
+  readonly accept: AcceptPeer;
   /** Whether a peer that was accepted still would be, by what is known now. */
   stillHolds(identity: PeerIdentity): boolean;
 }
 
+/** Who is asked about. */
+interface Question {
+  readonly leaf: Buffer;
+  readonly peer: Jid;
+  readonly opening: Opening;
+}
+
 /**
- * Says who a proven peer is: by the newest lists, and if these make it a stranger, by what its account has published,
- * looked up once. The lists speak for themselves: the server that hands them over is trusted with nothing.
+ * Says who a proven peer is: by the newest lists; if these make it a stranger, by what its account has published, looked
+ * up once; then by the lists it shows. Lists speak for themselves: whoever hands them over is trusted with nothing.
+ *
+ * Showing lists (PROTOCOL §1, "Accepting a peer"): where an XML stream is to be opened, `<lists/>` may be the first
+ * element inside TLS, each way.
+ *
+ * - The initiator shows its own if the responder is a stranger to it even after the look-up, or if the responder took it
+ *   for one the last time (`opening.introduce`). Then it waits for the responder's, and only then its XML stream begins.
+ *   Otherwise nothing precedes the XML stream, and nothing is waited for.
+ * - The responder looks at the first bytes of every XML stream, whatever its verdict: it speaks only after the initiator,
+ *   so that costs nothing. It shows its own lists to whoever has shown some and is accepted, and to nobody else.
+ * - A stranger has `strangerTimeout` for all of that. What is too long, ill-formed or void is no help to it.
+ *
+ * Other applications are negotiated inside an XML stream, by peers that have been through this.
  */
 export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Acceptor {
+  const { lists, clock, log } = deps;
   const leaves = new WeakMap<PeerIdentity, Buffer>();
   const looked = new Map<Jid, { readonly at: number; readonly done: Promise<void> }>();
 
   /** One look-up per account and interval; who comes meanwhile waits for the same one. It does not end with the first who asked. */
   function lookUp(account: Jid): Promise<void> {
-    const now = deps.clock.monotonic();
+    const now = clock.monotonic();
     const last = looked.get(account);
     if (last && now - last.at < options.lookUpInterval) return last.done;
-    const done = deps.lookUp(account).catch((error: unknown) => deps.log.info('the lists of an account could not be read', { account, error }));
+    const done = deps.lookUp(account).catch((error: unknown) => log.info('the lists of an account could not be read', { account, error }));
     looked.delete(account);
     looked.set(account, { at: now, done });
     if (looked.size > options.lookUps) looked.delete(looked.keys().next().value as Jid);
     return done;
   }
 
-  function judge(leaf: Buffer, peer: Jid): PeerIdentity | string {
-    const judgement = deps.lists.judge(leaf, peer);
-    if (judgement.verdict === 'stranger') return judgement.reason;
+  function judge({ leaf, peer }: Question): PeerIdentity | undefined {
+    const judgement = lists.judge(leaf, peer);
+    if (judgement.verdict === 'stranger') return undefined;
     leaves.set(judgement.identity, leaf);
     return judgement.identity;
   }
 
-  async function waitFor(done: Promise<void>, signal: AbortSignal): Promise<void> {
+  async function judgeAfterLookUp(question: Question, signal: AbortSignal): Promise<PeerIdentity | undefined> {
+    const done = lookUp(bareJid(question.peer));
     try {
-      await withDeadline({ clock: deps.clock, signal, delay: options.lookUpTimeout, what: 'Reading the lists of an account' }, () => done);
+      await withDeadline({ clock, signal, delay: options.lookUpTimeout, what: 'Reading the lists of an account' }, () => done);
     } catch {
       throwIfAborted(signal);
     }
+    return judge(question);
   }
 
-  async function accept(leaf: Buffer, peer: Jid, signal: AbortSignal): Promise<PeerIdentity> {
-    const first = judge(leaf, peer);
-    if (typeof first !== 'string') return first;
-    await waitFor(lookUp(bareJid(peer)), signal);
-    const second = judge(leaf, peer);
-    if (typeof second !== 'string') return second;
-    deps.log.warn('a stranger was turned away', { peer, reason: second });
+  function show({ stream, local }: Opening): void {
+    stream.write(serialise(listsElement(listsNaming(lists.snapshot, local))));
+  }
+
+  async function take(shown: readonly XmlElement[]): Promise<void> {
+    // What was learnt counts, even if it could not be stored.
+    await lists.offerAll(shown).catch((error: unknown) => log.warn('lists that a peer has shown could not be stored', { error }));
+  }
+
+  async function call(question: Question, signal: AbortSignal): Promise<PeerIdentity | undefined> {
+    const { opening } = question;
+    const found = judge(question) ?? (await judgeAfterLookUp(question, signal));
+    if ((found && !opening.introduce) || !beginsWithXml(opening)) return found;
+    show(opening);
+    await take((await readBeginning(opening.stream, options.presented, signal)) ?? []);
+    return judge(question);
+  }
+
+  async function answer(question: Question, signal: AbortSignal): Promise<PeerIdentity | undefined> {
+    const { opening } = question;
+    const found = judge(question) ?? (await judgeAfterLookUp(question, signal));
+    if (!beginsWithXml(opening)) return found;
+    const shown = await readBeginning(opening.stream, options.presented, signal);
+    if (shown) await take(shown);
+    const verdict = judge(question);
+    if (shown && verdict) show(opening);
+    return verdict;
+  }
+
+  /** A stranger gets so much time, and no reason. */
+  async function withinTime(question: Question, signal: AbortSignal): Promise<PeerIdentity | undefined> {
+    const work = question.opening.role === 'initiator' ? call : answer;
+    try {
+      return await withDeadline({ clock, signal, delay: options.strangerTimeout, what: 'Finding out who the peer is' }, (within) => work(question, within));
+    } catch (error) {
+      throwIfAborted(signal);
+      log.info('a peer did not show who it is', { peer: question.peer, error });
+      return undefined;
+    }
+  }
+
+  async function accept(leaf: Buffer, peer: Jid, signal: AbortSignal, opening: Opening): Promise<PeerIdentity> {
+    const question = { leaf, peer, opening };
+    // Who calls and is known may take its time to begin: it has an opinion of us to form.
+    const isKnownCaller = opening.role === 'responder' && judge(question) !== undefined;
+    const verdict = await (isKnownCaller ? answer(question, signal) : withinTime(question, signal));
+    if (verdict) return verdict;
+    const judgement = lists.judge(leaf, peer);
+    log.warn('a stranger was turned away', { peer, reason: judgement.verdict === 'stranger' ? judgement.reason : 'showed nothing' });
     throw new XpmnError('not-trusted', 'The device is not one of this media network.');
   }
 
@@ -81,8 +157,12 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     stillHolds(identity) {
       const leaf = leaves.get(identity);
       if (!leaf) return false;
-      const judgement = deps.lists.judge(leaf, identity.jid);
+      const judgement = lists.judge(leaf, identity.jid);
       return judgement.verdict === identity.verdict && judgement.identity.network === identity.network;
     },
   };
+}
+
+function beginsWithXml({ application }: Opening): boolean {
+  return application === NS.xmlStream;
 }

@@ -8,9 +8,15 @@ import type { ApplicationMethod } from '../ports/application.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { ByteSession, Dialer, Opened, SecuredChannel } from './dialer.ts';
 import type { PathMemory } from './path.ts';
+import { isTurnedAway } from './turned-away.ts';
 
 const IBB = ibbNamespace(1);
 const IBB_PLAIN = ibbNamespace(0);
+
+export interface JingleDialerOptions {
+  /** Peers remembered for having turned us away. */
+  readonly turnedAway: number;
+}
 
 export interface JingleDialerDeps {
   readonly jingle: JingleManager;
@@ -24,9 +30,20 @@ export interface JingleDialerDeps {
   features(peer: Jid): ReadonlySet<string> | undefined;
 }
 
-/** Reaches peers through the server: the first stream in stanzas, everything else on sockets where both can. */
-export function createJingleDialer(deps: JingleDialerDeps): Dialer {
+/**
+ * Reaches peers through the server: the first stream in stanzas, everything else on sockets where both can. A peer that
+ * turned us away as a stranger is shown the next time who we are.
+ */
+export function createJingleDialer(deps: JingleDialerDeps, options: JingleDialerOptions): Dialer {
   const { jingle, server, channelMethod, bytesMethod, paths } = deps;
+  const turnedAway = new Set<Jid>();
+
+  /** Our stream is usable before the peer has judged us: that it turned us away may show only later. */
+  function ended(peer: Jid, error: unknown): void {
+    if (!isTurnedAway(error)) return;
+    turnedAway.add(peer);
+    if (turnedAway.size > options.turnedAway) turnedAway.delete(turnedAway.values().next().value as Jid);
+  }
 
   function announces(peer: Jid, feature: string, unknown: boolean): boolean {
     return deps.features(peer)?.has(feature) ?? unknown;
@@ -35,8 +52,15 @@ export function createJingleDialer(deps: JingleDialerDeps): Dialer {
   async function openChannel(peer: Jid, { signal }: { readonly signal: AbortSignal }): Promise<Opened<SecuredChannel>> {
     if (!announces(peer, SECURITY_NS, true)) throw new XpmnError('not-supported', 'The device does not speak end to end.');
     const transports = [announces(peer, IBB, true) ? IBB : IBB_PLAIN];
-    const application = await jingle.open({ peer, channel: server, application: channelMethod, transports, signal });
-    return { application, path: paths.of(application) };
+    const introduce = turnedAway.delete(peer);
+    try {
+      const application = await jingle.open({ peer, channel: server, application: channelMethod, transports, introduce, signal });
+      application.closed.addEventListener('abort', () => ended(peer, application.closed.reason), { once: true });
+      return { application, path: paths.of(application) };
+    } catch (error) {
+      ended(peer, error);
+      throw error;
+    }
   }
 
   async function upgradeChannel(peer: Jid, via: StanzaChannel, { signal }: { readonly signal: AbortSignal }): Promise<Opened<SecuredChannel> | undefined> {

@@ -36,10 +36,28 @@ export interface SecurityContext {
   readonly peer: Jid;
   /** SHA-1 over the peer's certificate as it announced it in `<security/>`, lower-case hex. The leaf must have it. */
   readonly announcedFingerprint: string | undefined;
-  /** Decides who the peer is: the one acceptance function, over the newest lists. Asked once, after the handshake. */
-  accept(leaf: Buffer, peer: Jid, signal: AbortSignal): Promise<PeerIdentity>;
+  /**
+   * Decides who the peer is: the one acceptance function, over the newest lists. Asked once, after the handshake.
+   * `proven` is the stream that belongs to the leaf: both sides may show lists there before the application's first byte,
+   * at which it is left. Whoever is not accepted gets nothing else.
+   */
+  accept(leaf: Buffer, peer: Jid, signal: AbortSignal, proven: Duplex): Promise<PeerIdentity>;
   readonly signal: AbortSignal;
 }
+
+/** A stream between handshake and verdict, and what it is for. */
+export interface Opening {
+  readonly stream: Duplex;
+  readonly role: Role;
+  readonly local: Jid;
+  /** Namespace of what is to run on it. */
+  readonly application: string;
+  /** Initiator: the peer took us for a stranger the last time. */
+  readonly introduce: boolean;
+}
+
+/** `SecurityContext.accept`, told what the stream is for. */
+export type AcceptPeer = (leaf: Buffer, peer: Jid, signal: AbortSignal, opening: Opening) => Promise<PeerIdentity>;
 
 /**
  * `secure` takes ownership of `raw`: it resolves to an accepted stream, or rejects (`security-failed`: handshake or

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
@@ -9,6 +10,8 @@ import type { Acceptor } from '../../../src/xpmn/links/acceptor.ts';
 import type { PeerIdentity } from '../../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../../src/xpmn/model/jid.ts';
+import { NS } from '../../../src/xpmn/model/namespaces.ts';
+import type { Opening } from '../../../src/xpmn/ports/security.ts';
 import { ListStore } from '../../../src/xpmn/trust/list-store.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { MemoryStorage } from '../../support/memory-storage.ts';
@@ -20,6 +23,8 @@ const never = new AbortController().signal;
 const jid = 'romeo@home.test/nas';
 const peer = parseJid(jid);
 const interval = settings.gateway.lookUpInterval;
+/** For bytes: nothing is shown there. */
+const bytes: Opening = { stream: new PassThrough(), role: 'responder', local: peer, application: NS.outOfBand, introduce: false };
 
 describe('accepting a peer', () => {
   let user: Somebody;
@@ -44,10 +49,10 @@ describe('accepting a peer', () => {
   });
 
   function make(lookUps = settings.gateway.lookUps): Acceptor {
-    return createAcceptor({ lists, clock, log: silentLogger, lookUp: (account) => (looked.push(account), lookUp(account)) }, { ...settings.gateway, lookUps });
+    return createAcceptor({ lists, clock, log: silentLogger, lookUp: (account) => (looked.push(account), lookUp(account)) }, { ...settings.gateway, presented: settings.xml.presentedLists, lookUps });
   }
   const learn = (draft: Parameters<typeof list>[2]): Promise<unknown> => lists.offer(list('devices', user, draft).element);
-  const accept = (who = nas, claimed = peer, signal = never): Promise<PeerIdentity> => acceptor.accept(who.leaf, claimed, signal);
+  const accept = (who = nas, claimed = peer, signal = never): Promise<PeerIdentity> => acceptor.accept(who.leaf, claimed, signal, bytes);
   const refused = (promise: Promise<unknown>, code: ErrorCode = 'not-trusted'): Promise<void> =>
     assert.rejects(promise, (error) => error instanceof XpmnError && (assert.equal(error.code, code), true));
   const caught = <T>(promise: Promise<T>): Promise<T> => (promise.catch(() => undefined), promise);
@@ -104,7 +109,7 @@ describe('accepting a peer', () => {
     lookUp = () => new Promise(() => undefined);
     const waiting = caught(accept(stranger));
     await clock.advance(settings.gateway.lookUpTimeout - 1);
-    assert.equal(clock.pending, 1);
+    assert.equal(clock.pending, 2);
     await clock.advance(1);
     await refused(waiting);
     assert.equal(clock.pending, 0);

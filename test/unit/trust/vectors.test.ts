@@ -13,7 +13,8 @@ import { keyNameOf, spkiOf } from '../../../src/xpmn/trust/keys.ts';
 import { formatTime } from '../../../src/xpmn/trust/list-document.ts';
 import type { ListContent } from '../../../src/xpmn/trust/list-document.ts';
 import { localBareJid, resourceName, slugOf } from '../../../src/xpmn/trust/names.ts';
-import { issueList, readList } from '../../../src/xpmn/trust/signed-list.ts';
+import { BeginningReader } from '../../../src/xpmn/trust/presented-lists.ts';
+import { issueList, listsElement, readList } from '../../../src/xpmn/trust/signed-list.ts';
 import type { VerifiedList } from '../../../src/xpmn/trust/signed-list.ts';
 import { options } from './world.ts';
 
@@ -50,7 +51,7 @@ describe('the vectors of trust', () => {
 
   it('are complete', () => {
     for (const name of pairs) assert.ok(files.includes(`${name}.json`), `${name}.json is missing`);
-    const halves = files.filter((file) => /^(signed-list|void|heads)-?.*\.json$/.test(file)).map((file) => file.slice(0, -5));
+    const halves = files.filter((file) => /^(signed-list|void|heads|presented)-?.*\.json$/.test(file)).map((file) => file.slice(0, -5));
     assert.deepEqual(halves.sort(), pairs.sort());
     for (const kind of ['signed-list-devices', 'signed-list-friends', 'signed-list-hosted', 'heads']) assert.ok(pairs.includes(kind), kind);
     assert.ok(pairs.filter((name) => name.startsWith('void-')).length >= 3);
@@ -101,6 +102,14 @@ describe('the vectors of trust', () => {
       assert.throws(() => readList(element(`${name}.xml`), options), (error) => error instanceof XpmnError && error.details['reason'] === reason);
     });
   }
+
+  it('presented lists: both ways', () => {
+    const { lists } = json<{ lists: string[] }>('presented-lists.json');
+    const issued = lists.map((name) => readList(element(`${name}.xml`), options));
+    assert.equal(serialise(listsElement(issued)), text('presented-lists.xml'));
+    const beginning = new BeginningReader({ ...options.xml, bytes: 1 << 20 }).read(Buffer.from(text('presented-lists.xml')));
+    assert.deepEqual(beginning?.lists?.map((signed) => readList(signed, options)), issued);
+  });
 
   it('heads: both ways', () => {
     const heads = json<Head[]>('heads.json');

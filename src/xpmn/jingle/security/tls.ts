@@ -137,7 +137,7 @@ async function identify(socket: tls.TLSSocket, raw: Duplex, session: SecurityCon
   if (fingerprintOf(leaf) !== session.announcedFingerprint) {
     throw new XpmnError('security-failed', 'The peer presented another certificate than it announced.');
   }
-  const peer = await abortable(session.accept(leaf, session.peer, signal), signal);
+  const peer = await abortable(session.accept(leaf, session.peer, signal, socket), signal);
   if (socket.destroyed || raw.destroyed) throw handshakeFailed();
   return brandSecured({
     stream: socket,
