@@ -50,7 +50,8 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
 
 function warningsOf(gateway: MediaGateway, network: Network): string[] {
   const warnings: string[] = [];
-  if (!network.isMember) warnings.push('This machine was removed from the media network; the other devices do not answer it any more.');
+  if (!network.isMember) warnings.push('This machine was removed from the media network: it bridges nothing, and the other devices do not answer it any more.');
+  else if (!network.isHost) warnings.push('The media network does not list this machine as a host: it bridges nothing.');
   if (network.isLocalOnly) warnings.push('The media network has no account yet: its devices are reached on this machine only. xpmn init --jid makes the rest of the world.');
   if (gateway.unconnected > 0) warnings.push(`${gateway.unconnected} devices have no connection of their own to the server, as the limit is reached; they work on this machine only.`);
   return warnings;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import type { GatewayDeps } from '../../src/app/gateway-api.ts';
+import { describeStatus } from '../../src/app/gateway-view.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
@@ -140,6 +142,33 @@ describe('gateways of one owner', function () {
       for (;;) await thief.browse(jid, { container: 'root', offset: 0, limit: 10 }, AbortSignal.timeout(20_000));
     }, (error) => error instanceof XpmnError && ['security-failed', 'not-trusted', 'connection-lost', 'peer-unavailable'].includes(error.code));
     await assert.rejects(thief.browse(jid, { container: 'root', offset: 0, limit: 10 }, never));
+  });
+
+  it('bridges nothing any more once it was removed: its devices go, its sessions end, and status says so', async () => {
+    const lost = await nextNetwork(network, 'lost');
+    const devices = new MemoryDevices();
+    const thief = await start(lost, { sources: [devices] });
+    const home = await start(network);
+    devices.appear(nas());
+    const { jid } = await directly(home);
+    const warnings = (): readonly string[] => describeStatus(thief, lost, { version: '1' } as GatewayDeps).warnings;
+    assert.deepEqual(warnings(), []);
+    const away = new Promise<void>((resolve) => {
+      server.onStanza = (stanza) => {
+        if (stanza.name === 'presence' && stanza.attrs['type'] === 'unavailable') resolve();
+        return false;
+      };
+    });
+    await network.removeDevice(lost.gateway.key);
+    await waitUntil('the gateway has heard it, and let go', () => !lost.isMember && !thief.devices().some(({ isHere, jid: own }) => isHere && own === jid));
+    await away;
+    await waitUntil('nothing is open', () => thief.devices().every(({ path }) => path === undefined) && home.devices().every(({ jid: other, path }) => other === home.jid || path === undefined));
+    assert.match(warnings().join(), /removed from the media network: it bridges nothing/);
+    devices.vanish('uuid:nas');
+    devices.appear(nas());
+    devices.appear(nas('uuid:another'));
+    await thief.stop();
+    assert.equal(lost.hostedDevices.size, 1, 'none was made');
   });
 
   it('works again after the server was away', async () => {

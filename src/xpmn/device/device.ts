@@ -123,6 +123,11 @@ export class Device {
     this.links.peerGone(peer, new XpmnError('peer-unavailable', 'The device is gone.'));
   }
 
+  /** Ends all sessions with other machines, at once. */
+  endSessions(error: XpmnError): void {
+    this.jingle?.endSessions(() => true, error);
+  }
+
   /** A list changes verdicts: sessions of whoever would not be accepted now end, and the news travels on. */
   private readonly onListChanged = (list: Parameters<HeadsExchange['passOn']>[0]): void => {
     const { acceptor } = this.shared;

@@ -42,6 +42,7 @@ export class Bridge {
   /** Appearing and going happen one after another: a device that flaps is never there twice. */
   private readonly queue = new SerialQueue();
   private isStopped = false;
+  private wasHost = true;
 
   constructor(deps: BridgeDeps, settings: GatewaySettings) {
     this.deps = deps;
@@ -51,6 +52,7 @@ export class Bridge {
   /** Adapters that can't start are reported, and not fatal: the others may. */
   async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     this.deps.directory.on('changed', this.reconsiderAll);
+    this.noteHost();
     for (const source of this.deps.sources) {
       source.on('deviceAppeared', (media) => this.reconsider(media));
       source.on('deviceGone', (id) => this.enqueue(() => this.release(id)));
@@ -84,17 +86,27 @@ export class Bridge {
     for (const { device } of this.bridged.values()) device.peerGone(jid);
   }
 
+  /** Also when a list changes: whoever is no host any more, because it was removed, lets everything go. */
   private readonly reconsiderAll = (): void => {
+    this.noteHost();
     for (const source of this.deps.sources) for (const media of source.devices()) this.reconsider(media);
   };
 
   private reconsider(media: MediaDevice): void {
     const { id } = media.description;
     this.enqueue(async () => {
-      const isOurs = !this.belongsToAnother(id);
+      const isOurs = this.deps.network.isHost && !this.belongsToAnother(id);
       if (isOurs && !this.bridged.has(id)) await this.bridge(media);
       if (!isOurs && this.bridged.has(id)) await this.release(id);
     });
+  }
+
+  private noteHost(): void {
+    const { network: { isHost }, log } = this.deps;
+    if (isHost === this.wasHost) return;
+    this.wasHost = isHost;
+    if (isHost) log.info('this gateway is a host of its media network again');
+    else log.error('the media network does not list this gateway as a host any more: nothing is bridged here');
   }
 
   private async startSource(source: DeviceSource, signal: AbortSignal): Promise<void> {

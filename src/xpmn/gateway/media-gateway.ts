@@ -82,6 +82,7 @@ export class MediaGateway {
       await this.listener.listen();
       await this.mediaPort.start();
       this.controller.connection?.on('stateChanged', (state, reason) => (this.problem = state === 'online' ? undefined : (reason ?? this.problem)));
+      this.deps.network.lists.on('changed', this.onListChanged);
       this.services.start();
       this.controller.start();
       await this.bridge.start({ signal });
@@ -95,6 +96,7 @@ export class MediaGateway {
   async stop(): Promise<void> {
     const ended = new AbortController();
     const timer = this.deps.clock.after(this.settings.stopTimeout, () => ended.abort(new XpmnError('timeout', 'Closing took too long.')));
+    this.deps.network.lists.off('changed', this.onListChanged);
     this.refreshTimer?.cancel();
     await this.mediaPort.stop();
     await this.bridge.stop({ signal: ended.signal });
@@ -163,6 +165,11 @@ export class MediaGateway {
       isAvailable: (peer) => this.services.find(peer) !== undefined,
     };
   }
+
+  /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
+  private readonly onListChanged = (): void => {
+    if (!this.deps.network.isMember) this.controller.endSessions(new XpmnError('not-trusted', 'This machine was removed from the media network.'));
+  };
 
   private peerGone(jid: Jid): void {
     this.controller.peerGone(jid);

@@ -140,6 +140,11 @@ export class Network {
     return this.ownEntry() !== undefined;
   }
 
+  /** Whether this installation may sign for bridged devices, as the newest lists say. */
+  get isHost(): boolean {
+    return this.hosted.isHost(this.gateway);
+  }
+
   /** The friendly name of this gateway. */
   get name(): string {
     return this.record.name;
