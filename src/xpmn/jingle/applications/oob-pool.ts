@@ -4,7 +4,9 @@ import { HEAD_ROOM, TAIL_ROOM } from './oob-frames.ts';
 export interface PoolOptions {
   /** Bytes of payload room that all sending streams together may hold. */
   readonly sendPool: number;
-  /** Bytes of it that are kept for later when nobody needs them. */
+  /** Bytes that all streams share evenly: of buffers larger than the smallest. The rest of the pool is for the smallest. */
+  readonly sendShare: number;
+  /** Bytes of it that are kept for later when nothing is sent; while something is, `sendShare`. */
   readonly sendPoolKeep: number;
   /** The smallest buffer, and the largest: powers of two. */
   readonly firstChunk: number;
@@ -45,13 +47,15 @@ export class LentBuffer {
 /**
  * The buffers that all sending streams of the process are lent: bounded, and reused. A stream enters with `admit`, which
  * sets aside as many of the smallest buffers as it can ever hold; so `lend` always has one, and larger ones are a luxury
- * that shrinks as the pool fills.
+ * that shrinks as streams come: few streams have large buffers, many have small ones, and none finds the pool taken.
  */
 export class SendPool {
   private readonly options: PoolOptions;
   private readonly idle = new Map<number, LentBuffer[]>();
   private idleBytes = 0;
   private lentBytes = 0;
+  /** Of these, in buffers larger than the smallest. */
+  private largeBytes = 0;
   private lentBuffers = 0;
   private streams = 0;
 
@@ -75,18 +79,21 @@ export class SendPool {
 
   leave(): void {
     this.streams -= 1;
+    if (this.streams === 0) this.trim();
   }
 
   /** A buffer of at least one smallest chunk, at most `wanted` rounded up to a power of two; its room is ≤ `wanted`. */
   lend(wanted: number, owner: LentBuffer['owner']): LentBuffer {
-    const { firstChunk, largestChunk, sendPool } = this.options;
+    const { firstChunk, largestChunk, sendPool, sendShare } = this.options;
     let size = firstChunk;
     while (size < wanted && size < largestChunk) size *= 2;
     // What the other streams may still ask for stays free for them.
     const free = sendPool - this.lentBytes - this.owed(this.streams) + firstChunk;
-    while (size > firstChunk && size > free) size /= 2;
+    const most = Math.min(free, sendShare - this.largeBytes, sendShare / (this.streams * BUFFERS_PER_STREAM));
+    while (size > firstChunk && size > most) size /= 2;
     const buffer = this.take(size);
     this.lentBytes += size;
+    if (size > firstChunk) this.largeBytes += size;
     this.lentBuffers += 1;
     buffer.owner = owner;
     buffer.prepare(Math.max(1, Math.min(size, wanted)));
@@ -96,7 +103,9 @@ export class SendPool {
   /** The buffer comes back and may be lent again. */
   release(buffer: LentBuffer): void {
     this.forget(buffer);
-    if (this.idleBytes + buffer.size > this.options.sendPoolKeep) return;
+    // What is thrown away while it is needed again at once only makes work for the collector, and room for its delay.
+    const { sendShare, sendPoolKeep } = this.options;
+    if (this.idleBytes + buffer.size > (this.streams > 0 ? sendShare : sendPoolKeep)) return;
     const list = this.idle.get(buffer.size);
     if (list) list.push(buffer);
     else this.idle.set(buffer.size, [buffer]);
@@ -107,12 +116,24 @@ export class SendPool {
   forget(buffer: LentBuffer): void {
     buffer.owner = undefined;
     this.lentBytes -= buffer.size;
+    if (buffer.size > this.options.firstChunk) this.largeBytes -= buffer.size;
     this.lentBuffers -= 1;
   }
 
   /** Bytes that `streams` streams may still claim as smallest buffers. */
   private owed(streams: number): number {
     return Math.max(0, streams * BUFFERS_PER_STREAM - this.lentBuffers) * this.options.firstChunk;
+  }
+
+  /** The largest go first: they are the quickest to make again, for what they carry. */
+  private trim(): void {
+    for (const size of [...this.idle.keys()].sort((a, b) => b - a)) {
+      const list = this.idle.get(size) as LentBuffer[];
+      while (list.length > 0 && this.idleBytes > this.options.sendPoolKeep) {
+        list.pop();
+        this.idleBytes -= size;
+      }
+    }
   }
 
   private take(size: number): LentBuffer {

@@ -80,17 +80,22 @@ describe('out-of-band send pool', () => {
       }
       for (const buffer of lent) pool.release(buffer);
       assert.equal(pool.usage.lent, 0);
+      assert.ok(pool.usage.idle <= options.sendShare);
+      for (let i = 0; i < 20; i += 1) pool.leave();
       assert.ok(pool.usage.idle <= options.sendPoolKeep);
     }));
   });
 
-  it('admits no stream when large buffers have taken its share', () => {
-    const pool = make(8 * first);
-    pool.admit();
-    const large = pool.lend(4 * first, undefined);
-    assert.throws(() => pool.admit(), { code: 'resource-limit' });
-    pool.release(large);
-    pool.admit();
+  it('shares large buffers evenly: the more streams, the smaller, and there is always room for one more', () => {
+    const pool = make(options.sendPool);
+    const sizes: number[] = [];
+    for (let streams = 1; streams <= 800; streams += 1) {
+      pool.admit();
+      for (let i = 0; i < BUFFERS_PER_STREAM; i += 1) sizes.push(pool.lend(options.largestChunk, undefined).size);
+      assert.ok(Number(sizes.at(-1)) <= Math.max(first, options.sendShare / streams / BUFFERS_PER_STREAM));
+      assert.ok(pool.usage.lent <= options.sendPool);
+    }
+    assert.deepEqual([sizes[0], sizes.at(-1)], [options.largestChunk, first]);
   });
 });
 
