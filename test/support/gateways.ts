@@ -1,6 +1,7 @@
 import { gatewaySettings, serverOptions, trustOptions } from '../../src/app/gateway-settings.ts';
 import { MediaGateway } from '../../src/xpmn/gateway/media-gateway.ts';
 import type { GatewaySettings } from '../../src/xpmn/gateway/gateway-settings.ts';
+import type { Clock } from '../../src/xpmn/kernel/clock.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import type { Logger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
@@ -9,6 +10,7 @@ import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
 import { createXmppConnection } from '../../src/xpmn/xmpp/connection.ts';
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
 import { Network } from '../../src/xpmn/trust/network.ts';
+import type { NetworkDeps } from '../../src/xpmn/trust/network.ts';
 import type { FakeXmppServer } from '../fakes/fake-xmpp-server.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { settings as config } from './settings.ts';
@@ -25,8 +27,8 @@ export interface TestAccount {
 }
 
 /** A new media network on an account, with this as its first gateway. */
-export function firstNetwork({ jid }: TestAccount, name = 'home'): Promise<Network> {
-  return Network.create({ ...deps, storage: new MemoryStorage() }, trustOptions(config), { name, account: parseJid(jid) });
+export function firstNetwork({ jid }: TestAccount, name = 'home', changes: Partial<NetworkDeps> = {}): Promise<Network> {
+  return Network.create({ ...deps, storage: new MemoryStorage(), ...changes }, trustOptions(config), { name, account: parseJid(jid) });
 }
 
 /** Another gateway of the same owner, made by the first. */
@@ -39,20 +41,21 @@ export async function nextNetwork(first: Network, name: string): Promise<Network
 export interface TestGatewayOptions {
   readonly sources?: readonly DeviceSource[];
   readonly log?: Logger;
+  readonly clock?: Clock;
   /** Instead of a real server. */
   readonly server?: FakeXmppServer;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, server, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = { ...shipped, device: { ...shipped.device, socks5: { ...shipped.device.socks5, loopback: true } } };
   return new MediaGateway({
-    clock: systemClock, random: systemRandom, log, network, sources,
+    clock, random: systemRandom, log, network, sources,
     connect: (login, router) =>
-      server?.connection(login.jid, account?.password ?? '', { clock: systemClock, random: systemRandom, router }) ??
-      createXmppConnection({ clock: systemClock, random: systemRandom, log, router }, login, serverOptions(config)),
+      server?.connection(login.jid, account?.password ?? '', { clock, random: systemRandom, router }) ??
+      createXmppConnection({ clock, random: systemRandom, log, router }, login, serverOptions(config)),
     account: account && { credentials: { kind: 'password', password: account.password }, server: { host: account.host, port: account.port }, ca: account.ca },
     addresses: () => ['127.0.0.1', '::1'],
   }, change(settings));

@@ -128,10 +128,15 @@ export class Device {
     this.jingle?.endSessions(() => true, error);
   }
 
-  /** A list changes verdicts: sessions of whoever would not be accepted now end, and the news travels on. */
-  private readonly onListChanged = (list: Parameters<HeadsExchange['passOn']>[0]): void => {
+  /** Verdicts may have changed: sessions of whoever would not be accepted now end. */
+  reconsiderPeers(): void {
     const { acceptor } = this.shared;
     this.jingle?.endSessions(({ identity }) => identity !== undefined && !acceptor.stillHolds(identity));
+  }
+
+  /** A list changes verdicts, and the news travels on. */
+  private readonly onListChanged = (list: Parameters<HeadsExchange['passOn']>[0]): void => {
+    this.reconsiderPeers();
     this.heads.passOn(list);
   };
 

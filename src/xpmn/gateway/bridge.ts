@@ -86,6 +86,11 @@ export class Bridge {
     for (const { device } of this.bridged.values()) device.peerGone(jid);
   }
 
+  /** Who was accepted may be a stranger by now. */
+  reconsiderPeers(): void {
+    for (const { device } of this.bridged.values()) device.reconsiderPeers();
+  }
+
   /** Also when a list changes: whoever is no host any more, because it was removed, lets everything go. */
   private readonly reconsiderAll = (): void => {
     this.noteHost();

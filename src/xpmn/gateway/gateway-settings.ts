@@ -8,8 +8,9 @@ import type { MediaPortOptions } from '../media/media-port.ts';
 import type { DirectoryControllerOptions } from '../profiles/directory-controller.ts';
 import type { DirectoryOptions } from '../profiles/directory.ts';
 import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
+import type { ExpiryWatchOptions } from '../trust/expiry-watch.ts';
 
-export interface GatewaySettings {
+export interface GatewaySettings extends ExpiryWatchOptions {
   readonly device: DeviceSettings;
   readonly pool: PoolOptions;
   /** Bytes by which the windows of all sessions together may grow. */

@@ -22,6 +22,7 @@ import type { ConnectionState, XmppAccount } from '../ports/xmpp-connection.ts';
 import { browsePeer } from '../profiles/directory-controller.ts';
 import { openTransfer } from '../profiles/transfer-controller.ts';
 import type { RemoteTransfer } from '../profiles/transfer-controller.ts';
+import { ExpiryWatch } from '../trust/expiry-watch.ts';
 import type { Network } from '../trust/network.ts';
 import { AccountServices } from './account-services.ts';
 import { Bridge } from './bridge.ts';
@@ -51,6 +52,7 @@ export class MediaGateway {
   private readonly services: AccountServices;
   private readonly bridge: Bridge;
   private readonly mediaPort: MediaPort;
+  private readonly expiry: ExpiryWatch;
   private refreshTimer: Timer | undefined;
   private problem: XpmnError | undefined;
 
@@ -73,6 +75,7 @@ export class MediaGateway {
       settings.account,
     );
     this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.services }, settings);
+    this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
   }
 
@@ -83,6 +86,7 @@ export class MediaGateway {
       await this.mediaPort.start();
       this.controller.connection?.on('stateChanged', (state, reason) => (this.problem = state === 'online' ? undefined : (reason ?? this.problem)));
       this.deps.network.lists.on('changed', this.onListChanged);
+      this.expiry.start();
       this.services.start();
       this.controller.start();
       await this.bridge.start({ signal });
@@ -97,6 +101,7 @@ export class MediaGateway {
     const ended = new AbortController();
     const timer = this.deps.clock.after(this.settings.stopTimeout, () => ended.abort(new XpmnError('timeout', 'Closing took too long.')));
     this.deps.network.lists.off('changed', this.onListChanged);
+    this.expiry.stop();
     this.refreshTimer?.cancel();
     await this.mediaPort.stop();
     await this.bridge.stop({ signal: ended.signal });
@@ -170,6 +175,11 @@ export class MediaGateway {
   private readonly onListChanged = (): void => {
     if (!this.deps.network.isMember) this.controller.endSessions(new XpmnError('not-trusted', 'This machine was removed from the media network.'));
   };
+
+  private reconsiderPeers(): void {
+    this.controller.reconsiderPeers();
+    this.bridge.reconsiderPeers();
+  }
 
   private peerGone(jid: Jid): void {
     this.controller.peerGone(jid);

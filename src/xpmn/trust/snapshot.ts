@@ -61,3 +61,12 @@ export function mayConcernUs(lists: TrustSnapshot, own: Jid, account: Jid): bool
 export function isIssuedAhead(list: VerifiedList, now: number, { friendClockAhead }: { readonly friendClockAhead: number }): boolean {
   return list.issued > now + friendClockAhead;
 }
+
+/**
+ * When the next list expires on which a verdict may rest: mine of friends, and theirs. Unix ms; undefined if none does.
+ * Own devices go on working together beyond that.
+ */
+export function nextExpiry({ lists, network }: TrustSnapshot, now: number): number | undefined {
+  const ahead = lists.filter((list) => (list.network !== network || list.type === 'friends') && list.expiresAt > now);
+  return ahead.length === 0 ? undefined : Math.min(...ahead.map(({ expiresAt }) => expiresAt));
+}
