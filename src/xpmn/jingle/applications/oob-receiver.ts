@@ -12,7 +12,7 @@ export interface ReceiverDeps {
   ended(id: string): void;
   /** We discard the stream by our own decision: the peer must be told to abort it. */
   givenUp(id: string): void;
-  /** Stop or go on reading the session. Only without flow control. */
+  /** Stop or go on reading the session. */
   pause(paused: boolean): void;
   /** Called when the last stream under way has ended. */
   idle(): void;
@@ -23,7 +23,7 @@ export interface ReceiverOptions extends WindowOptions {
   readonly flow: boolean;
   /** Streams between their first chunk and their last. */
   readonly maxStreams: number;
-  /** Streams that nobody has claimed yet. */
+  /** Streams that nobody has claimed yet: half as many stop the reading, more are given up. */
   readonly maxUnclaimed: number;
   /** Milliseconds until an unclaimed stream is given up. */
   readonly unclaimedTime: number;
@@ -191,9 +191,13 @@ export class Receiver {
     if (this.streams.size === 0) this.deps.idle();
   }
 
-  /** Without flow control the only way to slow a sender down is to stop reading all of them. */
+  /**
+   * Without flow control the only way to slow a sender down is to stop reading all of them; so it is for one who begins
+   * many streams before the stanzas that tell of them have come.
+   */
   private updateReading(): void {
-    const paused = !this.options.flow && (this.unclaimedCount > 0 || this.congestedCount > 0);
+    const { flow, maxUnclaimed } = this.options;
+    const paused = flow ? this.unclaimedCount > maxUnclaimed / 2 : this.unclaimedCount > 0 || this.congestedCount > 0;
     if (paused === this.paused) return;
     this.paused = paused;
     this.deps.pause(paused);

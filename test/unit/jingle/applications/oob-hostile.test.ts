@@ -59,8 +59,22 @@ describe('out-of-band session against a hostile peer', () => {
     assert.equal((await aborted(end.session.closed)).code, 'flow-control');
   });
 
+  it('stops reading when many streams are unclaimed, and goes on as they are claimed or given up', async () => {
+    const count = 3 * maxUnclaimed;
+    for (let i = 0; i < count; i += 1) {
+      end.wire.write(frame(`s${i}`, 'hello'));
+      end.wire.write(`0 s${i}\r\n\r\n`);
+      await settle(1);
+    }
+    assert.deepEqual(end.givenUp, []);
+    const sinks = Array.from({ length: count }, (_, i) => new CountingSink().attach(end.session, `s${i}`));
+    await Promise.all(sinks.map(({ done }) => done.promise));
+    for (const sink of sinks) assert.equal(sink.bytes, 5);
+  });
+
   it('holds unclaimed streams to their number, gives up the next and forgets none that it holds', async () => {
-    for (let i = 0; i <= maxUnclaimed; i += 1) end.wire.write(frame(`s${i}`, 'hello'));
+    // In one piece: what has been read can't be left unread.
+    end.wire.write(Buffer.concat(Array.from({ length: maxUnclaimed + 1 }, (_, i) => frame(`s${i}`, 'hello'))));
     await settle();
     assert.deepEqual(end.givenUp, [`s${maxUnclaimed}`]);
     const sinks = Array.from({ length: maxUnclaimed }, (_, i) => new CountingSink().attach(end.session, `s${i}`));
