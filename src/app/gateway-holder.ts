@@ -1,8 +1,8 @@
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
-import { SerialQueue } from '../xpmn/kernel/tasks.ts';
+import { SerialQueue, throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import type { Controlled } from './control/handlers.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
-import type { InitOptions, Setup, SetupResult } from './setup-api.ts';
+import type { ImportOptions, InitOptions, Setup, SetupChange, SetupResult } from './setup-api.ts';
 
 export interface HolderDeps extends GatewayDeps {
   readonly createGateway: GatewayFactory;
@@ -34,12 +34,12 @@ export class GatewayHolder implements Controlled {
     return this.current;
   }
 
-  init(options: InitOptions): Promise<SetupResult> {
-    return this.around(() => this.deps.setup.initNetwork(this.deps, options));
+  init(options: InitOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupResult> {
+    return this.change(signal, (waiting) => this.deps.setup.prepareInit(this.deps, options, waiting));
   }
 
-  importCredentials(options: { readonly file: Uint8Array; readonly password: string }): Promise<SetupResult> {
-    return this.around(() => this.deps.setup.importCredentials(this.deps, options));
+  importCredentials(options: ImportOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupResult> {
+    return this.change(signal, (waiting) => this.deps.setup.prepareImport(this.deps, options, waiting));
   }
 
   /** No gateway is left, and none comes any more. */
@@ -48,13 +48,16 @@ export class GatewayHolder implements Controlled {
     return this.queue.run(() => this.end('The gateway stops.'));
   }
 
-  private around<T>(change: () => Promise<T>): Promise<T> {
+  /** The gateway goes on working while a change is prepared, and stops only for its writing. */
+  private change(caller: AbortSignal, prepare: (waiting: { readonly signal: AbortSignal }) => Promise<SetupChange>): Promise<SetupResult> {
     return this.queue.run(async () => {
-      this.stopping.signal.throwIfAborted();
+      const signal = AbortSignal.any([caller, this.stopping.signal]);
+      throwIfAborted(signal);
+      const write = await prepare({ signal });
       await this.end('The gateway is being restarted.');
-      let result: T;
+      let result: SetupResult;
       try {
-        result = await change();
+        result = await write();
       } catch (error) {
         // What the user did wrong is the answer; that the old gateway does not start again is in the log and in `problem`.
         await this.launch().catch(() => undefined);

@@ -13,6 +13,16 @@ export interface InitOptions {
   readonly ca?: string | undefined;
   /** Friendly name of this machine; the host name where none is given. */
   readonly name?: string | undefined;
+  /** Whether the account is tried first; it is, where this is not given. */
+  readonly check?: boolean | undefined;
+}
+
+export interface ImportOptions {
+  readonly file: Uint8Array;
+  /** Of the file. */
+  readonly password: string;
+  /** As in InitOptions, for the account that the file carries. */
+  readonly check?: boolean | undefined;
 }
 
 export interface SetupResult {
@@ -20,15 +30,27 @@ export interface SetupResult {
   readonly network: string;
   /** Full JID of this machine's gateway device. */
   readonly jid: string;
+  /** Whether an account was tried, and let us in. */
+  readonly isChecked: boolean;
 }
 
-/** Changes of the state that happen while no gateway works on it; the daemon stops its own around them. */
+/** Writes what was prepared; no gateway may work on the state meanwhile. */
+export type SetupChange = () => Promise<SetupResult>;
+
+/**
+ * Changes of the state, in two steps. Preparing reads what is there, and tries the account; a gateway may go on working
+ * beside it, and nothing has changed when it fails. Failures of the account have `details.step` = `login`.
+ */
 export interface Setup {
   /**
    * Makes the media network, or extends the one that is there to an account.
-   * @throws XpmnError `already-initialised` (it has another account), `not-allowed` (not the management device), `bad-request`
+   * @throws XpmnError `already-initialised` (it has another account), `not-allowed` (not the management device), `bad-request`;
+   *   why the account can't be used: `login-failed`, `server-unreachable`, `server-untrusted`, `server-insecure`, `timeout`, …
    */
-  initNetwork(deps: SetupDeps, options: InitOptions): Promise<SetupResult>;
-  /** Makes this machine a device of another's network. @throws XpmnError `already-initialised`, `bad-password`, `malformed`, `not-trusted` */
-  importCredentials(deps: SetupDeps, options: { readonly file: Uint8Array; readonly password: string }): Promise<SetupResult>;
+  prepareInit(deps: SetupDeps, options: InitOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
+  /**
+   * Makes this machine a device of another's network.
+   * @throws XpmnError `already-initialised`, `bad-password`, `malformed`, `not-trusted`; why the account can't be used, as above
+   */
+  prepareImport(deps: SetupDeps, options: ImportOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
 }

@@ -1,14 +1,18 @@
 import { hostname } from 'node:os';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
+import { throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import { isFullJid, parseJid } from '../xpmn/model/jid.ts';
 import { decodeCredentials } from '../xpmn/trust/credentials-file.ts';
-import { devicesList } from '../xpmn/trust/snapshot.ts';
 import { generateKey } from '../xpmn/trust/keys.ts';
 import { Network } from '../xpmn/trust/network.ts';
 import type { NetworkDeps } from '../xpmn/trust/network.ts';
-import { loadAccount, saveAccount } from './account-store.ts';
+import { NetworkDocuments } from '../xpmn/trust/network-documents.ts';
+import { checkAccount } from './account-check.ts';
+import { saveAccount } from './account-store.ts';
+import type { StoredAccount } from './account-store.ts';
 import { trustOptions } from './gateway-settings.ts';
-import type { InitOptions, Setup, SetupDeps, SetupResult } from './setup-api.ts';
+import type { ImportOptions, InitOptions, Setup, SetupChange, SetupDeps, SetupResult } from './setup-api.ts';
+import { readStanding } from './standing.ts';
 
 /** The media network of this installation; a local-only one is made where there is none. */
 export async function loadOrCreateNetwork(deps: SetupDeps, name = hostname()): Promise<Network> {
@@ -16,53 +20,76 @@ export async function loadOrCreateNetwork(deps: SetupDeps, name = hostname()): P
   return (await Network.load(networkDeps(deps), options)) ?? Network.create(networkDeps(deps), options, { name });
 }
 
-async function initNetwork(deps: SetupDeps, { jid, password, server, ca, name = hostname() }: InitOptions): Promise<SetupResult> {
-  if (jid === undefined) return resultOf(await loadOrCreateNetwork(deps, name));
+async function prepareInit(deps: SetupDeps, options: InitOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupChange> {
+  const { name = hostname(), check = true } = options;
+  if (options.jid === undefined) return async () => resultOf(await loadOrCreateNetwork(deps, name), false);
+  const account = accountIn(options);
+  await refuseMove(deps, account);
+  if (check) await checkAccount(deps, account, { signal });
+  throwIfAborted(signal);
+  return async () => {
+    const existing = await Network.load(networkDeps(deps), trustOptions(deps.config));
+    const network = existing ?? (await Network.create(networkDeps(deps), trustOptions(deps.config), { name, account: account.jid }));
+    if (network.bare !== account.jid) await network.extend(account.jid);
+    // Last: a password without a network in that account would be of no use, and a secret too many.
+    await saveAccount(deps.storage, account);
+    return resultOf(network, check);
+  };
+}
+
+function accountIn({ jid = '', password, server, ca }: InitOptions): StoredAccount {
   const account = parseJid(jid);
   if (isFullJid(account) || !account.includes('@')) throw new XpmnError('bad-request', 'An account is named like user@example.org.');
   if (password === undefined) throw new XpmnError('bad-request', 'An account needs its password.');
-  const known = await loadAccount(deps.storage);
-  const options = trustOptions(deps.config);
-  const existing = await Network.load(networkDeps(deps), options);
-  if (known && known.jid !== account) throw new XpmnError('already-initialised', `The media network is in the account ${known.jid} already.`);
-  const network = existing ?? (await Network.create(networkDeps(deps), options, { name, account }));
-  if (network.bare !== account) await network.extend(account);
-  // Last: a password without a network in that account would be of no use, and a secret too many.
-  await saveAccount(deps.storage, { jid: account, password, server, ca });
-  return resultOf(network);
+  return { jid: account, password, server, ca };
 }
 
-async function importCredentials(deps: SetupDeps, { file, password }: { readonly file: Uint8Array; readonly password: string }): Promise<SetupResult> {
+async function refuseMove(deps: SetupDeps, { jid }: StoredAccount): Promise<void> {
+  const now = await readStanding(deps);
+  if (!now || now.account === jid) return;
+  if (now.account !== undefined) throw new XpmnError('already-initialised', `The media network is in the account ${now.account} already.`);
+  if (!now.isManagement) throw new XpmnError('not-allowed', 'Only the management device of the media network can do that.');
+}
+
+async function prepareImport(deps: SetupDeps, { file, password, check = true }: ImportOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupChange> {
   const options = trustOptions(deps.config);
   const carried = await decodeCredentials(Buffer.from(file), password, options);
-  await discardUnusedNetwork(deps);
-  const network = await Network.join(networkDeps(deps), options, carried);
-  if (carried.password !== undefined) {
-    await saveAccount(deps.storage, { jid: carried.account, password: carried.password, server: carried.server, ca: carried.ca });
-  }
-  return resultOf(network);
+  Network.judgeJoin(deps, options, carried);
+  await refuseReplacement(deps);
+  const { account: jid, password: login, server, ca } = carried;
+  const account = login === undefined ? undefined : { jid, password: login, server, ca };
+  if (check && account) await checkAccount(deps, account, { signal });
+  throwIfAborted(signal);
+  return async () => {
+    // Asked again: a gateway may have gone on meanwhile.
+    await refuseReplacement(deps);
+    await deleteAll(deps);
+    const network = await Network.join(networkDeps(deps), options, carried);
+    if (account) await saveAccount(deps.storage, account);
+    return resultOf(network, check && account !== undefined);
+  };
 }
 
 /**
  * A gateway that was started before it got its credentials has made a local-only network of its own. While it is alone in
  * there and has no account, nobody would miss that network: it makes room.
- *
- * @throws XpmnError `already-initialised` for any other network
  */
-async function discardUnusedNetwork(deps: SetupDeps): Promise<void> {
-  const existing = await Network.load(networkDeps(deps), trustOptions(deps.config));
-  if (!existing) return;
-  const others = devicesList(existing.lists.snapshot, existing.id)?.devices.filter(({ key }) => key !== existing.gateway.key) ?? [];
-  if (!existing.isLocalOnly || others.length > 0) throw new XpmnError('already-initialised', 'This machine is part of a media network already.');
-  for (const name of await deps.storage.list('')) await deps.storage.delete(name);
+async function refuseReplacement(deps: SetupDeps): Promise<void> {
+  const now = await readStanding(deps);
+  if (now && (now.account !== undefined || now.machines > 0)) throw new XpmnError('already-initialised', 'This machine is part of a media network already.');
+}
+
+async function deleteAll({ storage }: SetupDeps): Promise<void> {
+  await new NetworkDocuments(storage).forget();
+  for (const name of await storage.list('')) await storage.delete(name);
 }
 
 function networkDeps({ storage, clock, random }: SetupDeps): NetworkDeps {
   return { storage, clock, random, generateKey };
 }
 
-function resultOf(network: Network): SetupResult {
-  return { network: network.id, jid: network.gateway.jid };
+function resultOf(network: Network, isChecked: boolean): SetupResult {
+  return { network: network.id, jid: network.gateway.jid, isChecked };
 }
 
-export const setup: Setup = { initNetwork, importCredentials };
+export const setup: Setup = { prepareInit, prepareImport };

@@ -11,6 +11,8 @@ import { FakeGateway } from '../fakes/fake-gateway.ts';
 import { Namespaces } from '../peers/namespaces.ts';
 import { run, startProcess } from '../peers/process.ts';
 import type { ManagedProcess } from '../peers/process.ts';
+import { startProsody } from '../peers/prosody.ts';
+import { waitUntil } from '../peers/wait.ts';
 import { serveBytes } from '../support/serve-bytes.ts';
 import { settings } from '../support/settings.ts';
 import { PROGRAM, buildProgram, runProgram } from './support/program.ts';
@@ -134,6 +136,36 @@ describe('the program', function () {
       const { code, stderr } = await xpmn('daemon', '--config', config);
       assert.equal(code, 1);
       assert.match(stderr, /^xpmn: bad-configuration: .*config\.json: `mediaPort\.port` must be <= 65535\.\n$/);
+    });
+
+    it('tries the account before it takes it, with a daemon and without one', async () => {
+      const server = await startProsody({ users: { romeo: 'wherefore' }, netns: netns() });
+      try {
+        const files = { wrong: join(place, 'wrong'), right: join(place, 'right'), ca: join(place, 'ca.pem') };
+        await Promise.all([writeFile(files.wrong, 'therefore\n'), writeFile(files.right, 'wherefore\n'), writeFile(files.ca, server.ca)]);
+        const at = ['--server', `${server.host}:${server.port}`];
+        const init = (...argv: string[]): Promise<Answer> => xpmn('init', '--jid', `romeo@${server.domain}`, ...argv);
+        for (const round of ['without', 'with'] as const) {
+          if (round === 'with') {
+            daemon = await start();
+            await daemon.said(/In another terminal:/, 30_000);
+          }
+          assert.match((await init('--password-file', files.right, ...at)).stderr, /^xpmn: server-untrusted: .*--ca FILE.* Nothing was changed\.\n$/, round);
+          const refused = await init('--password-file', files.wrong, ...at, '--ca', files.ca);
+          assert.deepEqual([refused.code, refused.stdout], [1, '']);
+          assert.match(refused.stderr, /^xpmn: login-failed: [^\n]*password\. Nothing was changed\.\n$/);
+          const lost = await init('--password-file', files.right, '--server', `${server.host}:1`, '--ca', files.ca);
+          assert.equal(lost.code, 3);
+          assert.match(lost.stderr, /^xpmn: server-unreachable: Nothing answers at [^\n]*\n$/);
+        }
+        assert.equal((JSON.parse((await xpmn('status', '--json')).stdout) as { connection: { state: string } }).connection.state, 'local-only');
+        const taken = await init('--password-file', files.right, ...at, '--ca', files.ca);
+        assert.equal(taken.code, 0, taken.stderr);
+        assert.match(taken.stdout, /^This machine is romeo@home\.test\/[^\n]*\nThe account lets it in\./);
+        await waitUntil('the gateway is online', async () => (JSON.parse((await xpmn('status', '--json')).stdout) as { connection: { state: string } }).connection.state === 'online', { timeout: 30_000 });
+      } finally {
+        await server.stop();
+      }
     });
 
     it('makes a second machine part of the network by a file', async () => {

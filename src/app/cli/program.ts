@@ -115,6 +115,7 @@ function addSetup(root: Command, context: () => CliContext): void {
     .option('--server <host:port>', 'where to connect, instead of what DNS says', usage(parseServer))
     .option('--ca <file>', 'PEM certificates to trust for the server, instead of the system\'s')
     .option('--name <name>', 'what this machine is called (else its host name)')
+    .option('--no-check', 'do not try the account first')
     .action((options: Parameters<typeof init>[1]) => init(context(), options));
   const credentials = root.command('credentials').description('Make another machine part of the network by a file that you carry there.');
   credentials
@@ -129,7 +130,8 @@ function addSetup(root: Command, context: () => CliContext): void {
     .description('Make this machine the device that the file holds.')
     .argument('<file>', 'the file that export made')
     .option(...PASSWORD_FILE)
-    .action((file: string, options: { passwordFile?: string }) => importCredentials(context(), file, options));
+    .option('--no-check', 'do not try the account in the file first')
+    .action((file: string, options: Parameters<typeof importCredentials>[2]) => importCredentials(context(), file, options));
 }
 
 /** Arguments that a parser refuses are wrong usage, told in its words. */

@@ -6,46 +6,64 @@ import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { isFullJid, tryJid } from '../../xpmn/model/jid.ts';
 import { loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
-import type { InitOptions, Setup, SetupDeps, SetupResult } from '../setup-api.ts';
+import type { InitOptions, Setup, SetupChange, SetupDeps, SetupResult } from '../setup-api.ts';
 import { saying } from '../storage/file-storage.ts';
 import { openHome } from '../storage/home.ts';
 import type { CliContext } from './context.ts';
+import { IMPORT_ADVICE, INIT_ADVICE, advised } from './login-advice.ts';
 import { getPassword } from './password.ts';
 import type { PasswordSource } from './password.ts';
 
-export interface InitFlags extends PasswordSource {
+export interface CheckFlag {
+  /** False: the account is not tried. */
+  readonly check: boolean;
+}
+
+export interface InitFlags extends PasswordSource, CheckFlag {
   readonly jid?: string;
   readonly server?: { readonly host: string; readonly port: number };
   readonly ca?: string;
   readonly name?: string;
 }
 
-export async function init(context: CliContext, { jid, server, ca, name, passwordFile }: InitFlags): Promise<void> {
-  if (jid === undefined && (passwordFile ?? server ?? ca) !== undefined) throw new XpmnError('usage', 'These options are about an account: say which with --jid.');
+export async function init(context: CliContext, { jid, server, ca, name, check, passwordFile }: InitFlags): Promise<void> {
+  if (jid === undefined && ((passwordFile ?? server ?? ca) !== undefined || !check)) throw new XpmnError('usage', 'These options are about an account: say which with --jid.');
   const account = tryJid(jid);
   if (jid !== undefined && (!account?.includes('@') || isFullJid(account))) throw new XpmnError('usage', `"${jid}" is no account: they look like you@example.org.`);
+  const certificates = ca === undefined ? {} : { ca: await readCertificates(ca, context.settings.fileBytes) };
+  const password = account === undefined ? {} : { password: await getPassword(`Password of ${account}`, { passwordFile }, context.deps, context.settings.passwordBytes) };
   const options: InitOptions = {
-    ...(account === undefined ? {} : { jid: account, password: await getPassword(`Password of ${account}`, { passwordFile }, context.deps, context.settings.passwordBytes) }),
+    ...(account === undefined ? {} : { jid: account }),
+    ...password,
     ...(server === undefined ? {} : { server }),
-    ...(ca === undefined ? {} : { ca: await readCertificates(ca, context.settings.fileBytes) }),
+    ...certificates,
     ...(name === undefined ? {} : { name }),
+    ...(check ? {} : { check }),
   };
-  const result = await change(context, () => context.call('init', options), (setup, deps) => setup.initNetwork(deps, options));
-  const next = account === undefined ? '' : 'Whether the account lets it in, `xpmn status` says, while `xpmn daemon` runs.\n';
-  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${next}`);
+  if (account !== undefined && check && context.deps.stderr.isTTY) context.notice(`Logging in as ${account}, to try it …`);
+  const { byDaemon, ...result } = await advised(INIT_ADVICE, () =>
+    change(context, () => context.call('init', options), (setup, deps, waiting) => setup.prepareInit(deps, options, waiting)));
+  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${account === undefined ? '' : `${nextStep(result, { check, byDaemon })}\n`}`);
 }
 
-export async function importCredentials(context: CliContext, path: string, { passwordFile }: PasswordSource): Promise<void> {
+export async function importCredentials(context: CliContext, path: string, { passwordFile, check }: PasswordSource & CheckFlag): Promise<void> {
   const file = await readInput(path, context.settings.fileBytes);
   const password = await getPassword(`Password of ${path}`, { passwordFile }, context.deps, context.settings.passwordBytes);
-  const result = await change(
-    context,
-    () => context.call('import-credentials', { file: file.toString('base64'), password }),
-    (setup, deps) => setup.importCredentials(deps, { file, password }),
-  );
+  const options = { password, ...(check ? {} : { check }) };
+  const { byDaemon, ...result } = await advised(IMPORT_ADVICE, () =>
+    change(
+      context,
+      () => context.call('import-credentials', { file: file.toString('base64'), ...options }),
+      (setup, deps, waiting) => setup.prepareImport(deps, { file, ...options }, waiting),
+    ));
   const isErased = await erase(path, file.length);
   const rest = isErased ? `${path} was erased: it has served its purpose.` : `Delete ${path} now: with its password it is this device.`;
-  context.answer({ ...result, isErased }, () => `This machine is ${result.jid} in the media network ${result.network}. ${rest}\n`);
+  context.answer({ ...result, isErased }, () => `This machine is ${result.jid} in the media network ${result.network}. ${rest}\n${nextStep(result, { check, byDaemon })}\n`);
+}
+
+function nextStep({ isChecked }: SetupResult, { check, byDaemon }: { readonly check: boolean; readonly byDaemon: boolean }): string {
+  if (!check) return `Whether the account lets it in, \`xpmn status\` says${byDaemon ? '' : ', while `xpmn daemon` runs'}.`;
+  return `${isChecked ? 'The account lets it in. ' : ''}${byDaemon ? 'The gateway works with that from now on.' : 'Next: `xpmn daemon`.'}`;
 }
 
 /** The file is made before the device: what can't be carried is not made. */
@@ -74,10 +92,12 @@ The file is erased there after it was read: with its password it is that device.
 `);
 }
 
+type Prepare = (setup: Setup, deps: SetupDeps, waiting: { readonly signal: AbortSignal }) => Promise<SetupChange>;
+
 /** By the daemon if one runs, else right here, on the state that nobody else may use meanwhile. */
-async function change(context: CliContext, byDaemon: () => Promise<SetupResult>, here: (setup: Setup, deps: SetupDeps) => Promise<SetupResult>): Promise<SetupResult> {
+async function change(context: CliContext, ask: () => Promise<SetupResult>, prepare: Prepare): Promise<SetupResult & { readonly byDaemon: boolean }> {
   try {
-    return await byDaemon();
+    return { ...(await ask()), byDaemon: true };
   } catch (error) {
     if (!(error instanceof XpmnError) || error.code !== 'not-running') throw error;
   }
@@ -87,7 +107,8 @@ async function change(context: CliContext, byDaemon: () => Promise<SetupResult>,
   try {
     const { setup } = await deps.loadGateway();
     const log = createLogger(deps.stderr, { ...config.log, level: 'warn' });
-    return await here(setup, { storage: home.storage, config, log, clock: deps.clock, random: deps.random });
+    const write = await prepare(setup, { storage: home.storage, config, log, clock: deps.clock, random: deps.random }, { signal: deps.signal });
+    return { ...(await write()), byDaemon: false };
   } finally {
     await home.close();
   }

@@ -2,15 +2,16 @@ import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import { findDevice } from '../find-device.ts';
 import type { Gateway } from '../gateway-api.ts';
-import type { InitOptions, SetupResult } from '../setup-api.ts';
+import type { ImportOptions, InitOptions, SetupResult } from '../setup-api.ts';
 import type { Input, OperationName, Output } from './operations.ts';
 
 /** What the operations work on: a daemon, whose gateway comes and goes when its state changes. */
 export interface Controlled {
   /** @throws XpmnError `not-running` while there is none */
   gateway(): Gateway;
-  init(options: InitOptions): Promise<SetupResult>;
-  importCredentials(options: { readonly file: Uint8Array; readonly password: string }): Promise<SetupResult>;
+  /** While `signal` is not aborted; once the state is being written, it is too late for that. */
+  init(options: InitOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
+  importCredentials(options: ImportOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
 }
 
 export interface HandlerContext {
@@ -45,9 +46,9 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
     return { file: file.toString('base64'), jid };
   },
 
-  'import-credentials': async ({ file, password }, { controlled }) => controlled.importCredentials({ file: fromBase64(file), password }),
+  'import-credentials': async ({ file, ...rest }, { controlled, signal }) => controlled.importCredentials({ file: fromBase64(file), ...rest }, { signal }),
 
-  init: async (input, { controlled }) => controlled.init(input),
+  init: async (input, { controlled, signal }) => controlled.init(input, { signal }),
 };
 
 function fromBase64(text: string): Buffer {

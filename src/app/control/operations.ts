@@ -1,5 +1,5 @@
 import type { GatewayDevice, GatewayStatus, LibraryPage, LocalUrl } from '../gateway-api.ts';
-import type { InitOptions, SetupResult } from '../setup-api.ts';
+import type { ImportOptions, InitOptions, SetupResult } from '../setup-api.ts';
 
 /** Every operation of the control API: what goes in and what comes out. */
 export interface Operations {
@@ -15,7 +15,7 @@ export interface Operations {
     /** `file` in base64. */
     readonly output: { readonly file: string; readonly jid: string };
   };
-  readonly 'import-credentials': { readonly input: { readonly file: string; readonly password: string }; readonly output: SetupResult };
+  readonly 'import-credentials': { readonly input: Omit<ImportOptions, 'file'> & { readonly file: string }; readonly output: SetupResult };
   readonly init: {
     readonly input: InitOptions;
     readonly output: SetupResult;
@@ -39,6 +39,7 @@ const TEXT = { type: 'string', minLength: 1, maxLength: 4096 };
 const PASSWORD = { type: 'string', minLength: 1, maxLength: 1024 };
 const COUNT = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 const FILE = { type: 'string' };
+const FLAG = { type: 'boolean' };
 const SERVER = { type: 'object', additionalProperties: false, required: ['host', 'port'], properties: { host: TEXT, port: { type: 'integer', minimum: 1, maximum: 65535 } } };
 
 /** The one table that server, client and documents read. Each is `POST /v1/NAME` with a JSON object, and answers one. */
@@ -57,12 +58,12 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
   'import-credentials': {
     summary: 'Makes this machine the device that a credentials file holds.',
     takesFile: true,
-    input: { properties: { file: FILE, password: PASSWORD }, required: ['file', 'password'] },
+    input: { properties: { file: FILE, password: PASSWORD, check: FLAG }, required: ['file', 'password'] },
   },
   init: {
     summary: 'Makes the media network, or extends it to an account.',
     takesFile: true,
-    input: { properties: { jid: TEXT, password: PASSWORD, server: SERVER, ca: { type: 'string', maxLength: 1048576 }, name: { ...TEXT, maxLength: 256 } } },
+    input: { properties: { jid: TEXT, password: PASSWORD, server: SERVER, ca: { type: 'string', maxLength: 1048576 }, name: { ...TEXT, maxLength: 256 }, check: FLAG } },
   },
 };
 

@@ -62,6 +62,11 @@ export class NetworkDocuments {
     await this.putJson(NETWORK, { name, jid: device.jid, certificate: device.certificate.pem, userCertificate: userCertificate.pem });
   }
 
+  /** From here on there is no installation; what is left of it counts for nothing. */
+  forget(): Promise<void> {
+    return this.storage.delete(NETWORK);
+  }
+
   /** The user key; only the management device has it. */
   async loadUserKey(): Promise<KeyObject | undefined> {
     const pem = await this.storage.get(USER_KEY);

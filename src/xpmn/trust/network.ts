@@ -11,6 +11,8 @@ import type { Certificate } from './certificate.ts';
 import { issueCredentials, movedJid, privateKeyOf } from './device-credentials.ts';
 import type { DeviceCredentials, IssueDeps } from './device-credentials.ts';
 import { HostedDevices } from './hosted-devices.ts';
+import { isOwnCertificate, signCertificate } from './keyinfo.ts';
+import type { CertificateSignature } from './keyinfo.ts';
 import { keyNameOf } from './keys.ts';
 import type { DeviceEntry } from './list-document.ts';
 import { ListIssuer } from './list-issuer.ts';
@@ -90,17 +92,23 @@ export class Network {
   static async join(deps: NetworkDeps, options: TrustOptions, parts: JoinParts): Promise<Network> {
     const documents = await emptyDocuments(deps);
     const { device, userCertificate, name } = parts;
-    const network = readCertificate(userCertificate.der).key;
-    const known = parts.lists.map((element) => readList(element, options));
-    const removed = known.map((list) => ({ network: list.network, type: list.type, signer: list.signer, keys: new Set(list.removed.map(({ key }) => key)) }));
-    const question = { certificate: device.certificate.der, claimed: device.jid, lists: { network, lists: known, removed }, now: deps.clock.now() };
-    if (judgePeer(question, options).verdict !== 'own') throw new XpmnError('not-trusted', 'The lists that came along do not have this device.');
+    const network = Network.judgeJoin(deps, options, parts);
     const lists = await ListStore.open(deps, options, network);
     await lists.offerAll(parts.lists);
     const record = { network, userCertificate, name, device };
     await documents.deleteUserKey();
     await documents.save(record);
     return new Network(deps, options, { record, lists, userKey: undefined, hosted: [] });
+  }
+
+  /** The network that these parts join, if they do. @throws XpmnError `not-trusted` (the lists don't have the device), `malformed` */
+  static judgeJoin({ clock }: Pick<NetworkDeps, 'clock'>, options: TrustOptions, { device, userCertificate, lists }: JoinParts): KeyName {
+    const network = readCertificate(userCertificate.der).key;
+    const known = lists.map((element) => readList(element, options));
+    const removed = known.map((list) => ({ network: list.network, type: list.type, signer: list.signer, keys: new Set(list.removed.map(({ key }) => key)) }));
+    const question = { certificate: device.certificate.der, claimed: device.jid, lists: { network, lists: known, removed }, now: clock.now() };
+    if (judgePeer(question, options).verdict !== 'own') throw new XpmnError('not-trusted', 'The lists that came along do not have this device.');
+    return network;
   }
 
   /** What an earlier run left, or undefined if there is none. @throws XpmnError `storage-failed` */
@@ -156,6 +164,15 @@ export class Network {
 
   get userCertificate(): Certificate {
     return this.record.userCertificate;
+  }
+
+  /** Signs certificates of own devices by the user key, for foreign readers; undefined where that key is not. */
+  get certificateSigner(): ((certificate: Buffer) => CertificateSignature) | undefined {
+    const { userKey } = this;
+    return userKey && ((certificate) => {
+      if (!isOwnCertificate(this.lists.snapshot, certificate)) throw new XpmnError('not-allowed', 'That certificate is not of an own device.');
+      return signCertificate(certificate, userKey, this.userCertificate.der);
+    });
   }
 
   /** All devices that this gateway hosts, by the adapter's id. */

@@ -17,7 +17,7 @@ import { systemRandom } from '../../../src/xpmn/kernel/system.ts';
 import { FakeGateway } from '../../fakes/fake-gateway.ts';
 import { settings } from '../../support/settings.ts';
 
-const RESULT = { network: 'n1', jid: 'anna@example.org/pi-aaaa' };
+const RESULT = { network: 'n1', jid: 'anna@example.org/pi-aaaa', isChecked: true };
 
 describe('daemon', () => {
   let home: HomePaths;
@@ -59,7 +59,7 @@ describe('daemon', () => {
       gateways.push(gateway);
       return gateway;
     };
-    setup = { initNetwork: async () => RESULT, importCredentials: async () => RESULT };
+    setup = { prepareInit: async () => async () => RESULT, prepareImport: async () => async () => RESULT };
     client = new ControlClient({ path: home.controlSocket, answerBytes: settings.cli.answerBytes });
   });
   afterEach(() => rm(home.directory, { recursive: true }));
@@ -143,11 +143,34 @@ describe('daemon', () => {
     await running;
   });
 
-  it('goes on with the old state when a change is refused, and without a gateway when none starts', async () => {
-    setup = { initNetwork: () => Promise.reject(new XpmnError('already-initialised', 'No.')), importCredentials: async () => RESULT };
+  it('lets its gateway work while a change is prepared, and gives that up with its caller', async () => {
+    const prepared = deferred();
+    setup = {
+      prepareInit: (_, __, { signal: waiting }) => new Promise((_resolve, reject) => {
+        prepared.resolve();
+        waiting.addEventListener('abort', () => reject(waiting.reason as Error), { once: true });
+      }),
+      prepareImport: () => Promise.reject(new XpmnError('bad-password', 'No.')),
+    };
     const running = run();
     await ready.promise;
-    await assert.rejects(client.call('init', {}, { signal }), { code: 'already-initialised' });
+    const caller = new AbortController();
+    const asked = client.call('init', {}, { signal: caller.signal });
+    await prepared.promise;
+    assert.equal((await client.call('status', {}, { signal })).version, '0.0.0');
+    caller.abort(new XpmnError('aborted', 'Interrupted.'));
+    await assert.rejects(asked, { code: 'aborted' });
+    await assert.rejects(client.call('import-credentials', { file: 'AAAA', password: 'p' }, { signal }), { code: 'bad-password' });
+    assert.deepEqual(gateways.map(({ isClosed }) => isClosed), [false]);
+    stop();
+    await running;
+  });
+
+  it('goes on with the old state when a change is refused, and without a gateway when none starts', async () => {
+    setup = { prepareInit: async () => () => Promise.reject(new XpmnError('storage-failed', 'No.')), prepareImport: async () => async () => RESULT };
+    const running = run();
+    await ready.promise;
+    await assert.rejects(client.call('init', {}, { signal }), { code: 'storage-failed' });
     assert.equal((await client.call('status', {}, { signal })).version, '0.0.0');
     create = () => Promise.reject(new XpmnError('storage-failed', 'The state is damaged.'));
     await assert.rejects(client.call('import-credentials', { file: 'AAAA', password: 'p' }, { signal }), { code: 'storage-failed' });

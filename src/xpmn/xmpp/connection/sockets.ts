@@ -12,9 +12,16 @@ export async function dial({ host, port }: ServerAddress, signal: AbortSignal): 
     await settled(socket, 'connect', signal);
   } catch (error) {
     if (error instanceof XpmnError) throw error;
-    throw new XpmnError('server-unreachable', `The server at ${host}, port ${port}, can't be reached.`, { cause: error });
+    throw new XpmnError('server-unreachable', whyNot(error as NodeJS.ErrnoException, host, port), { cause: error });
   }
   return socket;
+}
+
+function whyNot({ code = '' }: NodeJS.ErrnoException, host: string, port: number): string {
+  if (code === 'ENOTFOUND') return `There is no host ${host}.`;
+  if (code === 'EAI_AGAIN') return `The address of ${host} can't be looked up now.`;
+  if (code === 'ECONNREFUSED') return `Nothing answers at ${host}, port ${port}.`;
+  return `The server at ${host}, port ${port}, can't be reached.`;
 }
 
 /** Waits for the socket's `event`. If it fails, closes, or the signal aborts, the socket is destroyed before the rejection. */

@@ -17,17 +17,19 @@ import { makeServerCertificate } from '../../../peers/authority.ts';
 import { settings } from '../../../support/settings.ts';
 
 describe('commands', () => {
-  const result = { network: 'n1', jid: 'anna@example.org/pi-aaaa' };
+  const result = { network: 'n1', jid: 'anna@example.org/pi-aaaa', isChecked: true };
   let home: string;
   let gateway: FakeGateway;
   let server: ControlServer | undefined;
   let changes: unknown[];
+  /** What the daemon answers to `init` and `import` instead. */
+  let refusal: XpmnError | undefined;
 
   const xpmn = (argv: readonly string[], deps: Partial<CliDeps> = {}): Promise<CliResult> => cli([...argv, '--home', home], deps);
   const json = async (argv: readonly string[]): Promise<unknown> => JSON.parse((await xpmn([...argv, '--json'])).stdout);
   const setup: Setup = {
-    initNetwork: async (deps: SetupDeps, options: InitOptions) => (changes.push(options), await deps.storage.put('made', Buffer.from('here')), result),
-    importCredentials: async (_, options) => (changes.push(options), result),
+    prepareInit: async (deps: SetupDeps, options: InitOptions) => async () => (changes.push(options), await deps.storage.put('made', Buffer.from('here')), result),
+    prepareImport: async (_, options) => async () => (changes.push(options), result),
   };
   const loadGateway: CliDeps['loadGateway'] = () => Promise.resolve({ createGateway: () => Promise.resolve(gateway), setup });
   const stopDaemon = async (): Promise<void> => {
@@ -39,7 +41,12 @@ describe('commands', () => {
     home = await mkdtemp(join(tmpdir(), 'xpmn-cli-'));
     gateway = new FakeGateway();
     changes = [];
-    const change = async (options: unknown): Promise<typeof result> => (changes.push(options), result);
+    refusal = undefined;
+    const change = async (options: unknown): Promise<typeof result> => {
+      if (refusal) throw refusal;
+      changes.push(options);
+      return result;
+    };
     const controlled = { gateway: () => gateway, init: change, importCredentials: change };
     server = await ControlServer.open(join(home, 'control.sock'), { controlled, log: silentLogger }, settings.control);
   });
@@ -115,7 +122,7 @@ describe('commands', () => {
   it('knows wrong usage from failure', async () => {
     const wrong = [
       [], ['brows'], ['browse'], ['status', 'x'], ['status', '--loud'], ['browse', 'nas', '--limit', '0'], ['browse', 'nas', '--offset', '-1'], ['get', 'xmpp:a', '--range', '9-1'],
-      ['init', '--server', 'example.org:5222'], ['init', '--jid', 'example.org'], ['init', '--jid', 'a@b/c'], ['init', '--jid', 'a@b', '--server', 'b'], ['daemon', '--log', 'xml'],
+      ['init', '--server', 'example.org:5222'], ['init', '--no-check'], ['init', '--jid', 'example.org'], ['init', '--jid', 'a@b/c'], ['init', '--jid', 'a@b', '--server', 'b'], ['daemon', '--log', 'xml'],
     ];
     for (const argv of wrong) {
       const { status, stdout, stderr } = await xpmn(argv);
@@ -144,12 +151,32 @@ describe('commands', () => {
     const ca = join(home, 'ca.crt');
     const { status, stdout } = await xpmn(['init', '--jid', 'Anna@example.org', '--password-file', file, '--server', '[::1]:5222', '--ca', ca, '--name', 'Pi']);
     assert.equal(status, 0);
-    assert.equal(stdout, 'This machine is anna@example.org/pi-aaaa in the media network n1.\nWhether the account lets it in, `xpmn status` says, while `xpmn daemon` runs.\n');
+    assert.equal(stdout, 'This machine is anna@example.org/pi-aaaa in the media network n1.\nThe account lets it in. The gateway works with that from now on.\n');
     await xpmn(['init', '--jid', 'anna@example.org', '--password-file', '-'], { stdin: new PassThrough().end('from stdin') });
     assert.deepEqual(changes, [
       { jid: 'anna@example.org', password: 'hunter2', server: { host: '::1', port: 5222 }, ca: pem, name: 'Pi' },
       { jid: 'anna@example.org', password: 'from stdin' },
     ]);
+  });
+
+  it('init says what is wrong with the account and what to do; untried, it says so', async () => {
+    const init = (...argv: string[]): Promise<CliResult> => xpmn(['init', '--jid', 'anna@example.org', '--password-file', '-', ...argv], { stdin: new PassThrough().end('p') });
+    const cases: [ErrorCode, number, RegExp][] = [
+      ['login-failed', 1, /Check the name of the account and its password/], ['server-unreachable', 3, /--server HOST:PORT.*--no-check/], ['timeout', 3, /--server/],
+      ['server-untrusted', 4, /--ca FILE/], ['server-insecure', 1, /password was not sent/], ['conflict', 1, /It is so\. Nothing/],
+    ];
+    for (const [code, status, advice] of cases) {
+      refusal = new XpmnError(code, 'It is so.', { details: { step: 'login' } });
+      const { status: got, stdout, stderr } = await init();
+      assert.deepEqual([got, stdout], [status, '']);
+      assert.match(stderr, new RegExp(`^xpmn: ${code}: It is so\\. [^\\n]*Nothing was changed\\.\n$`));
+      assert.match(stderr, advice);
+    }
+    refusal = new XpmnError('timeout', 'Something else.');
+    assert.equal((await init()).stderr, 'xpmn: timeout: Something else.\n');
+    refusal = undefined;
+    assert.match((await init('--no-check')).stdout, /Whether the account lets it in, `xpmn status` says\.\n$/);
+    assert.deepEqual(changes, [{ jid: 'anna@example.org', password: 'p', check: false }]);
   });
 
   it('init refuses a file that holds no certificate, before anything is made', async () => {

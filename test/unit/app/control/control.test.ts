@@ -31,7 +31,7 @@ describe('control API', () => {
   let inits: unknown[];
 
   const open = (): Promise<ControlServer> => {
-    const result = { network: 'n', jid: 'a@b/c' };
+    const result = { network: 'n', jid: 'a@b/c', isChecked: true };
     const controlled: Controlled = {
       gateway: () => gateway,
       init: async (options) => (inits.push(options), result),

@@ -1,0 +1,34 @@
+import { XpmnError } from '../../xpmn/kernel/errors.ts';
+import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
+
+type Advice = { readonly [C in ErrorCode]?: string };
+
+const NO_WAY = 'Check the part after the @ and the network of this machine, or say with --server HOST:PORT where the server is; --no-check takes the account untried.';
+
+/** What to do about an account that could not be logged in to: `init` was given it by the user. */
+export const INIT_ADVICE: Advice = {
+  'login-failed': 'Check the name of the account and its password.',
+  'server-untrusted': 'If the server is your own, say with --ca FILE which authority vouches for it.',
+  'server-insecure': 'The password was not sent. Check with --server HOST:PORT that it is the right server.',
+  'server-unreachable': NO_WAY, 'timeout': NO_WAY, 'connection-lost': NO_WAY,
+};
+
+const LATER = 'Check the network of this machine; --no-check takes the file untried.';
+
+/** The same for the account that a credentials file carries. */
+export const IMPORT_ADVICE: Advice = {
+  'login-failed': 'If the password of the account has changed since, run `xpmn init` with the new one where the file was made, and export another file.',
+  'server-untrusted': 'If the certificate of the server has changed since, run `xpmn init` with --ca FILE where the file was made, and export another file.',
+  'server-unreachable': LATER, 'timeout': LATER, 'connection-lost': LATER,
+};
+
+/** Runs `work`; a failed login comes with what to do about it, and that nothing was changed. */
+export async function advised<T>(advice: Advice, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof XpmnError) || error.details['step'] !== 'login') throw error;
+    const hint = advice[error.code];
+    throw new XpmnError(error.code, `${error.message}${hint === undefined ? '' : ` ${hint}`} Nothing was changed.`, { cause: error, details: error.details });
+  }
+}

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { loadAccount } from '../../../src/app/account-store.ts';
+import { setup } from '../../../src/app/setup.ts';
+import type { ImportOptions, InitOptions, SetupDeps, SetupResult } from '../../../src/app/setup-api.ts';
+import { readStanding } from '../../../src/app/standing.ts';
+import type { Standing } from '../../../src/app/standing.ts';
+import { trustOptions } from '../../../src/app/gateway-settings.ts';
+import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
+import { systemClock, systemRandom } from '../../../src/xpmn/kernel/system.ts';
+import { parseJid } from '../../../src/xpmn/model/jid.ts';
+import { encodeCredentials } from '../../../src/xpmn/trust/credentials-file.ts';
+import type { CarriedCredentials } from '../../../src/xpmn/trust/credentials-file.ts';
+import { generateKey } from '../../../src/xpmn/trust/keys.ts';
+import { Network } from '../../../src/xpmn/trust/network.ts';
+import { ROGUE_PASSWORD, RogueXmppServer } from '../../fakes/rogue-xmpp-server.ts';
+import { MemoryDisk, MemoryStorage } from '../../support/memory-storage.ts';
+import { settings } from '../../support/settings.ts';
+
+const { signal } = new AbortController();
+const FILE_PASSWORD = 'milk of human kindness';
+
+/** One machine: its disk, and the commands that change it. */
+class Machine {
+  readonly disk = new MemoryDisk();
+  readonly deps: SetupDeps = { storage: new MemoryStorage(this.disk), config: settings, log: silentLogger, clock: systemClock, random: systemRandom };
+
+  async init(options: InitOptions): Promise<SetupResult> {
+    return (await setup.prepareInit(this.deps, options, { signal }))();
+  }
+
+  async import(options: Partial<ImportOptions> & Pick<ImportOptions, 'file'>): Promise<SetupResult> {
+    return (await setup.prepareImport(this.deps, { password: FILE_PASSWORD, ...options }, { signal }))();
+  }
+
+  standing(): Promise<Standing | undefined> {
+    return readStanding(this.deps);
+  }
+
+  /** Makes another machine a device of the network, as `credentials export` does. */
+  async export(changes: Partial<CarriedCredentials> = {}): Promise<Uint8Array> {
+    const options = trustOptions(settings);
+    const network = await Network.load({ ...this.deps, generateKey }, options);
+    assert.ok(network);
+    const device = await network.createDevice('away', ['host']);
+    const lists = network.lists.snapshot.lists.map(({ element }) => element);
+    const account = await loadAccount(this.deps.storage);
+    const content = { account: network.bare, password: account?.password, server: account?.server, ca: account?.ca, name: 'away', device, userCertificate: network.userCertificate, lists, ...changes };
+    return encodeCredentials(content, FILE_PASSWORD, this.deps, options);
+  }
+}
+
+describe('setup', function () {
+  this.timeout(30_000);
+  const server = new RogueXmppServer();
+  let machine: Machine;
+  let account: InitOptions & { readonly jid: string };
+
+  before(() => server.open());
+  after(() => server.close());
+  beforeEach(() => {
+    server.behave({});
+    server.sessions.length = 0;
+    machine = new Machine();
+    account = { jid: 'romeo@home.test', password: ROGUE_PASSWORD, server: { host: '127.0.0.1', port: server.port }, ca: server.certificates.ca };
+  });
+
+  it('tries an account before it writes anything', async () => {
+    for (const [wrong, code] of [[{ password: 'wrong' }, 'login-failed'], [{ ca: undefined }, 'server-untrusted'], [{ jid: 'romeo@other.test' }, 'server-untrusted']] as const) {
+      await assert.rejects(machine.init({ ...account, ...wrong }), { code, details: { step: 'login' } });
+    }
+    assert.deepEqual([...machine.disk.documents.keys()], []);
+    assert.equal((await machine.init(account)).isChecked, true);
+    assert.deepEqual(await loadAccount(machine.deps.storage), { ...account, jid: parseJid(account.jid) });
+    assert.deepEqual(server.sessions.map(({ jid }) => jid.startsWith('romeo@home.test/check-')).at(-1), true);
+  });
+
+  it('takes an account untried where it is told to', async () => {
+    assert.equal((await machine.init({ ...account, password: 'wrong', check: false })).isChecked, false);
+    assert.equal(server.sessions.length, 0);
+    assert.equal((await machine.standing())?.account, account.jid);
+  });
+
+  it('makes a local-only network, and extends it later under the same keys', async () => {
+    const local = await machine.init({ name: 'Pi' });
+    assert.deepEqual([local.isChecked, (await machine.standing())?.account], [false, undefined]);
+    const extended = await machine.init(account);
+    assert.equal(extended.network, local.network);
+    assert.equal(extended.jid, `romeo@home.test/${local.jid.split('/')[1] ?? ''}`);
+  });
+
+  it('takes another password for the same account', async () => {
+    await machine.init({ ...account, password: 'old', check: false });
+    await machine.init(account);
+    assert.equal((await loadAccount(machine.deps.storage))?.password, ROGUE_PASSWORD);
+  });
+
+  it('tries the account that a credentials file carries before it gives anything up', async () => {
+    const home = new Machine();
+    await home.init({ ...account, check: false });
+    const own = await machine.init({});
+    const before = new Map(machine.disk.documents);
+    await assert.rejects(machine.import({ file: await home.export({ password: 'changed since' }) }), { code: 'login-failed', details: { step: 'login' } });
+    await assert.rejects(machine.import({ file: await home.export(), password: 'wrong' }), { code: 'bad-password' });
+    await assert.rejects(machine.import({ file: await home.export({ lists: [] }) }), { code: 'not-trusted' });
+    assert.deepEqual(machine.disk.documents, before);
+    const joined = await machine.import({ file: await home.export() });
+    assert.notEqual(joined.network, own.network);
+    assert.deepEqual(await machine.standing(), { network: joined.network, account: 'romeo@home.test', isManagement: false, machines: 4 });
+    assert.equal((await new Machine().import({ file: await home.export(), check: false })).isChecked, false);
+  });
+
+  it('gives nothing up that has become more than it was while the account was tried', async () => {
+    const home = new Machine();
+    await home.init({ ...account, check: false });
+    await machine.init({});
+    const write = await setup.prepareImport(machine.deps, { file: await home.export(), password: FILE_PASSWORD }, { signal });
+    await machine.export();
+    await assert.rejects(write(), { code: 'already-initialised' });
+    assert.equal((await machine.standing())?.isManagement, true);
+  });
+});
