@@ -9,10 +9,12 @@ import { NS } from '../model/namespaces.ts';
 import type { Network } from '../trust/network.ts';
 import { mayConcernUs } from '../trust/snapshot.ts';
 import { Announcement } from './announcement.ts';
+import { CertificatePublisher } from './certificate-publisher.ts';
 import { listedDevices } from './known-devices.ts';
 import { ListPublisher } from './list-publisher.ts';
 import type { ListPublisherOptions } from './list-publisher.ts';
 import type { PeerDirectory, PeerPresence } from './peer-directory.ts';
+import { answerPublicKeys } from './public-keys.ts';
 import { PresenceDirectory } from './presence-directory.ts';
 import type { DirectoryLimits } from './presence-directory.ts';
 
@@ -37,6 +39,7 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
   private readonly announcement: Announcement;
   private readonly directory: PresenceDirectory;
   private readonly publisher: ListPublisher | undefined;
+  private readonly certificates: CertificatePublisher | undefined;
   private readonly options: AccountServicesOptions;
   private readonly unlisted = new Set<Jid>();
 
@@ -45,12 +48,16 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
     const { device, network, clock, log, tasks } = deps;
     this.deps = deps;
     this.options = options;
-    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`] });
+    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`, `${NS.pubkey}+notify`] });
     this.directory = new PresenceDirectory(
       { device, tasks, clock, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
       options,
     );
-    this.publisher = device.connection && new ListPublisher({ channel: device.connection.channel, network, clock, log }, options);
+    const onAccount = device.connection && { channel: device.connection.channel, network, clock, log };
+    this.publisher = onAccount && new ListPublisher(onAccount, options);
+    this.certificates = onAccount && new CertificatePublisher(onAccount, options);
+    const unsigned = { certificate: network.gateway.certificate.der, signatures: [] };
+    answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => this.certificates?.own ?? unsigned });
   }
 
   start(): void {
@@ -65,7 +72,9 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
       if (state === 'online') this.sync();
     });
     device.connection?.on('stanza', (stanza) => {
-      if (stanza.name === 'message') this.deps.tasks.run(async () => this.publisher?.received(stanza));
+      if (stanza.name !== 'message') return;
+      if (this.certificates?.concerns(stanza)) this.syncCertificates();
+      else this.deps.tasks.run(async () => this.publisher?.received(stanza));
     });
   }
 
@@ -115,6 +124,18 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
         await this.publisher?.sync(signal);
       } catch (error) {
         this.deps.log.warn('the lists on the account could not be kept in step', { error });
+      }
+    });
+    this.syncCertificates();
+  }
+
+  /** For others to read: nothing of ours waits for it. */
+  private syncCertificates(): void {
+    this.deps.tasks.run(async (signal) => {
+      try {
+        await this.certificates?.sync(signal);
+      } catch (error) {
+        this.deps.log.info('the certificates on the account could not be kept in step', { error });
       }
     });
   }

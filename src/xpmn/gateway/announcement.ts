@@ -20,7 +20,7 @@ const NODE = 'urn:xmpp:xpmn:gateway:0';
 
 /** Announced by every device: what it is made of, before anything it offers. */
 const CORE_FEATURES: readonly string[] = [
-  JINGLE_NS, SECURITY_NS, NS_S5B, ibbNamespace(1), ibbNamespace(0), NS.xmlStream, NS.outOfBand, NS.trust, NS_CAPS, NS_PING,
+  JINGLE_NS, SECURITY_NS, NS_S5B, ibbNamespace(1), ibbNamespace(0), NS.xmlStream, NS.outOfBand, NS.trust, NS.pubkey, NS_CAPS, NS_PING,
 ];
 
 export interface AnnouncementSpec {

@@ -14,6 +14,7 @@ import type { GatewaySettings } from './gateway-settings.ts';
 import { LIBRARY_FEATURES, provideServices } from './hosted-device.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { hostOf } from './known-devices.ts';
+import { answerPublicKeys } from './public-keys.ts';
 
 export interface BridgeDeps {
   readonly log: Logger;
@@ -132,6 +133,7 @@ export class Bridge {
     const identity = { verdict: 'own-hosted', key: credentials.key, jid: credentials.jid, network: network.id, roles: [] } as const;
     const device = new Device(shared, { credentials, identity, account: this.accountFor(credentials.jid) }, this.settings.device);
     provideServices(device, media, shared, this.settings);
+    answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => ({ certificate: credentials.certificate.der, signatures: [] }) });
     const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES, bridged: bridgeName(network.id, id) });
     this.bridged.set(id, { device, announcement, name });
     device.start();

@@ -10,6 +10,7 @@ export const NS = {
   xmlStream: 'urn:xmpp:jingle:apps:xmlstream:0',
   trust: 'urn:xmpp:xpmn:trust:0',
   trustFriends: 'urn:xmpp:xpmn:trust:0:friends',
+  pubkey: 'urn:xmpp:pubkey:0',
   dataForm: 'jabber:x:data',
   rsm: 'http://jabber.org/protocol/rsm',
 } as const;

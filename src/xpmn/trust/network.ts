@@ -11,6 +11,8 @@ import type { Certificate } from './certificate.ts';
 import { issueCredentials, movedJid, privateKeyOf } from './device-credentials.ts';
 import type { DeviceCredentials, IssueDeps } from './device-credentials.ts';
 import { HostedDevices } from './hosted-devices.ts';
+import { isOwnCertificate, signCertificate } from './keyinfo.ts';
+import type { CertificateSignature } from './keyinfo.ts';
 import { keyNameOf } from './keys.ts';
 import type { DeviceEntry } from './list-document.ts';
 import { ListIssuer } from './list-issuer.ts';
@@ -162,6 +164,15 @@ export class Network {
 
   get userCertificate(): Certificate {
     return this.record.userCertificate;
+  }
+
+  /** Signs certificates of own devices by the user key, for foreign readers; undefined where that key is not. */
+  get certificateSigner(): ((certificate: Buffer) => CertificateSignature) | undefined {
+    const { userKey } = this;
+    return userKey && ((certificate) => {
+      if (!isOwnCertificate(this.lists.snapshot, certificate)) throw new XpmnError('not-allowed', 'That certificate is not of an own device.');
+      return signCertificate(certificate, userKey, this.userCertificate.der);
+    });
   }
 
   /** All devices that this gateway hosts, by the adapter's id. */

@@ -23,4 +23,7 @@ export interface TrustOptions {
   /** Old JIDs of a device that stay valid among own devices. */
   readonly aliases: number;
   readonly certificateYears: number;
+  /** Bytes of a published certificate, and the signatures of one. */
+  readonly certificateBytes: number;
+  readonly certificateSignatures: number;
 }

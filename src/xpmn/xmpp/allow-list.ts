@@ -8,7 +8,7 @@ import type { IqGate } from './iq-router.ts';
 
 /** PEP nodes that live on the account. */
 export const ACCOUNT_NODES: readonly string[] = [
-  NS.trust, NS.trustFriends, 'urn:xmpp:pubkey:0', 'urn:xmpp:pubkey:0:friends',
+  NS.trust, NS.trustFriends, NS.pubkey, `${NS.pubkey}:friends`,
 ];
 
 type Direction = 'in' | 'out';
@@ -34,7 +34,7 @@ export const ALLOWED: readonly Row[] = [
   { stanza: 'iq', ns: 'urn:xmpp:jingle:1', names: ['jingle'], directions: BOTH },
   { stanza: 'iq', ns: 'http://jabber.org/protocol/ibb', names: ['open', 'data', 'close'], directions: BOTH },
   { stanza: 'iq', ns: 'http://jabber.org/protocol/bytestreams', names: ['query'], directions: BOTH },
-  { stanza: 'iq', ns: 'urn:xmpp:pubkey:0', names: ['pubkeys'], directions: BOTH },
+  { stanza: 'iq', ns: NS.pubkey, names: ['pubkeys'], directions: BOTH },
   { stanza: 'iq', ns: 'jabber:iq:roster', names: ['query'], directions: ['out'] },
   { stanza: 'iq', ns: 'jabber:iq:roster', names: ['query'], directions: ['in'], only: fromOwnAccount },
   { stanza: 'iq', ns: 'jabber:iq:register', names: ['query'], directions: ['out'] },

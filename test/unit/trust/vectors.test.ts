@@ -9,6 +9,7 @@ import { serialise } from '../../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
 import { headsElement, readHeads } from '../../../src/xpmn/trust/heads.ts';
 import type { Head } from '../../../src/xpmn/trust/heads.ts';
+import { formatKeyInfo, isSignedBy, keyInfoId, parseKeyInfo, signCertificate } from '../../../src/xpmn/trust/keyinfo.ts';
 import { keyNameOf, spkiOf } from '../../../src/xpmn/trust/keys.ts';
 import { formatTime } from '../../../src/xpmn/trust/list-document.ts';
 import type { ListContent } from '../../../src/xpmn/trust/list-document.ts';
@@ -30,6 +31,13 @@ interface Names {
   readonly slugs: Readonly<Record<string, string>>;
 }
 interface Uid { readonly uids: readonly { readonly objectId: string; readonly pathAndQuery: string; readonly uid: string }[] }
+interface KeyInfoVector {
+  readonly id: string;
+  readonly jid?: string;
+  /** The vector of the signer's certificate. */
+  readonly signer?: string;
+  readonly keyinfo: { readonly certificate: string; readonly signatures: readonly { readonly issuer: string; readonly value: string }[] };
+}
 interface ListVector { readonly signer: string; readonly hash: string; readonly expiresAt: string; readonly list: Record<string, unknown> }
 
 /** A list as the vector says it: times as on the wire. */
@@ -51,7 +59,7 @@ describe('the vectors of trust', () => {
 
   it('are complete', () => {
     for (const name of pairs) assert.ok(files.includes(`${name}.json`), `${name}.json is missing`);
-    const halves = files.filter((file) => /^(signed-list|void|heads|presented)-?.*\.json$/.test(file)).map((file) => file.slice(0, -5));
+    const halves = files.filter((file) => /^(signed-list|void|heads|presented|keyinfo)-?.*\.json$/.test(file)).map((file) => file.slice(0, -5));
     assert.deepEqual(halves.sort(), pairs.sort());
     for (const kind of ['signed-list-devices', 'signed-list-friends', 'signed-list-hosted', 'heads']) assert.ok(pairs.includes(kind), kind);
     assert.ok(pairs.filter((name) => name.startsWith('void-')).length >= 3);
@@ -100,6 +108,21 @@ describe('the vectors of trust', () => {
     it(name, () => {
       const { reason } = json<{ reason: string }>(`${name}.json`);
       assert.throws(() => readList(element(`${name}.xml`), options), (error) => error instanceof XpmnError && error.details['reason'] === reason);
+    });
+  }
+
+  for (const name of pairs.filter((pair) => pair.startsWith('keyinfo-'))) {
+    it(`${name}: both ways`, () => {
+      const { id, jid, signer, keyinfo } = json<KeyInfoVector>(`${name}.json`);
+      const bytes = (base64: string): Buffer => Buffer.from(base64, 'base64');
+      const info = { certificate: bytes(keyinfo.certificate), jid, signatures: keyinfo.signatures.map(({ issuer, value }) => ({ issuer, value: bytes(value) })) };
+      assert.deepEqual(parseKeyInfo(element(`${name}.xml`), options), info);
+      assert.equal(serialise(formatKeyInfo(info)), text(`${name}.xml`));
+      assert.equal(keyInfoId(info), id);
+      if (signer === undefined) return;
+      const user = bytes(json<KeyInfoVector>(`${signer}.json`).keyinfo.certificate);
+      assert.ok(isSignedBy(info, user));
+      assert.deepEqual(signCertificate(info.certificate, key('user'), user), info.signatures[0]);
     });
   }
 

@@ -1,0 +1,83 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
+import { SerialQueue, withDeadline } from '../kernel/tasks.ts';
+import { bareJid } from '../model/jid.ts';
+import { NS } from '../model/namespaces.ts';
+import type { XmlElement } from '../model/xml.ts';
+import type { StanzaChannel } from '../ports/stanza-channel.ts';
+import type { KeyInfo, KeyInfoLimits } from '../trust/keyinfo.ts';
+import type { Network } from '../trust/network.ts';
+import { planCertificates } from '../trust/published-certificates.ts';
+import type { CertificatePlan } from '../trust/published-certificates.ts';
+import { fetchItems, parseEvent, publishList, retractItem } from '../xmpp/pep.ts';
+
+export interface CertificatePublisherOptions {
+  /** Milliseconds for reading or publishing. */
+  readonly pepTimeout: number;
+  /** Items that the node has to hold. */
+  readonly pepItems: number;
+  readonly trust: KeyInfoLimits;
+}
+
+export interface CertificatePublisherDeps {
+  readonly channel: StanzaChannel;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * The certificates of own devices, beside the lists, for programs that know only those. A device that has no user key puts
+ * its own there unsigned; the one that has it signs what it finds. Nothing that is read here is believed.
+ *
+ * @spec XEP-0189 v0.9 §3
+ */
+export class CertificatePublisher {
+  private readonly deps: CertificatePublisherDeps;
+  private readonly options: CertificatePublisherOptions;
+  private readonly queue = new SerialQueue();
+  private next: Promise<void> | undefined;
+  private known: KeyInfo | undefined;
+
+  constructor(deps: CertificatePublisherDeps, options: CertificatePublisherOptions) {
+    this.deps = deps;
+    this.options = options;
+  }
+
+  /** This gateway's own certificate, as it lay on the account last; undefined while that is not known. */
+  get own(): KeyInfo | undefined {
+    return this.known;
+  }
+
+  /** Whether a message tells of changes to the own node. */
+  concerns(message: XmlElement): boolean {
+    const event = parseEvent(message);
+    return event?.from === bareJid(this.deps.channel.local) && event.node === NS.pubkey;
+  }
+
+  /** Asked for again before it has begun, it is done once. */
+  sync(signal: AbortSignal): Promise<void> {
+    this.next ??= this.queue.run(() => {
+      this.next = undefined;
+      return withDeadline({ clock: this.deps.clock, signal, delay: this.options.pepTimeout, what: 'Publishing certificates' }, (within) => this.syncNow(within));
+    });
+    return this.next;
+  }
+
+  private async syncNow(signal: AbortSignal): Promise<void> {
+    const { channel, network, log } = this.deps;
+    if (!network.isMember) return;
+    const items = await fetchItems(channel, undefined, NS.pubkey, { signal });
+    const { publish, retract, own } = this.plan(items);
+    this.known = own;
+    if (publish.length > 0) await publishList(channel, { node: NS.pubkey, access: 'presence', maxItems: this.options.pepItems }, publish, { signal });
+    for (const id of retract) await retractItem(channel, NS.pubkey, id, { signal });
+    if (publish.length + retract.length > 0) log.info('certificates published', { published: publish.length, retracted: retract.length });
+  }
+
+  private plan(items: Awaited<ReturnType<typeof fetchItems>>): CertificatePlan {
+    const { network } = this.deps;
+    const { lists: { snapshot: lists }, bare: account, gateway, userCertificate, certificateSigner: sign } = network;
+    return planCertificates(items, { lists, account, own: gateway.certificate.der, user: userCertificate.der, sign }, this.options.trust);
+  }
+}
