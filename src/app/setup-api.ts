@@ -15,6 +15,8 @@ export interface InitOptions {
   readonly name?: string | undefined;
   /** Whether the account is tried first; it is, where this is not given. */
   readonly check?: boolean | undefined;
+  /** Whether a network that is in another account moves to this one: only if no other machine stays behind, or always. */
+  readonly replace?: 'if-alone' | 'always' | undefined;
 }
 
 export interface ImportOptions {
@@ -23,6 +25,8 @@ export interface ImportOptions {
   readonly password: string;
   /** As in InitOptions, for the account that the file carries. */
   readonly check?: boolean | undefined;
+  /** Whether another media network is left for ever. A user key that other machines rest on is never given up. */
+  readonly replace?: boolean | undefined;
 }
 
 export interface SetupResult {
@@ -44,13 +48,13 @@ export type SetupChange = () => Promise<SetupResult>;
 export interface Setup {
   /**
    * Makes the media network, or extends the one that is there to an account.
-   * @throws XpmnError `already-initialised` (it has another account), `not-allowed` (not the management device), `bad-request`;
-   *   why the account can't be used: `login-failed`, `server-unreachable`, `server-untrusted`, `server-insecure`, `timeout`, …
+   * @throws XpmnError `already-initialised` (it has another account), `conflict` with `details.machines` (so many would stay behind),
+   *   `not-allowed` (not the management device), `bad-request`; why the account can't be used: `login-failed`, `server-unreachable`, `server-untrusted`, `server-insecure`, `timeout`, …
    */
   prepareInit(deps: SetupDeps, options: InitOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
   /**
    * Makes this machine a device of another's network.
-   * @throws XpmnError `already-initialised`, `bad-password`, `malformed`, `not-trusted`; why the account can't be used, as above
+   * @throws XpmnError `already-initialised` (with `details.machines`, if so many rest on the user key here), `bad-password`, `malformed`, `not-trusted`; why the account can't be used, as above
    */
   prepareImport(deps: SetupDeps, options: ImportOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
 }

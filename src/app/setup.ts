@@ -24,7 +24,7 @@ async function prepareInit(deps: SetupDeps, options: InitOptions, { signal }: { 
   const { name = hostname(), check = true } = options;
   if (options.jid === undefined) return async () => resultOf(await loadOrCreateNetwork(deps, name), false);
   const account = accountIn(options);
-  await refuseMove(deps, account);
+  await refuseMove(deps, account, options);
   if (check) await checkAccount(deps, account, { signal });
   throwIfAborted(signal);
   return async () => {
@@ -44,25 +44,28 @@ function accountIn({ jid = '', password, server, ca }: InitOptions): StoredAccou
   return { jid: account, password, server, ca };
 }
 
-async function refuseMove(deps: SetupDeps, { jid }: StoredAccount): Promise<void> {
+async function refuseMove(deps: SetupDeps, { jid }: StoredAccount, { replace }: InitOptions): Promise<void> {
   const now = await readStanding(deps);
   if (!now || now.account === jid) return;
-  if (now.account !== undefined) throw new XpmnError('already-initialised', `The media network is in the account ${now.account} already.`);
-  if (!now.isManagement) throw new XpmnError('not-allowed', 'Only the management device of the media network can do that.');
+  if (!now.isManagement) throw new XpmnError('not-allowed', 'Only the machine where the media network was made can take it to another account.');
+  const { account, machines } = now;
+  if (account === undefined || replace === 'always') return;
+  if (replace === undefined) throw new XpmnError('already-initialised', `The media network is in the account ${account} already; --replace moves it to ${jid}, with all its devices and keys.`);
+  if (machines > 0) throw new XpmnError('conflict', `${counted(machines)} would stay behind in the account ${account}, cut off until new credentials are imported there.`, { details: { machines } });
 }
 
-async function prepareImport(deps: SetupDeps, { file, password, check = true }: ImportOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupChange> {
+async function prepareImport(deps: SetupDeps, { file, password, check = true, replace = false }: ImportOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupChange> {
   const options = trustOptions(deps.config);
   const carried = await decodeCredentials(Buffer.from(file), password, options);
   Network.judgeJoin(deps, options, carried);
-  await refuseReplacement(deps);
+  await refuseReplacement(deps, replace);
   const { account: jid, password: login, server, ca } = carried;
   const account = login === undefined ? undefined : { jid, password: login, server, ca };
   if (check && account) await checkAccount(deps, account, { signal });
   throwIfAborted(signal);
   return async () => {
     // Asked again: a gateway may have gone on meanwhile.
-    await refuseReplacement(deps);
+    await refuseReplacement(deps, replace);
     await deleteAll(deps);
     const network = await Network.join(networkDeps(deps), options, carried);
     if (account) await saveAccount(deps.storage, account);
@@ -74,9 +77,18 @@ async function prepareImport(deps: SetupDeps, { file, password, check = true }: 
  * A gateway that was started before it got its credentials has made a local-only network of its own. While it is alone in
  * there and has no account, nobody would miss that network: it makes room.
  */
-async function refuseReplacement(deps: SetupDeps): Promise<void> {
+async function refuseReplacement(deps: SetupDeps, replace: boolean): Promise<void> {
   const now = await readStanding(deps);
-  if (now && (now.account !== undefined || now.machines > 0)) throw new XpmnError('already-initialised', 'This machine is part of a media network already.');
+  if (!now) return;
+  const { account, isManagement, machines } = now;
+  if (isManagement && machines > 0) {
+    throw new XpmnError('already-initialised', `This machine has made a media network, on whose user key ${counted(machines)} rest${machines === 1 ? 's' : ''}.`, { details: { machines } });
+  }
+  if (account !== undefined && !replace) throw new XpmnError('already-initialised', `This machine is part of a media network in the account ${account} already; --replace makes it leave that for ever.`);
+}
+
+function counted(machines: number): string {
+  return machines === 1 ? 'one other machine' : `${machines} other machines`;
 }
 
 async function deleteAll({ storage }: SetupDeps): Promise<void> {

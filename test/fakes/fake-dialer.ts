@@ -57,7 +57,7 @@ export class FakeSession extends FakeApp implements ByteSession {
     this.suspected += 1;
   }
 
-  abortSend(id: string): boolean {
+  abortedByPeer(id: string): boolean {
     return this.sent.includes(id);
   }
 

@@ -13,6 +13,12 @@ interface Claim {
   more: () => void;
 }
 
+/** Of a stream that may be sent before it is claimed. */
+interface Place {
+  readonly made: Deferred<Claim>;
+  claim: Claim | undefined;
+}
+
 interface Sent {
   readonly abort: AbortController;
   count: number;
@@ -37,7 +43,7 @@ export class FakeStreams {
   readonly announced = new Map<string, number | undefined>();
   readonly cancelled: string[] = [];
   readonly closed = new AbortController();
-  private readonly claims = new Map<string, Deferred<Claim>>();
+  private readonly claims = new Map<string, Place>();
 
   constructor() {
     setMaxListeners(0, this.closed.signal);
@@ -65,6 +71,15 @@ export class FakeStreams {
     return sent !== undefined;
   }
 
+  /** The sender has said that the rest will never come. */
+  abandon(id: string): boolean {
+    const { claim } = this.claims.get(id) ?? {};
+    if (!claim || claim.cancelled) return false;
+    claim.cancelled = true;
+    claim.sink.fail(new XpmnError('truncated', 'The sender could not send the rest.'));
+    return true;
+  }
+
   private async send(id: string, media: OpenMedia, signal: AbortSignal): Promise<void> {
     if (this.sending.size >= this.maxSends) {
       media.close();
@@ -77,7 +92,7 @@ export class FakeStreams {
     for (const one of [signal, this.closed.signal]) one.addEventListener('abort', forward, { once: true });
     let claim: Claim | undefined;
     try {
-      claim = await abortable(this.claimOf(id).promise, sent.abort.signal);
+      claim = await abortable(this.claimOf(id).made.promise, sent.abort.signal);
       await this.deliver(media, claim, sent);
       if (!claim.cancelled) this.end(claim, sent.count);
     } catch (error) {
@@ -116,7 +131,9 @@ export class FakeStreams {
     if (this.closed.signal.aborted) throw this.closed.signal.reason as Error;
     this.announced.set(id, size);
     const claim: Claim = { sink, size, lying: 0, cancelled: false, more: () => undefined };
-    this.claimOf(id).resolve(claim);
+    const place = this.claimOf(id);
+    place.claim = claim;
+    place.made.resolve(claim);
     return {
       consumed: (count) => {
         claim.lying -= count;
@@ -129,10 +146,10 @@ export class FakeStreams {
     };
   }
 
-  private claimOf(id: string): Deferred<Claim> {
-    const claim = this.claims.get(id) ?? deferred<Claim>();
-    this.claims.set(id, claim);
-    return claim;
+  private claimOf(id: string): Place {
+    const place = this.claims.get(id) ?? { made: deferred<Claim>(), claim: undefined };
+    this.claims.set(id, place);
+    return place;
   }
 }
 

@@ -3,6 +3,7 @@ import type { PeerIdentity, Verdict } from '../../src/xpmn/model/identity.ts';
 import type { PeerLink } from '../../src/xpmn/ports/peer-link.ts';
 import { provideDirectory } from '../../src/xpmn/profiles/directory.ts';
 import type { DirectoryOptions } from '../../src/xpmn/profiles/directory.ts';
+import { answerAborts } from '../../src/xpmn/profiles/abort-stream.ts';
 import { provideTransfer } from '../../src/xpmn/profiles/transfer.ts';
 import { FakeStreams } from '../fakes/fake-streams.ts';
 import { MemoryLibrary } from '../fakes/memory-library.ts';
@@ -41,7 +42,9 @@ export function profileRig({ verdict = 'own', directory = {} }: { readonly verdi
   const { router } = channels.b;
   const deps = { device: provider.jid, library, registry: router, links: { to: () => linkOf('b') }, random: new FakeRandom(5), log: silentLogger };
   provideDirectory(deps, { ...settings.directory, ...directory });
-  provideTransfer(deps);
+  provideTransfer(deps, settings.transfer);
+  answerAborts(deps);
+  answerAborts({ registry: channels.a.router, links: { to: () => linkOf('a') } });
 
   function linkOf(end: 'a' | 'b'): PeerLink {
     return {
@@ -51,7 +54,7 @@ export function profileRig({ verdict = 'own', directory = {} }: { readonly verdi
       get openByteStreams() {
         return streams.isOpen ? streams[end] : undefined;
       },
-      abortSend: (id) => streams.abort(id),
+      abortedByPeer: (id) => (end === 'a' ? streams.abandon(id) : streams.abort(id)),
     };
   }
   return { clock, channels, library, streams, link: linkOf('a'), controller, provider };

@@ -11,6 +11,7 @@ import { browse, listDevices, showStatus } from './look.ts';
 import { exportCredentials, importCredentials, init } from './setup-commands.ts';
 
 const PASSWORD_FILE = ['--password-file <file>', 'read the password from the first line of a file, - is standard input; without it, it is asked for'] as const;
+const YES = ['--yes', 'do not ask whether to go on with --replace'] as const;
 const DEVICE = 'a device: its full JID, its id, its name, or the beginning of one of these two';
 const EXIT = `
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 could not reach, 4 not paired or not trusted.`;
@@ -116,6 +117,8 @@ function addSetup(root: Command, context: () => CliContext): void {
     .option('--ca <file>', 'PEM certificates to trust for the server, instead of the system\'s')
     .option('--name <name>', 'what this machine is called (else its host name)')
     .option('--no-check', 'do not try the account first')
+    .option('--replace', 'move the network here from the account that it is in, with its devices and keys')
+    .option(...YES)
     .action((options: Parameters<typeof init>[1]) => init(context(), options));
   const credentials = root.command('credentials').description('Make another machine part of the network by a file that you carry there.');
   credentials
@@ -131,6 +134,8 @@ function addSetup(root: Command, context: () => CliContext): void {
     .argument('<file>', 'the file that export made')
     .option(...PASSWORD_FILE)
     .option('--no-check', 'do not try the account in the file first')
+    .option('--replace', 'leave the media network that this machine is part of, for ever')
+    .option(...YES)
     .action((file: string, options: Parameters<typeof importCredentials>[2]) => importCredentials(context(), file, options));
 }
 

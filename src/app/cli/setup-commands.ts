@@ -9,25 +9,29 @@ import { createLogger } from '../logger.ts';
 import type { InitOptions, Setup, SetupChange, SetupDeps, SetupResult } from '../setup-api.ts';
 import { saying } from '../storage/file-storage.ts';
 import { openHome } from '../storage/home.ts';
+import { confirm } from './confirm.ts';
 import type { CliContext } from './context.ts';
 import { IMPORT_ADVICE, INIT_ADVICE, advised } from './login-advice.ts';
 import { getPassword } from './password.ts';
 import type { PasswordSource } from './password.ts';
 
-export interface CheckFlag {
+export interface ChangeFlags extends PasswordSource {
   /** False: the account is not tried. */
   readonly check: boolean;
+  /** What is there already gives way; asked first where others would miss it, unless the answer is given. */
+  readonly replace?: true;
+  readonly yes?: true;
 }
 
-export interface InitFlags extends PasswordSource, CheckFlag {
+export interface InitFlags extends ChangeFlags {
   readonly jid?: string;
   readonly server?: { readonly host: string; readonly port: number };
   readonly ca?: string;
   readonly name?: string;
 }
 
-export async function init(context: CliContext, { jid, server, ca, name, check, passwordFile }: InitFlags): Promise<void> {
-  if (jid === undefined && ((passwordFile ?? server ?? ca) !== undefined || !check)) throw new XpmnError('usage', 'These options are about an account: say which with --jid.');
+export async function init(context: CliContext, { jid, server, ca, name, check, replace, yes, passwordFile }: InitFlags): Promise<void> {
+  if (jid === undefined && ((passwordFile ?? server ?? ca ?? replace ?? yes) !== undefined || !check)) throw new XpmnError('usage', 'These options are about an account: say which with --jid.');
   const account = tryJid(jid);
   if (jid !== undefined && (!account?.includes('@') || isFullJid(account))) throw new XpmnError('usage', `"${jid}" is no account: they look like you@example.org.`);
   const certificates = ca === undefined ? {} : { ca: await readCertificates(ca, context.settings.fileBytes) };
@@ -39,26 +43,44 @@ export async function init(context: CliContext, { jid, server, ca, name, check, 
     ...certificates,
     ...(name === undefined ? {} : { name }),
     ...(check ? {} : { check }),
+    ...(replace ? { replace: yes ? 'always' : 'if-alone' } : {}),
   };
   if (account !== undefined && check && context.deps.stderr.isTTY) context.notice(`Logging in as ${account}, to try it …`);
-  const { byDaemon, ...result } = await advised(INIT_ADVICE, () =>
-    change(context, () => context.call('init', options), (setup, deps, waiting) => setup.prepareInit(deps, options, waiting)));
+  const { byDaemon, ...result } = await advised(INIT_ADVICE, () => initialised(context, options));
   context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${account === undefined ? '' : `${nextStep(result, { check, byDaemon })}\n`}`);
 }
 
-export async function importCredentials(context: CliContext, path: string, { passwordFile, check }: PasswordSource & CheckFlag): Promise<void> {
+async function initialised(context: CliContext, options: InitOptions): Promise<Changed> {
+  try {
+    return await change(context, () => context.call('init', options), (setup, deps, waiting) => setup.prepareInit(deps, options, waiting));
+  } catch (error) {
+    if (!(error instanceof XpmnError) || error.code !== 'conflict' || error.details['machines'] === undefined) throw error;
+    await confirm(error.message, context.deps);
+    return initialised(context, { ...options, replace: 'always' });
+  }
+}
+
+export async function importCredentials(context: CliContext, path: string, { passwordFile, check, replace, yes }: ChangeFlags): Promise<void> {
   const file = await readInput(path, context.settings.fileBytes);
+  if (replace && !yes) await confirm('This machine leaves the media network that it is part of for ever.', context.deps);
   const password = await getPassword(`Password of ${path}`, { passwordFile }, context.deps, context.settings.passwordBytes);
-  const options = { password, ...(check ? {} : { check }) };
+  const options = { password, ...(check ? {} : { check }), ...(replace ? { replace } : {}) };
   const { byDaemon, ...result } = await advised(IMPORT_ADVICE, () =>
     change(
       context,
       () => context.call('import-credentials', { file: file.toString('base64'), ...options }),
       (setup, deps, waiting) => setup.prepareImport(deps, { file, ...options }, waiting),
-    ));
+    ).catch((error: unknown) => Promise.reject(keptKey(error, context))));
   const isErased = await erase(path, file.length);
   const rest = isErased ? `${path} was erased: it has served its purpose.` : `Delete ${path} now: with its password it is this device.`;
   context.answer({ ...result, isErased }, () => `This machine is ${result.jid} in the media network ${result.network}. ${rest}\n${nextStep(result, { check, byDaemon })}\n`);
+}
+
+/** A user key that others rest on goes away by nobody's hand but the user's. */
+function keptKey(error: unknown, { home }: CliContext): unknown {
+  if (!(error instanceof XpmnError) || error.code !== 'already-initialised' || error.details['machines'] === undefined) return error;
+  const message = `${error.message} It is never replaced: to begin anew all the same, stop the gateway and move ${home.directory} away, or choose another directory with --home.`;
+  return new XpmnError(error.code, message, { cause: error, details: error.details });
 }
 
 function nextStep({ isChecked }: SetupResult, { check, byDaemon }: { readonly check: boolean; readonly byDaemon: boolean }): string {
@@ -92,10 +114,11 @@ The file is erased there after it was read: with its password it is that device.
 `);
 }
 
+type Changed = SetupResult & { readonly byDaemon: boolean };
 type Prepare = (setup: Setup, deps: SetupDeps, waiting: { readonly signal: AbortSignal }) => Promise<SetupChange>;
 
 /** By the daemon if one runs, else right here, on the state that nobody else may use meanwhile. */
-async function change(context: CliContext, ask: () => Promise<SetupResult>, prepare: Prepare): Promise<SetupResult & { readonly byDaemon: boolean }> {
+async function change(context: CliContext, ask: () => Promise<SetupResult>, prepare: Prepare): Promise<Changed> {
   try {
     return { ...(await ask()), byDaemon: true };
   } catch (error) {

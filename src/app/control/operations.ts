@@ -58,12 +58,12 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
   'import-credentials': {
     summary: 'Makes this machine the device that a credentials file holds.',
     takesFile: true,
-    input: { properties: { file: FILE, password: PASSWORD, check: FLAG }, required: ['file', 'password'] },
+    input: { properties: { file: FILE, password: PASSWORD, check: FLAG, replace: FLAG }, required: ['file', 'password'] },
   },
   init: {
     summary: 'Makes the media network, or extends it to an account.',
     takesFile: true,
-    input: { properties: { jid: TEXT, password: PASSWORD, server: SERVER, ca: { type: 'string', maxLength: 1048576 }, name: { ...TEXT, maxLength: 256 }, check: FLAG } },
+    input: { properties: { jid: TEXT, password: PASSWORD, server: SERVER, ca: { type: 'string', maxLength: 1048576 }, name: { ...TEXT, maxLength: 256 }, check: FLAG, replace: { enum: ['if-alone', 'always'] } } },
   },
 };
 

@@ -26,7 +26,7 @@ import { NS } from '../model/namespaces.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
 import type { TransportMethod } from '../ports/transport.ts';
 import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
-import { abortStream } from '../profiles/abort-stream.ts';
+import { abortStream, answerAborts } from '../profiles/abort-stream.ts';
 import type { DeviceCredentials } from '../trust/device-credentials.ts';
 import { mayConcernUs } from '../trust/snapshot.ts';
 import { AnswerCache } from '../xmpp/answer-cache.ts';
@@ -88,6 +88,7 @@ export class Device {
     this.connection = spec.account && shared.connect(spec.account, this.router);
     this.jingle = this.connection && this.createJingle(this.connection);
     this.links = this.createLinks();
+    answerAborts({ registry: this.router, links: this.links });
     this.heads = new HeadsExchange(
       { lists: shared.lists, registry: this.router, tasks: this.tasks, log, channels: () => this.links.all().flatMap((link) => link.openChannels) },
       settings.heads,
@@ -238,6 +239,6 @@ export class Device {
 
   private tellGivenUp(session: OobSession, id: string): void {
     const channel = this.links.find(session.peer.jid)?.openChannels[0];
-    if (channel) abortStream(channel, id, this.settings.endToEnd.iq);
+    if (channel) void abortStream(channel, id, { abortTimeout: this.settings.endToEnd.iq.timeout });
   }
 }

@@ -1,3 +1,4 @@
+import type { AbortOptions } from '../profiles/abort-stream.ts';
 import type { Device } from '../device/device.ts';
 import type { DeviceShared } from '../device/device-shared.ts';
 import type { MediaDevice } from '../ports/media-device.ts';
@@ -14,11 +15,11 @@ export function provideServices(
   device: Device,
   media: MediaDevice,
   { random, log }: Pick<DeviceShared, 'random' | 'log'>,
-  options: { readonly directory: DirectoryOptions },
+  options: { readonly directory: DirectoryOptions; readonly transferController: AbortOptions },
 ): void {
   const { library } = media;
   if (!library) return;
   const deps = { device: device.jid, library, registry: device.router, links: device.links, random, log: log.child('library', { device: device.jid }) };
   provideDirectory(deps, options.directory);
-  provideTransfer(deps);
+  provideTransfer(deps, options.transferController);
 }

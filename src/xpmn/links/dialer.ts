@@ -12,8 +12,8 @@ export interface SecuredChannel extends OpenApplication {
 
 /** An out-of-band session that is open. */
 export type ByteSession = OpenApplication & ByteStreams & {
-  /** Ends early what is being sent under that id. False if there is no such stream. */
-  abortSend(id: string): boolean;
+  /** As `PeerLink.abortedByPeer`. */
+  abortedByPeer(id: string): boolean;
   /** No stream is under way. */
   readonly isIdle: boolean;
   /** The path is known to be dead: ends, unless the peer has been heard since it was doubted. */

@@ -72,8 +72,8 @@ export class Link implements PeerLink {
     return this.sessions.all.find(({ canSend }) => canSend) ?? (await abortable(this.dialBytes(), signal));
   }
 
-  abortSend(id: string): boolean {
-    return this.sessions.all.some((session) => session.abortSend(id));
+  abortedByPeer(id: string): boolean {
+    return this.sessions.all.some((session) => session.abortedByPeer(id));
   }
 
   /** Takes a stream that opened, from either side. */

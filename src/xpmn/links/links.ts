@@ -90,8 +90,8 @@ export class LinkHandle implements PeerLink {
     return await this.behind.need().byteStreams(options);
   }
 
-  abortSend(id: string): boolean {
-    return this.behind.find()?.abortSend(id) ?? false;
+  abortedByPeer(id: string): boolean {
+    return this.behind.find()?.abortedByPeer(id) ?? false;
   }
 
   addChannel(opened: Opened<SecuredChannel>): void {

@@ -47,8 +47,11 @@ export interface PeerLink {
    * session it comes: `<oob id/>` names none.
    */
   readonly openByteStreams: ByteStreams | undefined;
-  /** The peer wants no more of what it is being sent under that id. False if there is no such stream. */
-  abortSend(id: string): boolean;
+  /**
+   * The peer has given up the stream with that id: it wants no more of what it is being sent, or can't send the rest of what
+   * it sends. False if there is no such stream.
+   */
+  abortedByPeer(id: string): boolean;
 }
 
 export interface PeerLinks {

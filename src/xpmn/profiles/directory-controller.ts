@@ -59,6 +59,6 @@ async function ask(
   const streams = link.openByteStreams;
   // The provider opened a session before it answered: none means that it is gone already, and waiting would not help.
   if (!streams) throw new XpmnError('connection-lost', 'The connection to the device was lost.');
-  const unwanted = (): void => abortStream(channel, id, { timeout: options.answerTimeout });
+  const unwanted = (): void => void abortStream(channel, id, { abortTimeout: options.answerTimeout });
   return { result, listing: await receiveXml(streams, id, { limits: options.listing, signal, unwanted }) };
 }

@@ -7,14 +7,13 @@ import type { ByteRange, MediaEntity, RangeRequest } from '../ports/media-source
 import type { ByteStreams, IncomingStream, MediaSink, PeerLink } from '../ports/peer-link.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import { abortStream } from './abort-stream.ts';
+import type { AbortOptions } from './abort-stream.ts';
 import { formatTransferRequest, parseTransferAnswer } from './transfer-codec.ts';
 import type { TransferAnswer } from './transfer-codec.ts';
 
-export interface TransferControllerOptions {
+export interface TransferControllerOptions extends AbortOptions {
   /** Milliseconds for an answer: the provider may have to open byte streams and wake its origin first. */
   readonly answerTimeout: number;
-  /** Milliseconds for the peer to take an abort; nobody waits for it. */
-  readonly abortTimeout: number;
 }
 
 /** A transfer that the other device has begun; its bytes wait to be received, once. */
@@ -68,7 +67,7 @@ function remoteTransfer(
   channel: StanzaChannel,
   streams: ByteStreams,
   { entity, range, streamId }: TransferAnswer,
-  { abortTimeout }: TransferControllerOptions,
+  options: AbortOptions,
 ): RemoteTransfer {
   let stream: IncomingStream | undefined;
   let over = false;
@@ -98,7 +97,7 @@ function remoteTransfer(
       } catch {
         // The session has ended, or gave the stream up: there is nothing to discard.
       }
-      abortStream(channel, streamId, { timeout: abortTimeout });
+      void abortStream(channel, streamId, options);
     },
   };
 }

@@ -118,4 +118,45 @@ describe('setup', function () {
     await assert.rejects(write(), { code: 'already-initialised' });
     assert.equal((await machine.standing())?.isManagement, true);
   });
+
+  describe('once it is in an account', () => {
+    const mistyped = { jid: 'rome@home.test', check: false };
+
+    it('moves to another when that is wanted, with its keys and devices', async () => {
+      const first = await machine.init({ ...account, ...mistyped });
+      await assert.rejects(machine.init(account), { code: 'already-initialised', message: /in the account rome@home\.test already; --replace moves it to romeo@home\.test/ });
+      const moved = await machine.init({ ...account, replace: 'if-alone' });
+      assert.deepEqual([moved.network, moved.jid], [first.network, first.jid.replace('rome@', 'romeo@')]);
+      assert.deepEqual([(await machine.standing())?.isManagement, (await loadAccount(machine.deps.storage))?.password], [true, ROGUE_PASSWORD]);
+    });
+
+    it('leaves other machines behind only when it is told to, and says so before it tries the account', async () => {
+      await machine.init({ ...account, ...mistyped });
+      await machine.export();
+      await assert.rejects(machine.init({ ...account, replace: 'if-alone' }), { code: 'conflict', details: { machines: 1 }, message: /^one other machine would stay behind in the account rome@home\.test/ });
+      assert.equal(server.sessions.length, 0);
+      assert.equal((await machine.init({ ...account, replace: 'always' })).jid.startsWith('romeo@'), true);
+    });
+
+    it('is moved by nobody but the machine that made it', async () => {
+      await machine.init({ ...account, check: false });
+      const away = new Machine();
+      await away.import({ file: await machine.export(), check: false });
+      await assert.rejects(away.init({ ...account, ...mistyped, replace: 'always' }), { code: 'not-allowed' });
+      assert.equal((await away.init(account)).isChecked, true);
+    });
+
+    it('is left for another network when that is wanted; a user key that others rest on, never', async () => {
+      const home = new Machine();
+      await home.init({ ...account, check: false });
+      const file = await home.export();
+      await machine.init({ ...account, ...mistyped });
+      await assert.rejects(machine.import({ file }), { code: 'already-initialised', message: /in the account rome@home\.test already; --replace/ });
+      const joined = await machine.import({ file, replace: true });
+      assert.deepEqual([joined.network, (await machine.standing())?.isManagement], [(await home.standing())?.network, false]);
+      // Once more, as a device that was cut off.
+      assert.notEqual((await machine.import({ file: await home.export(), replace: true })).jid, joined.jid);
+      await assert.rejects(home.import({ file, replace: true }), { code: 'already-initialised', details: { machines: 2 } });
+    });
+  });
 });

@@ -62,11 +62,11 @@ describe('byte streams of a link', () => {
   });
 
   it('are ended by id, on whichever session', () => {
-    assert.equal(rig.link.abortSend('x'), false);
+    assert.equal(rig.link.abortedByPeer('x'), false);
     const [one, two] = [rig.addSession(), rig.addSession()];
     void one.send('x');
     void two.send('y');
-    assert.deepEqual([rig.link.abortSend('x'), rig.link.abortSend('y'), rig.link.abortSend('z')], [true, true, false]);
+    assert.deepEqual([rig.link.abortedByPeer('x'), rig.link.abortedByPeer('y'), rig.link.abortedByPeer('z')], [true, true, false]);
   });
 
   describe('received', () => {

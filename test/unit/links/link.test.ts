@@ -13,7 +13,7 @@ function session(refusal?: XpmnError): ByteSession & { claims: string[] } {
   const stream: IncomingStream = { consumed() {}, cancel() {} };
   return {
     claims, closed: new AbortController().signal, canSend: true, isIdle: false,
-    send: () => Promise.resolve(), sendBytes: () => Promise.resolve(), abortSend: () => false,
+    send: () => Promise.resolve(), sendBytes: () => Promise.resolve(), abortedByPeer: () => false,
     close: () => Promise.resolve(), destroy() {}, suspect() {},
     receive(id) {
       if (refusal) throw refusal;

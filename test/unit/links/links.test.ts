@@ -204,7 +204,7 @@ describe('links to peers', () => {
 
     it('costs nothing until it is used', () => {
       rig.links.to(parseJid('a@b/c'));
-      assert.deepEqual([rig.known, rig.links.to(peer).openByteStreams, rig.links.to(peer).abortSend('x')], [0, undefined, false]);
+      assert.deepEqual([rig.known, rig.links.to(peer).openByteStreams, rig.links.to(peer).abortedByPeer('x')], [0, undefined, false]);
     });
 
     it('ends what is idle or goes through the server, when that says that the peer is gone', async () => {

@@ -112,20 +112,22 @@ describe('MediaServer Transfer', () => {
       it(`refuses ${what}`, async () => {
         const seen = watchSources();
         await assert.rejects(ask(attrs), has(code, details));
-        assert.deepEqual([rig.streams.sending.size, seen.opened], [0, 0]);
+        assert.deepEqual([rig.streams.sending.size, seen.opened - seen.closed], [0, 0]);
       });
     }
 
-    it('says the new tag when the media has changed, and looks before it opens', async () => {
+    it('says the new tag when the media has changed, and asks for it only where there is no such range', async () => {
       const seen = watchSources();
       const etag = (await ask({ uid: 'film', from: 0, to: 0 })).attrs['etag'] as string;
       await abort(rig.streams.ids[0] as string);
       seen.order.length = 0;
       await ask({ uid: 'film', from: 5, 'if-match': etag });
       await abort(rig.streams.ids[1] as string);
-      assert.deepEqual(seen.order, ['probe', 'open']);
+      assert.deepEqual(seen.order, ['open']);
+      await assert.rejects(ask({ uid: 'film', from: 1e9, 'if-match': etag }), has('range-not-satisfiable'));
+      assert.deepEqual(seen.order, ['open', 'open', 'probe']);
       await assert.rejects(ask({ uid: 'film', from: 5, 'if-match': 'old' }), has('entity-changed', { etag }));
-      const [error] = rig.channels.sent.filter(({ stanza }) => stanza.attrs['type'] === 'error').map(({ stanza }) => child(stanza, 'error') as XmlElement);
+      const [, error] = rig.channels.sent.filter(({ stanza }) => stanza.attrs['type'] === 'error').map(({ stanza }) => child(stanza, 'error') as XmlElement);
       assert.equal(error?.attrs['type'], 'modify');
       assert.deepEqual(elements(error as XmlElement).map(({ name }) => name), ['conflict', 'text', 'changed']);
       assert.deepEqual(child(error as XmlElement, 'changed', NS.mediaServer)?.attrs, { etag });
@@ -133,11 +135,6 @@ describe('MediaServer Transfer', () => {
 
     it('closes what it opened when it turns out to be another', async () => {
       const seen = watchSources();
-      const { wrap } = rig.library;
-      rig.library.wrap = (source, uid) => {
-        const inner = wrap(source, uid);
-        return { open: (options) => inner.open(options), probe: async (options) => ({ ...(await inner.probe(options)), etag: 'old' }) };
-      };
       await assert.rejects(ask({ uid: 'film', 'if-match': 'old' }), has('entity-changed'));
       assert.deepEqual([seen.opened, seen.closed, rig.streams.ids.length], [1, 1, 0]);
     });
@@ -157,6 +154,32 @@ describe('MediaServer Transfer', () => {
       rig.streams.opening = Promise.reject(new XpmnError('peer-unavailable', 'Gone.'));
       await assert.rejects(ask({ uid: 'film' }), has('peer-unavailable'));
       assert.equal(seen.opened, 0);
+    });
+
+    /** A source that does not know its length, and breaks after `count` bytes. */
+    function lengthless(count: number): void {
+      rig.library.wrap = () => ({
+        probe: () => Promise.reject(new XpmnError('internal', 'Nobody asks.')),
+        open: () => Promise.resolve<OpenMedia>({
+          entity: { size: undefined, type: 'video/mpeg', etag: '' }, range: undefined, close: () => undefined,
+          read: async (lease) => {
+            lease.buffer().fill(7, 0, count);
+            await lease.filled(count);
+            if (count < 1000) throw new XpmnError('truncated', 'The origin broke.');
+          },
+        }),
+      });
+    }
+
+    it('tells the receiver that a source without a length has failed, before the stream ends', async () => {
+      lengthless(999);
+      await assert.rejects(bytesOf(await open()), has('truncated'));
+      const aborts = rig.channels.sent.filter(({ from, stanza }) => from === 'b' && elements(stanza)[0]?.name === 'abort');
+      assert.equal(aborts.length, 1);
+      await settle();
+      assert.equal(rig.streams.sending.size, 0);
+      lengthless(1000);
+      assert.equal((await bytesOf(await open())).length, 1000);
     });
 
     it('aborts a transfer by its id, once, under both namespaces', async () => {

@@ -121,6 +121,13 @@ export class Incoming implements IncomingStream {
     if (!this.over) this.discard(true);
   }
 
+  /** The rest of it will never come, but its last-chunk may. */
+  abandoned(error: XpmnError): void {
+    if (this.over) return;
+    this.discard(false);
+    this.tellFailure(error);
+  }
+
   /** The session is gone. */
   lost(error: XpmnError): void {
     if (this.over) return;

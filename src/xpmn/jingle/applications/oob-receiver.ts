@@ -96,6 +96,14 @@ export class Receiver {
     this.streams.get(id)?.cancel();
   }
 
+  /** The sender has failed: what came is not all. False if there is no such stream, or it is discarded. */
+  abort(id: string, error: XpmnError): boolean {
+    const stream = this.streams.get(id);
+    if (!stream || stream.discarding) return false;
+    stream.abandoned(error);
+    return true;
+  }
+
   /** @throws XpmnError `flow-control`, `protocol-violation`: the session must end */
   chunk(id: string, size: number): void {
     const stream = this.streams.get(id) ?? this.unknown(id);

@@ -76,8 +76,8 @@ export interface OobSession extends OpenApplication, ByteStreams {
    */
   send(id: string, media: OpenMedia, options: { readonly signal: AbortSignal }): Promise<void>;
   sendBytes(id: string, content: Content, options: { readonly signal: AbortSignal }): Promise<void>;
-  /** The peer asked to abort what we send: ends it early. False if nothing with that id is being sent. */
-  abortSend(id: string): boolean;
+  /** As `PeerLink.abortedByPeer`. */
+  abortedByPeer(id: string): boolean;
   /**
    * Claims a stream. @throws XpmnError `conflict` (claimed already), `not-found` (given up before), or why the session
    * has ended
@@ -200,8 +200,9 @@ class Session implements OobSession, FrameHandler {
     return this.send(id, mediaOf(content), options);
   }
 
-  abortSend(id: string): boolean {
-    return this.sender.abort(id, new XpmnError('aborted', 'The receiver does not want it any more.'));
+  abortedByPeer(id: string): boolean {
+    return this.sender.abort(id, new XpmnError('aborted', 'The receiver does not want it any more.'))
+      || this.receiver.abort(id, new XpmnError('truncated', 'The sender could not send the rest.'));
   }
 
   receive(id: string, sink: MediaSink, options: { readonly size?: number | undefined } = {}): IncomingStream {

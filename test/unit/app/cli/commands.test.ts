@@ -122,7 +122,7 @@ describe('commands', () => {
   it('knows wrong usage from failure', async () => {
     const wrong = [
       [], ['brows'], ['browse'], ['status', 'x'], ['status', '--loud'], ['browse', 'nas', '--limit', '0'], ['browse', 'nas', '--offset', '-1'], ['get', 'xmpp:a', '--range', '9-1'],
-      ['init', '--server', 'example.org:5222'], ['init', '--no-check'], ['init', '--jid', 'example.org'], ['init', '--jid', 'a@b/c'], ['init', '--jid', 'a@b', '--server', 'b'], ['daemon', '--log', 'xml'],
+      ['init', '--server', 'example.org:5222'], ['init', '--no-check'], ['init', '--replace'], ['init', '--jid', 'example.org'], ['init', '--jid', 'a@b/c'], ['init', '--jid', 'a@b', '--server', 'b'], ['daemon', '--log', 'xml'],
     ];
     for (const argv of wrong) {
       const { status, stdout, stderr } = await xpmn(argv);
@@ -177,6 +177,44 @@ describe('commands', () => {
     refusal = undefined;
     assert.match((await init('--no-check')).stdout, /Whether the account lets it in, `xpmn status` says\.\n$/);
     assert.deepEqual(changes, [{ jid: 'anna@example.org', password: 'p', check: false }]);
+  });
+
+  it('init asks before other machines stay behind, and takes yes for an answer', async () => {
+    refusal = new XpmnError('conflict', 'Two other machines would stay behind.', { details: { machines: 2 } });
+    const file = join(home, 'password');
+    await writeFile(file, 'p');
+    const argv = ['init', '--jid', 'anna@example.org', '--password-file', file, '--replace'];
+    assert.deepEqual(await xpmn(argv), { status: 2, stdout: '', stderr: 'xpmn: usage: Two other machines would stay behind. If that is what you want, say --yes.\n' });
+    for (const [typed, isTaken] of [['n\n', false], ['\n', false], ['yess\n', false], ['Yes\n', true]] as const) {
+      changes = [];
+      const stdin = new FakeTerminal();
+      const stderr = { write: (text: unknown) => {
+        if (String(text).endsWith('[y/N] ')) {
+          refusal = isTaken ? undefined : refusal;
+          stdin.write(typed);
+        }
+        return true;
+      } };
+      assert.equal((await xpmn(argv, { stdin, stderr })).status, isTaken ? 0 : 1, typed);
+      assert.deepEqual(changes, isTaken ? [{ jid: 'anna@example.org', password: 'p', replace: 'always' }] : []);
+    }
+    await xpmn([...argv, '--yes']);
+    assert.deepEqual(changes.at(-1), { jid: 'anna@example.org', password: 'p', replace: 'always' });
+  });
+
+  it('credentials import leaves a network only when the user said so, and never a user key that others rest on', async () => {
+    const file = join(home, 'cottage.xpmn');
+    const run = (...argv: string[]): Promise<CliResult> => xpmn(['credentials', 'import', file, '--password-file', '-', ...argv], { stdin: new PassThrough().end('p') });
+    await writeFile(file, 'content');
+    assert.match((await run('--replace')).stderr, /^xpmn: usage: This machine leaves .* say --yes\.\n$/);
+    refusal = new XpmnError('already-initialised', 'Others rest on it.', { details: { machines: 2 } });
+    const { status, stderr } = await run('--replace', '--yes');
+    assert.equal(status, 1);
+    assert.ok(stderr.startsWith(`xpmn: already-initialised: Others rest on it. It is never replaced: to begin anew all the same, stop the gateway and move ${home} away`), stderr);
+    assert.equal(await readFile(file, 'utf8'), 'content');
+    refusal = undefined;
+    assert.equal((await run('--replace', '--yes')).status, 0);
+    assert.deepEqual(changes, [{ file: Buffer.from('content'), password: 'p', replace: true }]);
   });
 
   it('init refuses a file that holds no certificate, before anything is made', async () => {

@@ -96,7 +96,7 @@ class Model {
     if (this.plan.fate !== 'receiver-cancels' || this.end !== 'none') return;
     this.cancelled = true;
     this.stream?.cancel();
-    this.from.session.abortSend(this.id);
+    this.from.session.abortedByPeer(this.id);
   }
 
   async finish(): Promise<void> {

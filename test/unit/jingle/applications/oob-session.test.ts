@@ -164,13 +164,29 @@ describe('out-of-band session', () => {
     await clock.advance(1);
     assert.deepEqual(b.givenUp, ['nobody']);
     assert.throws(() => b.session.receive('nobody', new CountingSink()), { code: 'not-found' });
-    assert.equal(a.session.abortSend('nobody'), true);
+    assert.equal(a.session.abortedByPeer('nobody'), true);
     await assert.rejects(sending, { code: 'aborted' });
-    assert.equal(a.session.abortSend('nobody'), false);
+    assert.equal(a.session.abortedByPeer('nobody'), false);
     await settle();
     assert.ok(b.session.isIdle);
     assert.throws(() => b.session.receive('nobody', new CountingSink()), { code: 'not-found' });
     assert.equal(clock.pending, 0);
+  });
+
+  it('fails a stream of unknown length when its sender says that it could not send the rest, and goes on', async () => {
+    const { a, b } = await open();
+    const sink = new CountingSink().attach(b.session, 'x');
+    const controller = new AbortController();
+    const sending = a.session.send('x', mediaFrom(randomBytes(window * 4), { unknownSize: true }), { signal: controller.signal });
+    sending.catch(() => undefined);
+    await sink.reached(1);
+    assert.equal(b.session.abortedByPeer('x'), true);
+    await assert.rejects(sink.done.promise, { code: 'truncated' });
+    assert.equal(b.session.abortedByPeer('x'), false);
+    controller.abort(new XpmnError('aborted', 'Test.'));
+    const next = new CountingSink().attach(b.session, 'y', 3);
+    await a.session.sendBytes('y', Buffer.from('abc'), { signal: never });
+    await next.done.promise;
   });
 
   it('ends early when the sender aborts: the receiver sees less than announced, the next stream works', async () => {
@@ -251,7 +267,7 @@ describe('out-of-band session', () => {
     assert.equal(sink.bytes, bytes, 'a cancelled sink hears nothing');
     assert.ok(!sink.ended && !sink.error && b.givenUp.length === 0);
     assert.ok(media.delivered < 10_000_000);
-    a.session.abortSend('x');
+    a.session.abortedByPeer('x');
     await assert.rejects(sending, { code: 'aborted' });
     await settle();
     assert.ok(b.session.isIdle);
@@ -278,7 +294,7 @@ describe('out-of-band session', () => {
     await settle(50);
     assert.deepEqual(b.givenUp, ['x']);
     assert.equal(failures.length, 1);
-    a.session.abortSend('x');
+    a.session.abortedByPeer('x');
     await rejected;
     assert.ok(!b.session.closed.aborted);
   });
