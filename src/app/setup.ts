@@ -51,7 +51,7 @@ async function refuseMove(deps: SetupDeps, { jid }: StoredAccount, { replace }: 
   const { account, machines } = now;
   if (account === undefined || replace === 'always') return;
   if (replace === undefined) throw new XpmnError('already-initialised', `The media network is in the account ${account} already; --replace moves it to ${jid}, with all its devices and keys.`);
-  if (machines > 0) throw new XpmnError('conflict', `${counted(machines)} would stay behind in the account ${account}, cut off until new credentials are imported there.`, { details: { machines } });
+  if (machines > 0) throw new XpmnError('conflict', `If it moves, ${counted(machines)} will be left in the account ${account}, cut off until new credentials are imported there.`, { details: { machines } });
 }
 
 async function prepareImport(deps: SetupDeps, { file, password, check = true, replace = false }: ImportOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupChange> {
