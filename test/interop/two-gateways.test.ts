@@ -21,6 +21,7 @@ describe('two gateways of one owner through Prosody', function () {
   let home: MediaGateway;
   let away: MediaGateway;
   let nas: Jid;
+  let certificates: string[];
 
   before(async () => {
     prosody = await startProsody({ users: { romeo: 'secret' }, trace: true });
@@ -30,7 +31,9 @@ describe('two gateways of one owner through Prosody', function () {
     const devices = new MemoryDevices();
     const network = await firstNetwork(account);
     home = testGateway(network, account, { sources: [devices] });
-    away = testGateway(await nextNetwork(network, 'away'), account);
+    const other = await nextNetwork(network, 'away');
+    away = testGateway(other, account);
+    certificates = [network, other].map(({ gateway }) => gateway.certificate.der.toString('base64'));
     await home.start({ signal: never });
     await away.start({ signal: never });
     devices.appear({ description: { id: 'uuid:nas', name: 'The NAS', kind: 'media-server' }, library });
@@ -48,6 +51,14 @@ describe('two gateways of one owner through Prosody', function () {
     const found = away.devices();
     assert.deepEqual(found.map(({ trust }) => trust).sort(), ['own', 'own', 'own-hosted']);
     assert.equal(found.find(({ jid }) => jid === nas)?.name, 'The NAS');
+  });
+
+  it('lays the certificates of both beside the lists, signed, for foreign readers', async () => {
+    const isSigned = (handled: string, certificate: string): boolean => handled.includes(`${certificate}</x509cert><signature>`);
+    await waitUntil('both are there', async () => {
+      const handled = await prosody.handled();
+      return certificates.every((certificate) => isSigned(handled, certificate));
+    });
   });
 
   it('lists the library end to end', async () => {
