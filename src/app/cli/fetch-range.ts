@@ -4,9 +4,9 @@ import type { IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
-import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { abortReason } from '../../xpmn/kernel/tasks.ts';
 import { saying } from '../storage/file-storage.ts';
+import { failureOf } from './fetch-failure.ts';
 
 export interface RangeToFetch {
   readonly url: string;
@@ -61,10 +61,9 @@ function request({ url, etag, size, from, to }: RangeToFetch, signal: AbortSigna
   });
 }
 
-const CODES: Readonly<Record<number, ErrorCode>> = { 403: 'not-allowed', 404: 'not-found', 416: 'range-not-satisfiable', 503: 'resource-limit', 504: 'peer-unavailable' };
-
-function checkAnswer({ etag, size, from, to }: RangeToFetch, { statusCode = 0, headers }: IncomingMessage): void {
-  if (statusCode !== 200 && statusCode !== 206) throw new XpmnError(CODES[statusCode] ?? 'origin-broken', `The item can't be fetched now (status ${statusCode}).`);
+function checkAnswer({ etag, size, from, to }: RangeToFetch, response: IncomingMessage): void {
+  const { statusCode, headers } = response;
+  if (statusCode !== 200 && statusCode !== 206) throw failureOf(response);
   if (etag !== '' && headers.etag !== `"${etag}"`) throw changed();
   if (size === undefined || to === undefined) return;
   // The whole instead of a part: that is how a changed entity is told.

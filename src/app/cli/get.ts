@@ -1,7 +1,10 @@
-import { stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
+import type { MediaReference } from '../../xpmn/model/media-uri.ts';
 import type { LocalUrl } from '../gateway-api.ts';
+import { saying } from '../storage/file-storage.ts';
 import { lockFile } from '../storage/lock.ts';
 import { formatBytes } from '../text.ts';
 import type { CliContext } from './context.ts';
@@ -20,16 +23,17 @@ export interface GetOptions {
 const RESTARTS = 2;
 
 export async function showUrl(context: CliContext, uri: string): Promise<void> {
+  itemIn(uri);
   const local = await context.call('url', { uri });
   context.answer(local, () => `${local.url}\n`);
 }
 
 /** Fetches an item into a file; what an earlier, interrupted run of the same command left is gone on with. */
 export async function get(context: CliContext, uri: string, options: GetOptions): Promise<void> {
-  const { uid } = parseMediaUri(uri);
+  const { uid } = itemIn(uri);
+  await checkTarget(options.output);
   const first = await context.call('url', { uri });
-  const file = options.output ?? fileNameFor(uid, first.entity.type);
-  await checkTarget(file, options.output !== undefined);
+  const file = options.output ?? (await newFile(fileNameFor(uid, first.entity.type)));
   const unlock = await lockFile(`${file}.part.lock`, `Another command fetches ${file} already`);
   const progress = new Progress({ clock: context.deps.clock, output: context.deps.stderr }, { interval: context.settings.progressInterval });
   try {
@@ -39,6 +43,15 @@ export async function get(context: CliContext, uri: string, options: GetOptions)
   } finally {
     progress.clear();
     await unlock();
+  }
+}
+
+/** @throws XpmnError `usage` */
+function itemIn(uri: string): MediaReference {
+  try {
+    return parseMediaUri(uri);
+  } catch (cause) {
+    throw new XpmnError('usage', `"${uri}" is no media item: they look like xmpp:…?transfer;uid=…, in quotes, as \`xpmn browse\` lists them.`, { cause });
   }
 }
 
@@ -55,7 +68,7 @@ async function fetchWithRestarts(context: CliContext, job: Job, first: LocalUrl)
     try {
       return { bytes: await fetchOnce(context, job, local), type: local.entity.type };
     } catch (error) {
-      if (!isChanged(error) || restarts >= RESTARTS) throw helpful(error, job.file);
+      if (!isChanged(error) || restarts >= RESTARTS) throw await helpful(error, job.file);
       job.progress.clear();
       context.notice('The item has changed: it is fetched anew.');
       local = await context.call('url', { uri: job.uri });
@@ -97,14 +110,25 @@ function wantedRange(range: GetOptions['range'], size: number | undefined): { fr
   return { from, to: Math.min(to, size - 1) };
 }
 
-/** A file that the user did not name is never replaced. */
-async function checkTarget(file: string, isNamed: boolean): Promise<void> {
-  const found = await stat(file).catch(() => undefined);
-  if (found?.isDirectory()) throw new XpmnError('usage', `${file} is a directory: name a file.`);
-  if (found && !isNamed) throw new XpmnError('conflict', `${file} is there already: name another with -o, or the same to replace it.`);
+/** Before anything is asked for: whether a file can be made there at all. */
+async function checkTarget(output: string | undefined): Promise<void> {
+  if (output === '-') throw new XpmnError('usage', 'Standard output is no file: curl "$(xpmn url …)" writes there.');
+  const folder = output === undefined ? '.' : dirname(output);
+  const isFolder = (path: string): Promise<boolean> => stat(path).then((found) => found.isDirectory(), () => false);
+  if (output === '' || output?.endsWith('/') || (output !== undefined && (await isFolder(output)))) throw new XpmnError('usage', `"${output}" is a directory: name a file.`);
+  if (!(await isFolder(folder))) throw new XpmnError('usage', `There is no directory ${folder}.`);
+  await saying(`${resolve(folder)} can't be written`, () => access(folder, constants.W_OK));
 }
 
-function helpful(error: unknown, file: string): unknown {
-  const canGoOn = error instanceof XpmnError && ['connection-lost', 'truncated', 'storage-failed', 'aborted', 'peer-unavailable'].includes(error.code);
-  return canGoOn ? new XpmnError(error.code, `${error.message} What came is in ${file}.part: the same command goes on from there.`, { cause: error, details: error.details }) : error;
+/** A file that the user did not name is never replaced. */
+async function newFile(file: string): Promise<string> {
+  if (await stat(file).catch(() => undefined)) throw new XpmnError('conflict', `${file} is there already: name another with -o, or the same to replace it.`);
+  return file;
+}
+
+async function helpful(error: unknown, file: string): Promise<unknown> {
+  const partial = new PartialFile(file);
+  const isPart = await partial.leave();
+  const canGoOn = error instanceof XpmnError && (error.retryable || error.code === 'truncated' || error.code === 'storage-failed');
+  return isPart && canGoOn ? new XpmnError(error.code, `${error.message} What came is in ${partial.path}: the same command goes on from there.`, { cause: error, details: error.details }) : error;
 }

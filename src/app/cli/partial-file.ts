@@ -40,6 +40,13 @@ export class PartialFile {
     });
   }
 
+  /** After a failure: whether there is anything to go on from; if not, nothing is left. */
+  async leave(): Promise<boolean> {
+    if (await stat(this.path).then(({ size }) => size > 0, () => false)) return true;
+    for (const path of [this.path, this.memo]) await rm(path, { force: true }).catch(() => undefined);
+    return false;
+  }
+
   /** All is there: it gets its name. */
   async finish(): Promise<void> {
     await saying(`${this.file} can't be written`, async () => {

@@ -20,6 +20,9 @@ export function writeMediaHead(response: ServerResponse, entity: MediaEntity, ra
   });
 }
 
+/** Names the code of a failure: there are many more of them than statuses that players understand. */
+export const ERROR_HEADER = 'Xpmn-Error';
+
 /** An error page is never media: no body, no detail, a status that players understand. */
 export function writeFailure(response: ServerResponse, error: XpmnError): void {
   if (response.headersSent || response.destroyed) {
@@ -30,6 +33,7 @@ export function writeFailure(response: ServerResponse, error: XpmnError): void {
   const { size } = error.details;
   response.writeHead(status, {
     'Content-Length': 0,
+    [ERROR_HEADER]: error.code,
     ...(error.code === 'range-not-satisfiable' && size !== undefined ? { 'Content-Range': `bytes */${String(size)}` } : {}),
     ...(status === 503 ? { 'Retry-After': '2' } : {}),
     'Cache-Control': 'no-store',

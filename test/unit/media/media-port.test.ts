@@ -131,7 +131,7 @@ describe('media port', () => {
     for (const [code, status] of Object.entries(expected)) {
       remote.refusals.push(new XpmnError(code as keyof typeof expected, 'A detail that nobody should read.'));
       const { head, body } = await ask();
-      assert.equal(head.statusCode, status);
+      assert.deepEqual([head.statusCode, head.headers['xpmn-error']], [status, code]);
       assert.equal(body.length, 0);
     }
     assert.deepEqual(logged, Object.keys(expected), 'the owner can read why');

@@ -107,7 +107,7 @@ describe('commands', () => {
 
   it('says how to start a daemon where there is none', async () => {
     await stopDaemon();
-    for (const argv of [['status'], ['devices'], ['browse', 'x'], ['url', 'x']]) {
+    for (const argv of [['status'], ['devices'], ['browse', 'x'], ['url', 'xmpp:a@b/c?transfer;uid=x']]) {
       const { status, stderr } = await xpmn(argv);
       assert.equal(status, 3);
       assert.match(stderr, /^xpmn: not-running: [^\n]*`xpmn daemon`[^\n]*\n$/);

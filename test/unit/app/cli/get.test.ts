@@ -199,7 +199,7 @@ describe('get', () => {
 
   it('takes no bytes that are not those: errors, other lengths, other parts, other entities', async () => {
     const answers: [number, http.OutgoingHttpHeaders, string][] = [
-      [404, {}, 'not-found'], [403, {}, 'not-allowed'], [416, {}, 'range-not-satisfiable'], [503, {}, 'resource-limit'], [504, {}, 'peer-unavailable'], [502, {}, 'origin-broken'], [302, { Location: '/x' }, 'origin-broken'],
+      [404, {}, 'not-found'], [403, {}, 'not-allowed'], [416, {}, 'range-not-satisfiable'], [503, {}, 'resource-limit'], [504, {}, 'peer-unavailable'], [502, {}, 'origin-broken'], [504, { 'Xpmn-Error': 'origin-unreachable' }, 'origin-unreachable'], [502, { 'Xpmn-Error': 'security-failed' }, 'security-failed'], [504, { 'Xpmn-Error': 'made-up' }, 'peer-unavailable'], [302, { Location: '/x' }, 'origin-broken'],
       [206, { ETag: `"${media.etag}"`, 'Content-Range': 'bytes 0-9/300000', 'Content-Length': 10 }, 'entity-changed'],
       [206, { ETag: `"${media.etag}"`, 'Content-Range': 'bytes 10-19/300001', 'Content-Length': 10 }, 'entity-changed'],
       [206, { ETag: '"other"', 'Content-Range': 'bytes 10-19/300000', 'Content-Length': 10 }, 'entity-changed'],
@@ -208,8 +208,38 @@ describe('get', () => {
     for (const [status, headers, code] of answers) {
       media.answer = (response) => response.writeHead(status, headers).end(status === 206 ? 'x'.repeat(10) : '');
       assert.match((await get(['--range', '10-19'])).stderr, new RegExp(`xpmn: ${code}: `), `${status} ${JSON.stringify(headers)}`);
-      await assert.rejects(stat(file));
+      assert.deepEqual(await left(), []);
     }
+  });
+
+  it('tells failures of one status apart, and what helps', async () => {
+    for (const [code, status, message] of [['origin-unreachable', 3, /is it switched on\?/], ['timeout', 3, /in time/], ['peer-unavailable', 3, /`xpmn devices`/], ['protocol-violation', 1, /status 504/]] as const) {
+      media.answer = (response) => response.writeHead(504, { 'Xpmn-Error': code }).end();
+      const failed = await get();
+      assert.equal(failed.status, status);
+      assert.match(failed.stderr, new RegExp(`^xpmn: ${code}: `));
+      assert.match(failed.stderr, message);
+      assert.ok(!failed.stderr.includes('.part'), 'nothing came');
+    }
+  });
+
+  it('asks nobody for what can not be asked for, or not be written', async () => {
+    gateway.url = () => Promise.reject(new Error('It was asked.'));
+    for (const uri of ['foo', 'xmpp:anna@example.org/nas-k3fq?transfer', 'https://example.org/film.mp4', '']) {
+      for (const command of ['get', 'url']) {
+        const { status, stderr } = await cli([command, '--home', directory, '--', uri]);
+        assert.equal(status, 2, stderr);
+        assert.match(stderr, /^xpmn: usage: "[^"]*" is no media item: .*in quotes/);
+      }
+    }
+    await writeFile(join(directory, 'plain'), '');
+    for (const [output, why] of [['nodir/x', /no directory .*nodir\./], ['plain/x', /no directory .*plain\./], ['', /is a directory/], ['new/', /is a directory/]] as const) {
+      const { status, stderr } = await cli(['get', URI, '--home', directory, '-o', join(directory, output) + (output.endsWith('/') ? '/' : '')]);
+      assert.equal(status, 2, stderr);
+      assert.match(stderr, why);
+    }
+    assert.match((await cli(['get', URI, '--home', directory, '-o', '-'])).stderr, /^xpmn: usage: Standard output/);
+    assert.deepEqual(await left(), ['plain']);
   });
 
   it('stops when it is told to, and goes on later', async () => {
