@@ -18,7 +18,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
       pingAfterInBand: config.xmlStream.pingAfterInBand,
       outOfBand: config.outOfBand,
       heads: config.trust,
-      dialer: config.gateway,
+      turnedAway: config.gateway.turnedAway,
     },
     pool: config.outOfBand,
     windowBudget: config.outOfBand.windowBudget,

@@ -5,6 +5,7 @@ import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import type { MediaPage } from '../../src/xpmn/model/media.ts';
+import { serialise } from '../../src/xpmn/model/xml.ts';
 import type { Network } from '../../src/xpmn/trust/network.ts';
 import { FakeXmppServer } from '../fakes/fake-xmpp-server.ts';
 import { MemoryDevices } from '../fakes/memory-devices.ts';
@@ -79,7 +80,8 @@ describe('devices that a server keeps from knowing each other', function () {
     assert.equal(initiations(), 1);
   });
 
-  it('turn away a new one that knows them, hear who it is, and answer what it asked', async () => {
+  for (const [what, keeps] of [['', false], [', though the server keeps the reason to itself', true]] as const) it(`turn away a new one that knows them, hear who it is, and answer what it asked${what}`, async () => {
+    server.onStanza = (stanza) => keeps && serialise(stanza).includes('session-terminate');
     const away = await nextNetwork(owner, 'away');
     await away.lists.offerAll(home.lists.snapshot.lists.map(({ element }) => element));
     const gateway = await start(away);

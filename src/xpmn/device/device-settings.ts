@@ -5,7 +5,6 @@ import type { TlsOptions } from '../jingle/security/tls.ts';
 import type { IbbOptions } from '../jingle/transports/ibb.ts';
 import type { Socks5Options } from '../jingle/transports/socks5-options.ts';
 import type { HeadsOptions } from '../links/heads-exchange.ts';
-import type { JingleDialerOptions } from '../links/jingle-dialer.ts';
 import type { AnswerCacheOptions } from '../xmpp/answer-cache.ts';
 import type { IqRouterOptions } from '../xmpp/iq-router.ts';
 
@@ -21,5 +20,6 @@ export interface DeviceSettings {
   readonly pingAfterInBand: number;
   readonly outOfBand: OobOptions;
   readonly heads: HeadsOptions;
-  readonly dialer: JingleDialerOptions;
+  /** Peers remembered for having turned us away. */
+  readonly turnedAway: number;
 }

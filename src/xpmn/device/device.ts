@@ -19,6 +19,7 @@ import { createJingleDialer } from '../links/jingle-dialer.ts';
 import { Links } from '../links/links.ts';
 import type { LocalEndpoint } from '../links/local-exchange.ts';
 import { PathMemory, pathOf } from '../links/path.ts';
+import { TurnedAway } from '../links/turned-away.ts';
 import { bareJid, splitJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PeerIdentity } from '../model/identity.ts';
@@ -58,6 +59,7 @@ export class Device {
   private readonly log: Logger;
   private readonly tasks: TaskGroup;
   private readonly paths = new PathMemory();
+  private readonly turnedAway: TurnedAway;
   private readonly channelMethod;
   private readonly bytesMethod;
   private readonly jingle: JingleManager | undefined;
@@ -73,6 +75,7 @@ export class Device {
     this.log = log;
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
     const { clock } = shared;
+    this.turnedAway = new TurnedAway(settings.turnedAway);
     this.router = new IqRouter({ log, gate: serverGate }, settings.iq);
     this.channelMethod = this.paths.watch(this.createChannelMethod());
     this.bytesMethod = this.paths.watch(
@@ -122,6 +125,11 @@ export class Device {
   /** The server says that the peer is gone. */
   peerGone(peer: Jid): void {
     this.links.peerGone(peer, new XpmnError('peer-unavailable', 'The device is gone.'));
+  }
+
+  /** Whether the peer may take us for a stranger; called again, it is shown who we are. */
+  wasTurnedAway(peer: Jid): boolean {
+    return this.turnedAway.has(peer);
   }
 
   /** Ends all sessions with other machines, at once. */
@@ -194,8 +202,9 @@ export class Device {
         channelMethod: this.channelMethod,
         bytesMethod: this.bytesMethod,
         paths: this.paths,
+        turnedAway: this.turnedAway,
         isReachable: (peer) => this.isOnPathOfItsOwn(peer) || (connection.state === 'online' && (isAvailable(peer) || this.isLinked(peer))),
-      }, this.settings.dialer));
+      }));
     }
     return new Links({ dialers, tasks: this.tasks, log: this.log, onChannel: (_peer, channel) => this.heads.begin(channel) });
   }

@@ -10,7 +10,6 @@ import type { Logger } from '../kernel/log.ts';
 import { TaskGroup } from '../kernel/tasks.ts';
 import { createAcceptor } from '../links/acceptor.ts';
 import { LocalExchange } from '../links/local-exchange.ts';
-import { isTurnedAway } from '../links/turned-away.ts';
 import { MediaPort } from '../media/media-port.ts';
 import type { OpenItem } from '../media/media-port.ts';
 import type { Jid } from '../model/jid.ts';
@@ -143,16 +142,26 @@ export class MediaGateway {
 
   browse(device: Jid, request: { readonly container: string; readonly offset: number; readonly limit: number }, signal: AbortSignal): Promise<MediaPage> {
     const link = this.controller.links.to(device);
-    return askedTwice(() => browsePeer(link, request, { options: this.settings.directoryController, signal }));
+    return this.askedTwice(device, () => browsePeer(link, request, { options: this.settings.directoryController, signal }));
   }
 
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<{ url: string; expires: number; entity: MediaEntity }> {
     return this.mediaPort.issue(item, options);
   }
 
+  /** A device that takes us for a stranger has heard nothing: it is asked once more, and then shown who we are. */
+  private async askedTwice<T>(device: Jid, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!this.controller.wasTurnedAway(device)) throw error;
+      return await ask();
+    }
+  }
+
   private openItem(item: MediaReference, request: Parameters<OpenItem>[1], signal: AbortSignal): Promise<RemoteTransfer> {
     const link = this.controller.links.to(item.device);
-    return askedTwice(() => openTransfer(link, { uid: item.uid, ...request }, { options: this.settings.transferController, clock: this.deps.clock, signal }));
+    return this.askedTwice(item.device, () => openTransfer(link, { uid: item.uid, ...request }, { options: this.settings.transferController, clock: this.deps.clock, signal }));
   }
 
   private createShared(): DeviceShared {
@@ -190,15 +199,5 @@ export class MediaGateway {
   private refresh(): void {
     this.tasks.run(() => this.deps.network.refresh());
     this.refreshTimer = this.deps.clock.after(this.settings.refreshInterval, () => this.refresh());
-  }
-}
-
-/** A device that took us for a stranger is asked once more, and then shown who we are. */
-async function askedTwice<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!isTurnedAway(error)) throw error;
-    return await ask();
   }
 }

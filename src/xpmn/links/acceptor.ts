@@ -37,7 +37,7 @@ export interface AcceptorDeps {
 }
 
 export interface Acceptor {
-  /** @throws XpmnError `not-trusted`; the signal's reason */
+  /** @throws XpmnError `not-trusted`; `security-failed` (we know it, it does not accept us); the signal's reason */
   readonly accept: AcceptPeer;
   /** Whether a peer that was accepted still would be, by what is known now. */
   stillHolds(identity: PeerIdentity): boolean;
@@ -148,7 +148,8 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     const verdict = await (isKnownCaller ? answer(question, signal) : withinTime(question, signal));
     if (verdict) return verdict;
     const judgement = lists.judge(leaf, peer);
-    log.warn('a stranger was turned away', { peer, reason: judgement.verdict === 'stranger' ? judgement.reason : 'showed nothing' });
+    if (judgement.verdict !== 'stranger') throw new XpmnError('security-failed', 'The device did not show that it accepts this one.');
+    log.warn('a stranger was turned away', { peer, reason: judgement.reason });
     throw new XpmnError('not-trusted', 'The device is not one of this media network.');
   }
 

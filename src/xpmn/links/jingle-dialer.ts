@@ -8,42 +8,31 @@ import type { ApplicationMethod } from '../ports/application.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { ByteSession, Dialer, Opened, SecuredChannel } from './dialer.ts';
 import type { PathMemory } from './path.ts';
-import { isTurnedAway } from './turned-away.ts';
+import type { TurnedAway } from './turned-away.ts';
 
 const IBB = ibbNamespace(1);
 const IBB_PLAIN = ibbNamespace(0);
 
-export interface JingleDialerOptions {
-  /** Peers remembered for having turned us away. */
-  readonly turnedAway: number;
-}
+/** A channel that we have opened: it can be used before the peer has accepted us. */
+type DialledChannel = SecuredChannel & { readonly isMutual: boolean };
 
 export interface JingleDialerDeps {
   readonly jingle: JingleManager;
   readonly server: StanzaChannel;
-  readonly channelMethod: ApplicationMethod<SecuredChannel>;
+  readonly channelMethod: ApplicationMethod<DialledChannel>;
   readonly bytesMethod: ApplicationMethod<ByteSession>;
   readonly paths: PathMemory;
+  /** Who is shown, the next time, who we are. */
+  readonly turnedAway: TurnedAway;
   /** Whether we are online and the peer is, as far as is known. */
   isReachable(peer: Jid): boolean;
   /** What the peer announces; undefined while that is not known. */
   features(peer: Jid): ReadonlySet<string> | undefined;
 }
 
-/**
- * Reaches peers through the server: the first stream in stanzas, everything else on sockets where both can. A peer that
- * turned us away as a stranger is shown the next time who we are.
- */
-export function createJingleDialer(deps: JingleDialerDeps, options: JingleDialerOptions): Dialer {
-  const { jingle, server, channelMethod, bytesMethod, paths } = deps;
-  const turnedAway = new Set<Jid>();
-
-  /** Our stream is usable before the peer has judged us: that it turned us away may show only later. */
-  function ended(peer: Jid, error: unknown): void {
-    if (!isTurnedAway(error)) return;
-    turnedAway.add(peer);
-    if (turnedAway.size > options.turnedAway) turnedAway.delete(turnedAway.values().next().value as Jid);
-  }
+/** Reaches peers through the server: the first stream in stanzas, everything else on sockets where both can. */
+export function createJingleDialer(deps: JingleDialerDeps): Dialer {
+  const { jingle, server, channelMethod, bytesMethod, paths, turnedAway } = deps;
 
   function announces(peer: Jid, feature: string, unknown: boolean): boolean {
     return deps.features(peer)?.has(feature) ?? unknown;
@@ -52,13 +41,13 @@ export function createJingleDialer(deps: JingleDialerDeps, options: JingleDialer
   async function openChannel(peer: Jid, { signal }: { readonly signal: AbortSignal }): Promise<Opened<SecuredChannel>> {
     if (!announces(peer, SECURITY_NS, true)) throw new XpmnError('not-supported', 'The device does not speak end to end.');
     const transports = [announces(peer, IBB, true) ? IBB : IBB_PLAIN];
-    const introduce = turnedAway.delete(peer);
+    const introduce = turnedAway.take(peer);
     try {
       const application = await jingle.open({ peer, channel: server, application: channelMethod, transports, introduce, signal });
-      application.closed.addEventListener('abort', () => ended(peer, application.closed.reason), { once: true });
+      application.closed.addEventListener('abort', () => turnedAway.ended(peer, application), { once: true });
       return { application, path: paths.of(application) };
     } catch (error) {
-      ended(peer, error);
+      turnedAway.failed(peer, error);
       throw error;
     }
   }

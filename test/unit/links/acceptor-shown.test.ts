@@ -253,6 +253,14 @@ describe('accepting a peer by the lists that it shows', () => {
       assert.equal(sentTo(ends[1]), '');
     });
 
+    it('that is known, was shown who we are, and says nothing to that', async () => {
+      const a = await side('initiator', [both]);
+      const verdict = a.verdict(nas, { introduce: true });
+      await clock.advance(strangerTimeout);
+      await refused(verdict, 'security-failed');
+      assert.equal(sentTo(ends[1]), shownBy(both));
+    });
+
     it('whose lists say that it was removed', async () => {
       const a = await side('initiator', [both]);
       ends[1].write(shownBy(list('devices', user, { devices: [device(tv, tvJid)], removed: [nas], issued: NOW + 2000 })));

@@ -49,6 +49,8 @@ export interface EndToEndStream extends OpenApplication {
   readonly channel: StanzaChannel;
   /** The peer's stream features; undefined if none came within a second after its header, or it ended before. */
   readonly features: Promise<XmlElement | undefined>;
+  /** The peer has opened its stream, too: it has accepted us. */
+  readonly isMutual: boolean;
   /** There is a reason to think that the peer is gone, unsaid: it is asked now. */
   doubt(): void;
 }
@@ -70,6 +72,7 @@ export class RunningStream implements EndToEndStream {
   private readonly alive: KeepAlive;
   private readonly controller = new AbortController();
   private readonly header = deferred();
+  private isHeaderSeen = false;
   private readonly peerFeatures = deferred<XmlElement | undefined>();
   private timer: Timer;
   private closing: Promise<void> | undefined;
@@ -104,6 +107,10 @@ export class RunningStream implements EndToEndStream {
 
   get closed(): AbortSignal {
     return this.controller.signal;
+  }
+
+  get isMutual(): boolean {
+    return this.isHeaderSeen;
   }
 
   get features(): Promise<XmlElement | undefined> {
@@ -158,6 +165,7 @@ export class RunningStream implements EndToEndStream {
   private onHeader(): void {
     this.timer.cancel();
     this.timer = this.deps.clock.after(this.options.openWithoutFeatures, () => this.peerFeatures.resolve(undefined));
+    this.isHeaderSeen = true;
     this.header.resolve();
     if (this.secured.role === 'initiator') return;
     const { local, peer } = this.secured;
