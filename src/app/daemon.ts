@@ -1,8 +1,7 @@
 import type { Writable } from 'node:stream';
 import { asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { Clock, Random } from '../xpmn/kernel/clock.ts';
-import { loadConfig } from './config.ts';
-import type { GatewayConfig } from './config.ts';
+import { defaultConfig, loadConfig } from './config.ts';
 import { ControlServer } from './control/server.ts';
 import type { GatewayFactory, GatewayStatus } from './gateway-api.ts';
 import { GatewayHolder } from './gateway-holder.ts';
@@ -37,14 +36,17 @@ export interface DaemonOptions {
  */
 export async function runDaemon(deps: DaemonDeps, options: DaemonOptions, { signal }: { readonly signal: AbortSignal }): Promise<void> {
   const { clock, random, version } = deps;
+  // Until the user's settings are read, the shipped ones count: reading them may hang, too.
+  let { stopTimeout } = defaultConfig().daemon;
+  boundStop(deps, () => stopTimeout, signal);
   const config = await loadConfig(options.configFile ?? options.home.configFile, { mustExist: options.configFile !== undefined });
+  ({ stopTimeout } = config.daemon);
   const format = options.logFormat ?? config.log.format;
   const log = createLogger(deps.stderr, { ...config.log, format, level: options.logLevel ?? config.log.level });
   const home = await openHome(options.home);
   const { storage } = home;
   const holder = new GatewayHolder({ storage, config, log, clock, random, version, createGateway: deps.createGateway, setup: deps.setup }, config.daemon);
   let control: ControlServer | undefined;
-  boundStop(deps, config, signal);
   try {
     const closing = onAbort(signal, () => holder.close());
     closing.catch(() => undefined);
@@ -73,9 +75,9 @@ function onAbort(signal: AbortSignal, work: () => Promise<void>): Promise<void> 
   });
 }
 
-/** From the abort on, everything together has `stopTimeout`: also what was left open and keeps the process alive. */
-function boundStop({ clock, exit }: DaemonDeps, { daemon }: GatewayConfig, signal: AbortSignal): void {
-  signal.addEventListener('abort', () => void clock.after(daemon.stopTimeout, () => exit(1)), { once: true });
+/** From the abort on, everything together has that long: also what was left open and keeps the process alive. */
+function boundStop({ clock, exit }: DaemonDeps, stopTimeout: () => number, signal: AbortSignal): void {
+  onAbort(signal, async () => void clock.after(stopTimeout(), () => exit(1))).catch(() => undefined);
 }
 
 function welcome({ version, jid, connection }: GatewayStatus, { directory }: HomePaths): string {

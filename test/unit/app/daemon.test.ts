@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ControlClient } from '../../../src/app/control/client.ts';
@@ -15,6 +16,7 @@ import type { Deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { systemRandom } from '../../../src/xpmn/kernel/system.ts';
 import { FakeGateway } from '../../fakes/fake-gateway.ts';
+import { waitUntil } from '../../peers/wait.ts';
 import { settings } from '../../support/settings.ts';
 
 const RESULT = { network: 'n1', jid: 'anna@example.org/pi-aaaa', isChecked: true };
@@ -110,6 +112,34 @@ describe('daemon', () => {
     });
     await run();
     assert.deepEqual(exits, []);
+  });
+
+  it('ends the process in time when it is told to while its files hang', async () => {
+    // Nobody ever writes into that: whoever opens it for reading waits.
+    spawnSync('mkfifo', [home.configFile]);
+    const running = run();
+    stop();
+    await clock.advance(settings.daemon.stopTimeout);
+    assert.deepEqual(exits, [1]);
+    await writeFile(home.configFile, '{}');
+    await running;
+  });
+
+  it('stops within the time that the settings give it, from the first moment', async () => {
+    await writeFile(home.configFile, '{"daemon": {"stopTimeout": 1000}}');
+    const closing = deferred();
+    create = async () => {
+      const gateway = new FakeGateway();
+      gateway.close = () => closing.promise;
+      stop();
+      return gateway;
+    };
+    const running = run();
+    await waitUntil('the daemon stops', async () => stopper.signal.aborted);
+    await clock.advance(1000);
+    assert.deepEqual(exits, [1]);
+    closing.resolve();
+    await running;
   });
 
   it('hurries a gateway that closes slowly, and ends the process if that does not help', async () => {
