@@ -1,6 +1,6 @@
-// Makes a checkout ready and runs it: `node config/setup.mjs start|dev|demo|test|ci [arguments]`. Node alone is enough.
-import { spawn } from 'node:child_process';
+// Makes a checkout ready and runs it: `node config/setup.mjs start|dev|demo|check|test|ci [arguments]`. Node alone is enough.
 import { pathToFileURL } from 'node:url';
+import { runTogether } from './setup/check.mjs';
 import { ensureBuilt, ensureModules } from './setup/checkout.mjs';
 import { ensurePackages } from './setup/debian.mjs';
 import { runLayers } from './setup/layers.mjs';
@@ -18,14 +18,13 @@ const TASKS = {
     await import(pathToFileURL(main.pathname).href);
   },
 
-  /** The daemon from its sources, started anew at each change. */
+  /** The daemon from its sources, started anew at each change, with a media server that is a fake. */
   async dev() {
     ensureModules();
-    const argv = ['--watch', '--import', 'tsx', 'src/app/main.ts', 'daemon', ...rest];
-    const child = spawn(process.execPath, argv, { cwd: ROOT, stdio: 'inherit' });
-    for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-    process.on('SIGINT', () => undefined);
-    child.on('exit', (code) => (process.exitCode = code ?? 1));
+    const { register } = await import('tsx/esm/api');
+    register();
+    const { runDev } = await import(new URL('test/dev/dev.ts', ROOT).href);
+    process.exit(await runDev(rest));
   },
 
   /** A home, a server and a laptop on this machine: the tour for the eye. */
@@ -35,6 +34,12 @@ const TASKS = {
     register();
     const { runDemo } = await import(new URL('test/demo/demo.ts', ROOT).href);
     process.exit(await runDemo());
+  },
+
+  /** What is quick: for every change. */
+  async check() {
+    ensureModules();
+    process.exitCode = await runTogether(['types', 'lint', 'test:unit']);
   },
 
   async test() {

@@ -7,6 +7,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SSDP_IPV4, parseSsdp } from '../../src/upnp/ssdp.ts';
 import { escapeText } from '../../src/xpmn/model/xml.ts';
+import { serveBytes } from '../support/serve-bytes.ts';
 
 /** An object of the fake's library; the root has the id `0`. */
 export interface FakeObject {
@@ -16,6 +17,8 @@ export interface FakeObject {
   readonly title: string;
   /** Path and query on the fake; its resource. */
   readonly path?: string;
+  /** What lies there; without it the path only looks like one. */
+  readonly media?: { readonly type: string; readonly content: Buffer };
   /** Inserted as it is, among the object's elements. */
   readonly raw?: string;
 }
@@ -139,6 +142,8 @@ export class FakeMediaServer {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const media = this.objects.find(({ path }) => path !== undefined && path === request.url)?.media;
+    if (media) return serveBytes(media.content, { type: media.type })(request, response);
     let body = '';
     for await (const chunk of request) body += String(chunk);
     const { status, text } = request.method === 'POST' ? this.soap(body) : this.get(request.url ?? '');
@@ -193,9 +198,11 @@ export class FakeMediaServer {
   private didl(object: FakeObject): string {
     const title = this.defects.rawTitles === true ? object.title : escapeText(object.title);
     const head = `<${object.kind} id="${escapeText(object.id)}" parentID="${escapeText(object.parent)}" restricted="1">`;
-    const upnpClass = object.kind === 'container' ? 'object.container.storageFolder' : 'object.item.videoItem';
+    const { type, size } = object.media ? { type: object.media.type, size: object.media.content.length } : { type: 'video/mp4', size: 1000 };
+    const itemClass = type.startsWith('audio/') ? 'object.item.audioItem' : 'object.item.videoItem';
+    const upnpClass = object.kind === 'container' ? 'object.container.storageFolder' : itemClass;
     const res = object.path === undefined ? '' :
-      `<res protocolInfo="http-get:*:video/mp4:*" size="1000" duration="0:01:02.500">http://127.0.0.1:${this.port}${escapeText(object.path)}</res>`;
+      `<res protocolInfo="http-get:*:${type}:*" size="${size}" duration="0:01:02.500">http://127.0.0.1:${this.port}${escapeText(object.path)}</res>`;
     const broken = this.defects.broken?.includes(object.id) === true ? '<b></i>' : '';
     return `${head}<dc:title>${title}</dc:title><upnp:class>${upnpClass}</upnp:class>${broken}${object.raw ?? ''}${res}</${object.kind}>`;
   }
