@@ -11,7 +11,7 @@ describeXmppConnection('the fake server in memory', async () => {
   const fake = new FakeXmppServer();
   fake.addAccount(bareJid(ROMEO), 'battery');
   const clock = new FakeClock();
-  const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, idLength: 256 });
+  const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, inProgressInAll: 32, idLength: 256 });
   const connection = fake.connection(ROMEO, 'battery', { clock, random: new FakeRandom(), router });
   const awaited: { matches: (stanza: XmlElement) => boolean; found: (stanza: XmlElement) => void }[] = [];
   fake.onStanza = (stanza) => {

@@ -14,7 +14,7 @@ const hostile = new RogueXmppServer();
 const options = { ...settings.xmpp.server, limits: settings.xml.serverStream };
 
 function connect(server: RogueXmppServer, clock: FakeClock): Pick<ConnectionWorld, 'connection' | 'registry'> {
-  const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, idLength: 256 });
+  const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, inProgressInAll: 32, idLength: 256 });
   const account = {
     jid: ROMEO,
     credentials: { kind: 'password', password: ROGUE_PASSWORD } as const,

@@ -27,7 +27,7 @@ export class FakeApplication implements ApplicationMethod<FakeOpen> {
   async open(secured: SecuredStream, _theirs: XmlElement, { signal }: { readonly signal: AbortSignal }): Promise<FakeOpen> {
     try {
       if (this.mode === 'fail') throw new XpmnError('xml-restricted', 'The application failed.');
-      if (this.mode === 'stall') await abortable(new Promise<never>(() => undefined), signal);
+      if (this.mode === 'stall') await abortable(broken(secured.stream), signal);
       const open = new FakeOpen(secured);
       this.opened.push(open);
       return await abortable(Promise.resolve(open), signal);
@@ -36,6 +36,11 @@ export class FakeApplication implements ApplicationMethod<FakeOpen> {
       throw asXpmnError(error);
     }
   }
+}
+
+/** Rejects when the stream is gone. */
+function broken(stream: Duplex): Promise<never> {
+  return new Promise((_resolve, reject) => stream.once('close', () => reject(new XpmnError('truncated', 'The stream broke.'))));
 }
 
 export class FakeOpen implements OpenApplication {

@@ -49,7 +49,7 @@ for (const hash of ['SHA-1', 'SHA-256'] as const) {
 
     function make({ resource, password = PASSWORD, ca = server.ca, user = 'romeo', domain = server.domain }: Login) {
       const jid = parseJid(`${user}@${domain}/${resource}`);
-      const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, idLength: 256 });
+      const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, inProgressInAll: 32, idLength: 256 });
       const disco = new DiscoRegistry();
       disco.addIdentity({ category: 'automation', type: 'xpmn', name: resource });
       disco.addFeatures('urn:xmpp:ping', NODE, `${NODE}+notify`);
@@ -101,7 +101,7 @@ for (const hash of ['SHA-1', 'SHA-256'] as const) {
       await two.channel.send(two.announce);
       const [{ jid, caps, priority }] = await came;
       assert.deepEqual([jid, priority], [two.jid, -1]);
-      const cache = new CapsCache({ entries: 10 });
+      const cache = new CapsCache({ entries: 10, answerSize: 16_384 });
       const info = await cache.infoOf(one.channel, jid, caps, { signal });
       assert.ok(info.features.includes(NODE));
       assert.equal(cache.size, 1, 'the hash holds');
@@ -186,7 +186,7 @@ for (const hash of ['SHA-1', 'SHA-256'] as const) {
 describe('a Prosody with another name in its certificate', () => {
   it('is not trusted', async () => {
     const server = await startProsody({ users: { romeo: 'secret' }, certificateNames: ['elsewhere.test'] });
-    const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, idLength: 256 });
+    const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, inProgressInAll: 32, idLength: 256 });
     const account = { jid: parseJid(`romeo@${server.domain}/x`), credentials: { kind: 'password', password: 'secret' } as const, server, ca: server.ca };
     const connection = createXmppConnection({ clock: systemClock, random: systemRandom, log: silentLogger, router }, account, options);
     const waiting = reached(connection, 'waiting');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
+import { deferred } from '../../src/xpmn/kernel/tasks.ts';
 import { FakeOpen } from '../fakes/fake-application.ts';
 import { FakeRandom, settle } from '../support/fake-clock.ts';
 import { channelPair } from '../support/channel-pair.ts';
@@ -197,6 +198,32 @@ describe('jingle: opening and closing', () => {
     ours.stream.write('still');
     await settle();
     assert.equal((pair.b.opened[0]?.application as FakeOpen).received, 'still');
+    await pair.a.manager.closeAll({ signal: pair.abort.signal });
+    await pair.assertNothingLeft();
+  });
+
+  it('does not need its channel while the application opens, nor the answer to what was said on it', async () => {
+    const pair = new JinglePair();
+    // The acknowledgement of the security-info gets lost.
+    let info: string | undefined;
+    pair.channels.tap = (_from, stanza) => {
+      if (JSON.stringify(stanza).includes('security-info')) info = stanza.attrs.id;
+      return stanza.attrs.type === 'result' && stanza.attrs.id === info ? undefined : stanza;
+    };
+    const both = deferred();
+    for (const { application } of [pair.a, pair.b]) {
+      const open = application.open.bind(application);
+      application.open = (...args) => both.promise.then(() => open(...args));
+    }
+    const opening = pair.open('a');
+    await settle();
+    assert.deepEqual([...pair.a.manager.sessions(), ...pair.b.manager.sessions()].map(({ state }) => state), ['opening', 'opening']);
+    pair.channels.close();
+    await settle();
+    both.resolve();
+    await opening;
+    await settle();
+    assert.deepEqual([...pair.a.manager.sessions(), ...pair.b.manager.sessions()].map(({ state }) => state), ['open', 'open']);
     await pair.a.manager.closeAll({ signal: pair.abort.signal });
     await pair.assertNothingLeft();
   });

@@ -85,7 +85,7 @@ export function channelPair({ clock, random, a, b, peers }: ChannelPairOptions):
 
   function endOf(end: End): ChannelEnd {
     return {
-      router: new IqRouter({ log: silentLogger }, { inProgress: 1000, idLength: 256 }),
+      router: new IqRouter({ log: silentLogger }, { inProgress: 1000, inProgressInAll: 1000, idLength: 256 }),
       onStanza: () => undefined,
       channel: {
         local: jids[end],

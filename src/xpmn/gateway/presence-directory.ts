@@ -8,16 +8,16 @@ import { bareJid, tryJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { XmlElement } from '../model/xml.ts';
 import { CapsCache } from '../xmpp/caps.ts';
+import type { CapsCacheOptions } from '../xmpp/caps.ts';
 import type { DiscoInfo } from '../xmpp/disco.ts';
 import { PresenceTracker } from '../xmpp/presence.ts';
 import type { Presence } from '../xmpp/presence.ts';
 import { bridgedIn } from './announcement.ts';
 import type { PeerDirectory, PeerPresence } from './peer-directory.ts';
 
-export interface DirectoryLimits {
-  /** Resources, and what they can do, that are remembered. */
+export interface DirectoryLimits extends CapsCacheOptions {
+  /** Resources that are remembered. */
   readonly resources: number;
-  readonly entries: number;
   /** Times that a device is asked what it can do, and milliseconds between, longer each time. */
   readonly questions: number;
   readonly questionInterval: number;

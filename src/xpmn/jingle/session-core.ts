@@ -14,6 +14,9 @@ import type { SessionDeps, SessionOptions, SessionSpec } from './session-types.t
 
 type Part = Partial<Omit<JingleContent, 'creator' | 'name'>>;
 
+/** Nothing more is negotiated: the bytes go their own way. */
+const WITHOUT_CHANNEL: ReadonlySet<State> = new Set(['opening', 'open', 'ended']);
+
 /** What all parts of one session share: its state, its lifetime, and its voice. */
 export class SessionCore {
   readonly deps: SessionDeps;
@@ -38,6 +41,11 @@ export class SessionCore {
 
   get state(): State {
     return this.current;
+  }
+
+  /** Something is still to be negotiated. */
+  get needsChannel(): boolean {
+    return !WITHOUT_CHANNEL.has(this.current);
   }
 
   /** Aborts when the session has ended. */
@@ -124,15 +132,15 @@ export class SessionCore {
   }
 
   /**
-   * "Moving to another live stream when that dies." An open session needs none until it ends. What began end to end
-   * never moves to the server's stream.
+   * "Moving to another live stream when that dies." Once both have proven themselves, a session needs none until it ends.
+   * What began end to end never moves to the server's stream.
    */
   private channelLost(): void {
     const next = this.deps.channelTo(this.spec.peer);
     if (next && !next.closed.aborted && (next.peer || !this.spec.channel.peer)) {
       this.channel = next;
       this.follow(next);
-    } else if (this.current !== 'open' && this.current !== 'ended') {
+    } else if (this.needsChannel) {
       this.onFailure(new XpmnError('connection-lost', 'The connection to the peer is gone.'));
     }
   }

@@ -265,8 +265,17 @@ export class Session {
     this.core.afterAnswer(async () => {
       this.core.step('our:security-info');
       this.accepted.resolve();
-      await this.core.request('security-info', { security: { methods: [method] } });
+      await this.tellMethod(method);
     });
+  }
+
+  /** A peer that has proven itself by then has understood, whether its acknowledgement finds its way or not. */
+  private async tellMethod(method: string): Promise<void> {
+    try {
+      await this.core.request('security-info', { security: { methods: [method] } });
+    } catch (error) {
+      if (this.core.needsChannel) throw error;
+    }
   }
 
   private takeSecurityInfo(content: JingleContent | undefined): void {

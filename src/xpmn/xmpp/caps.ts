@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
+import { XpmnError } from '../kernel/errors.ts';
 import { abortable } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
-import { child, childText, childrenNamed, textOf, xml } from '../model/xml.ts';
+import { child, childText, childrenNamed, serialise, textOf, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
-import { queryInfo } from './disco.ts';
+import { formatInfo, queryInfo } from './disco.ts';
 import type { DiscoInfo } from './disco.ts';
 
 /** @spec XEP-0115 v1.6.0 §5 */
@@ -98,13 +99,20 @@ function sorted(texts: readonly string[]): string[] {
   return [...texts].sort(byteOrder);
 }
 
-/** What peers can do, asked once for every hash. Holds at most `entries` answers, the last used. */
+export interface CapsCacheOptions {
+  /** Answers kept, the last used. */
+  readonly entries: number;
+  /** Characters of one answer. */
+  readonly answerSize: number;
+}
+
+/** What peers can do, asked once for every hash. */
 export class CapsCache {
-  private readonly options: { readonly entries: number };
+  private readonly options: CapsCacheOptions;
   private readonly known = new Map<string, DiscoInfo>();
   private readonly asking = new Map<string, Promise<DiscoInfo>>();
 
-  constructor(options: { readonly entries: number }) {
+  constructor(options: CapsCacheOptions) {
     this.options = options;
   }
 
@@ -114,7 +122,7 @@ export class CapsCache {
 
   /**
    * What `peer` can do. Without caps, or with caps that do not hold, the answer is its own alone and is not kept.
-   * @throws XpmnError as queryInfo
+   * @throws XpmnError as queryInfo; `too-large`
    */
   async infoOf(channel: StanzaChannel, peer: Jid, caps: Caps | undefined, options: { readonly signal: AbortSignal; readonly timeout?: number }): Promise<DiscoInfo> {
     const known = caps && this.lookUp(caps);
@@ -122,10 +130,18 @@ export class CapsCache {
     const key = JSON.stringify([peer, caps?.ver]);
     const node = caps && { node: `${caps.node}#${caps.ver}` };
     // Shared by all who ask: it ends with the channel or by its time, not when the first of them loses interest.
-    const asking = this.asking.get(key) ?? queryInfo(channel, peer, { ...options, ...node, signal: channel.closed }).finally(() => this.asking.delete(key));
+    const asking = this.asking.get(key) ?? this.ask(channel, peer, { ...options, ...node, signal: channel.closed }).finally(() => this.asking.delete(key));
     this.asking.set(key, asking);
     const info = await abortable(asking, options.signal);
     if (caps && isTrueVer(info, caps)) this.keep(caps.ver, info);
+    return info;
+  }
+
+  /** Nobody who says too much of himself is remembered: neither here nor by who asked. */
+  private async ask(...question: Parameters<typeof queryInfo>): Promise<DiscoInfo> {
+    const info = await queryInfo(...question);
+    const { answerSize } = this.options;
+    if (serialise(formatInfo(info)).length > answerSize) throw new XpmnError('too-large', `A device may say ${answerSize} characters of itself.`);
     return info;
   }
 

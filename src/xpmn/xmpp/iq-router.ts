@@ -5,6 +5,7 @@ import { elements, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { IncomingIq, IqHandler, IqRegistry, StanzaChannel } from '../ports/stanza-channel.ts';
 import type { AnswerCache } from './answer-cache.ts';
+import { RequestsInProgress } from './requests-in-progress.ts';
 import { NS_CLIENT, iqError, iqResult } from './stanza.ts';
 import { unhandledElement } from './stanza-error.ts';
 
@@ -12,8 +13,10 @@ import { unhandledElement } from './stanza-error.ts';
 export type IqGate = (channel: StanzaChannel, stanza: XmlElement) => XpmnError | undefined;
 
 export interface IqRouterOptions {
-  /** Requests of one channel in progress at one time; one more is answered `resource-constraint`. */
+  /** Requests of one sender on one channel in progress at one time; one more is answered `resource-constraint`. */
   readonly inProgress: number;
+  /** The same, of all senders on one channel. */
+  readonly inProgressInAll: number;
   /** Characters of a request's id. */
   readonly idLength: number;
 }
@@ -28,7 +31,7 @@ export class IqRouter implements IqRegistry {
   private readonly gate: IqGate;
   private readonly options: IqRouterOptions;
   private readonly handlers = new Map<string, IqHandler>();
-  private readonly busy = new WeakMap<StanzaChannel, number>();
+  private readonly busy = new WeakMap<StanzaChannel, RequestsInProgress>();
 
   constructor({ log, gate = () => undefined }: { readonly log: Logger; readonly gate?: IqGate | undefined }, options: IqRouterOptions) {
     this.log = log;
@@ -42,14 +45,14 @@ export class IqRouter implements IqRegistry {
     this.handlers.set(key, handler);
   }
 
-  /** Whether another request of `channel` would be handled, and not turned away as one too many. */
-  hasRoom(channel: StanzaChannel): boolean {
-    return this.inProgress(channel) < this.options.inProgress;
+  /** Whether another request of that sender on `channel` would be handled, and not turned away as one too many. */
+  hasRoom(channel: StanzaChannel, sender?: string): boolean {
+    return this.busy.get(channel)?.hasRoom(senderOn(channel, sender)) ?? true;
   }
 
   /** Requests of `channel` whose answer has not been handed over yet. */
   inProgress(channel: StanzaChannel): number {
-    return this.busy.get(channel) ?? 0;
+    return this.busy.get(channel)?.total ?? 0;
   }
 
   /**
@@ -60,15 +63,23 @@ export class IqRouter implements IqRegistry {
     const { type } = stanza.attrs;
     // RFC 6120 §8.2.3: an answer MUST NOT be answered.
     if (type === 'result' || type === 'error') return;
-    const full = !this.hasRoom(channel);
-    this.busy.set(channel, this.inProgress(channel) + 1);
+    const sender = senderOn(channel, stanza.attrs['from']);
+    const busy = this.loadOf(channel);
+    const full = !busy.hasRoom(sender);
+    busy.begin(sender);
     try {
       await send(full ? iqError(stanza, new XpmnError('resource-limit', 'Too many requests at a time.')) : await this.answerOnce(stanza, channel, answers));
     } catch (error) {
       this.log.debug('The answer to a request could not be sent.', { error });
     } finally {
-      this.busy.set(channel, this.inProgress(channel) - 1);
+      busy.end(sender);
     }
+  }
+
+  private loadOf(channel: StanzaChannel): RequestsInProgress {
+    const load = this.busy.get(channel) ?? new RequestsInProgress(this.options);
+    this.busy.set(channel, load);
+    return load;
   }
 
   private answerOnce(stanza: XmlElement, channel: StanzaChannel, answers: AnswerCache | undefined): Promise<XmlElement> {
@@ -109,6 +120,11 @@ export class IqRouter implements IqRegistry {
     return handlers.get(keyOf(type, ns, name)) ?? handlers.get(keyOf(undefined, ns, name)) ??
       handlers.get(keyOf(type, ns, undefined)) ?? handlers.get(keyOf(undefined, ns, undefined));
   }
+}
+
+/** Who is counted: on an end-to-end stream there is only one, whatever its stanzas say. */
+function senderOn(channel: StanzaChannel, from: string | undefined): string {
+  return channel.peer ? '' : (from ?? '');
 }
 
 function keyOf(type: string | undefined, ns: string, name: string | undefined): string {

@@ -55,7 +55,7 @@ describe('the account\'s business, on a server in memory', () => {
 
   async function device(account: Jid, name: string): Promise<Device> {
     const jid = withResource(account, name);
-    const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, idLength: 256 });
+    const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, inProgressInAll: 32, idLength: 256 });
     const tracker = new PresenceTracker(jid, settings.xmpp.presence);
     const disco = new DiscoRegistry();
     disco.addIdentity({ category: 'automation', type: 'xpmn', name });

@@ -71,7 +71,7 @@ describe('entity capabilities', () => {
   }
 
   it('asks once for a hash, for all who announce it', async () => {
-    const cache = new CapsCache({ entries: 10 });
+    const cache = new CapsCache({ entries: 10, answerSize: 1000 });
     const peer = channel(() => exodus);
     await Promise.all([cache.infoOf(peer, PEER, caps(VER), { signal }), cache.infoOf(peer, PEER, caps(VER), { signal })]);
     await cache.infoOf(peer, parseJid('other@home.test/y'), caps(VER), { signal });
@@ -79,15 +79,22 @@ describe('entity capabilities', () => {
   });
 
   it('does not let a liar speak for others', async () => {
-    const cache = new CapsCache({ entries: 10 });
+    const cache = new CapsCache({ entries: 10, answerSize: 1000 });
     const liar = channel(() => ({ ...exodus, features: ['urn:evil'] }));
     assert.deepEqual((await cache.infoOf(liar, PEER, caps(VER), { signal })).features, ['urn:evil']);
     assert.equal(cache.size, 0);
     assert.equal(cache.lookUp(caps(VER)), undefined);
   });
 
+  it('remembers nobody who says too much of himself', async () => {
+    const cache = new CapsCache({ entries: 10, answerSize: 1000 });
+    const info = { ...exodus, features: ['x'.repeat(1000)] };
+    await assert.rejects(cache.infoOf(channel(() => info), PEER, caps(computeVer(info)), { signal }), { code: 'too-large' });
+    assert.equal(cache.size, 0);
+  });
+
   it('keeps the last used, and not more', async () => {
-    const cache = new CapsCache({ entries: 2 });
+    const cache = new CapsCache({ entries: 2, answerSize: 1000 });
     const vers: string[] = [];
     for (const feature of ['a', 'b', 'c']) {
       const info = { ...exodus, features: [feature] };

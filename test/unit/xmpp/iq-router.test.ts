@@ -31,7 +31,7 @@ function iq(type: string, id: string | undefined, ...payload: XmlElement[]): Xml
   return xml('iq', NS, { type, id, from }, payload);
 }
 
-function setup({ gate, ...options }: { gate?: IqGate; inProgress?: number } = {}): { router: IqRouter; ask: (stanza: XmlElement, channel?: StanzaChannel, answers?: AnswerCache) => Promise<XmlElement[]> } {
+function setup({ gate, ...options }: { gate?: IqGate; inProgress?: number; inProgressInAll?: number } = {}): { router: IqRouter; ask: (stanza: XmlElement, channel?: StanzaChannel, answers?: AnswerCache) => Promise<XmlElement[]> } {
   const router = new IqRouter({ log: silentLogger, gate }, { ...settings.iq, ...options });
   const server = channelOf();
   const ask = async (stanza: XmlElement, channel = server, answers?: AnswerCache): Promise<XmlElement[]> => {
@@ -142,13 +142,42 @@ describe('the IQ router', () => {
     router.handle({ ns }, () => gate.promise as Promise<undefined>);
     const [a, b] = [channelOf(), channelOf()];
     const first = [ask(iq('get', '1', xml('q', ns)), a), ask(iq('get', '2', xml('q', ns)), a)];
-    assert.ok(!router.hasRoom(a));
+    assert.ok(!router.hasRoom(a, from));
     assert.equal(errorFromStanza((await ask(iq('get', '3', xml('q', ns)), a))[0] as XmlElement).code, 'resource-limit');
     const other = ask(iq('get', '1', xml('q', ns)), b);
     gate.resolve();
     for (const answers of await Promise.all([...first, other])) assert.equal(answers[0]?.attrs['type'], 'result');
     assert.equal(router.inProgress(a), 0);
     assert.equal((await ask(iq('get', '4', xml('q', ns)), a))[0]?.attrs['type'], 'result');
+  });
+
+  it('lets a sender whose answers are held back keep nobody else out, up to a bound of all', async () => {
+    const { router, ask } = setup({ inProgress: 2, inProgressInAll: 3 });
+    const gate = deferred();
+    router.handle({ ns }, () => gate.promise as Promise<undefined>);
+    const channel = channelOf();
+    const by = (sender: string): Promise<XmlElement[]> => ask(xml('iq', NS, { type: 'get', id: '1', from: `${sender}@there.org/x` }, xml('q', ns)), channel);
+    const codeOf = async (asked: Promise<XmlElement[]>): Promise<string> => errorFromStanza((await asked)[0] as XmlElement).code;
+    const held = [by('one'), by('one')];
+    assert.equal(await codeOf(by('one')), 'resource-limit');
+    held.push(by('two'));
+    assert.equal(await codeOf(by('three')), 'resource-limit');
+    gate.resolve();
+    for (const [answer] of await Promise.all(held)) assert.equal(answer?.attrs['type'], 'result');
+    assert.equal((await by('three'))[0]?.attrs['type'], 'result');
+    assert.equal(router.inProgress(channel), 0);
+  });
+
+  it('counts the peer of an end-to-end stream as one, whoever its stanzas say they are from', async () => {
+    const { router, ask } = setup({ inProgress: 1 });
+    const gate = deferred();
+    router.handle({ ns }, () => gate.promise as Promise<undefined>);
+    const channel = channelOf(identity('k'));
+    const held = ask(iq('get', '1', xml('q', ns)), channel);
+    const lie = xml('iq', NS, { type: 'get', id: '2', from: 'boss@there.org/x' }, xml('q', ns));
+    assert.equal(errorFromStanza((await ask(lie, channel))[0] as XmlElement).code, 'resource-limit');
+    gate.resolve();
+    await held;
   });
 
   it('lives on when an answer can not be sent', async () => {
