@@ -4,8 +4,6 @@ import { SECURITY_NS } from '../jingle/security-codec.ts';
 import { ibbNamespace } from '../jingle/transports/ibb-codec.ts';
 import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { NS } from '../model/namespaces.ts';
-import { childText, childrenNamed, xml } from '../model/xml.ts';
-import type { XmlElement } from '../model/xml.ts';
 import type { ConnectionState } from '../ports/xmpp-connection.ts';
 import { NS_CAPS, computeVer } from '../xmpp/caps.ts';
 import type { Caps } from '../xmpp/caps.ts';
@@ -13,8 +11,6 @@ import { DiscoRegistry } from '../xmpp/disco.ts';
 import { NS_PING, answerPings } from '../xmpp/ping.ts';
 import { availablePresence, unavailablePresence } from '../xmpp/presence.ts';
 
-/** The form in which a bridged device says which legacy device it stands for. */
-const NS_BRIDGE = 'urn:xmpp:xpmn:bridge:0';
 /** Names the program in its capabilities (XEP-0115 §4). */
 const NODE = 'urn:xmpp:xpmn:gateway:0';
 
@@ -28,8 +24,6 @@ export interface AnnouncementSpec {
   readonly name: string;
   /** Beside those of every device. */
   readonly features: readonly string[];
-  /** Of a bridged device. */
-  readonly bridged?: string | undefined;
 }
 
 /** A device's presence and what it says of itself: sent whenever it comes online. */
@@ -37,11 +31,10 @@ export class Announcement {
   private readonly device: Device;
   private readonly disco = new DiscoRegistry();
 
-  private constructor(device: Device, { name, features, bridged }: AnnouncementSpec) {
+  private constructor(device: Device, { name, features }: AnnouncementSpec) {
     this.device = device;
     this.disco.addIdentity({ category: 'automation', type: 'xpmn', name });
     this.disco.addFeatures(...CORE_FEATURES, ...features);
-    if (bridged !== undefined) this.disco.addForm(bridgeForm(bridged));
     this.disco.serve(device.router, (node) => node === `${NODE}#${this.caps.ver}`);
     answerPings(device.router);
     device.connection?.on('stateChanged', this.onState);
@@ -66,22 +59,4 @@ export class Announcement {
     // A failed send is a lost connection: the next one announces again.
     if (state === 'online') this.device.connection?.channel.send(availablePresence(this.caps)).catch(() => undefined);
   };
-}
-
-function bridgeForm(bridged: string): XmlElement {
-  const field = (name: string, value: string, type?: string): XmlElement => xml('field', NS.dataForm, { var: name, type }, xml('value', NS.dataForm, {}, value));
-  return xml('x', NS.dataForm, { type: 'result' }, field('FORM_TYPE', NS_BRIDGE, 'hidden'), field('source', bridged));
-}
-
-/** What a device stands for, by its discovery forms. */
-export function bridgedIn(forms: readonly XmlElement[]): string | undefined {
-  for (const form of forms) {
-    const fields = childrenNamed(form, 'field', NS.dataForm);
-    const value = (name: string): string | undefined => {
-      const field = fields.find(({ attrs }) => attrs['var'] === name);
-      return field && childText(field, 'value', NS.dataForm);
-    };
-    if (value('FORM_TYPE') === NS_BRIDGE) return value('source');
-  }
-  return undefined;
 }

@@ -3,17 +3,15 @@ import type { DeviceShared } from '../device/device-shared.ts';
 import type { Logger } from '../kernel/log.ts';
 import { SerialQueue } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
-import type { KeyName } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import type { DeviceSource, MediaDevice } from '../ports/media-device.ts';
 import type { XmppAccount } from '../ports/xmpp-connection.ts';
 import type { Network } from '../trust/network.ts';
 import { Announcement } from './announcement.ts';
-import { bridgeName, yieldsTo } from './bridging.ts';
+import { devicesWithOlderRight } from './bridging.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
 import { LIBRARY_FEATURES, provideServices } from './hosted-device.ts';
 import type { PeerDirectory } from './peer-directory.ts';
-import { hostOf } from './known-devices.ts';
 import { answerPublicKeys } from './public-keys.ts';
 
 export interface BridgeDeps {
@@ -134,7 +132,7 @@ export class Bridge {
     const device = new Device(shared, { credentials, identity, account: this.accountFor(credentials.jid) }, this.settings.device);
     provideServices(device, media, shared, this.settings);
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => ({ certificate: credentials.certificate.der, signatures: [] }) });
-    const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES, bridged: bridgeName(network.id, id) });
+    const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES });
     this.bridged.set(id, { device, announcement, name });
     device.start();
     log.info('bridging a device', { name, jid: device.jid });
@@ -155,12 +153,10 @@ export class Bridge {
     return account && connected < this.settings.connections ? { ...account, jid } : undefined;
   }
 
-  /** Whether another gateway of ours shows the same device, and has the older right to it. */
+  /** Whether another gateway of ours that is there shows the same device, and has the older right to it. */
   private belongsToAnother(id: string): boolean {
     const { network, directory } = this.deps;
-    const name = bridgeName(network.id, id);
-    const hosts = directory.all().filter(({ bridged }) => bridged === name).map(({ jid }) => hostOf(network, jid));
-    return hosts.some((host: KeyName | undefined) => host !== undefined && host !== network.gateway.key && yieldsTo(network.gateway.key, host));
+    return devicesWithOlderRight(network.lists.snapshot, network.gateway.key, id).some((jid) => directory.find(jid) !== undefined);
   }
 
   private enqueue(job: () => Promise<void>): void {

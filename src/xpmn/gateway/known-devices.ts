@@ -1,5 +1,5 @@
 import type { Path } from '../links/dialer.ts';
-import type { KeyName, Verdict } from '../model/identity.ts';
+import type { Verdict } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { Network } from '../trust/network.ts';
@@ -50,10 +50,4 @@ function describe(jid: Jid, trust: Verdict, { directory, isHere, path, nameOf }:
   const features = [...(presence?.features ?? [])];
   const services = here && trust === 'own-hosted' ? Object.values(SERVICES) : features.flatMap((feature) => (Object.hasOwn(SERVICES, feature) ? (SERVICES[feature] as string) : []));
   return { jid, name: presence?.name ?? nameOf(jid), trust, isHere: here, isAvailable: here || presence !== undefined, services, path: path(jid) };
-}
-
-/** The key of the gateway whose list has that device; only what the lists say counts, not what the device says of itself. */
-export function hostOf(network: Network, jid: Jid): KeyName | undefined {
-  const { snapshot } = network.lists;
-  return currentHosts(snapshot, network.id).find(({ key }) => hostedList(snapshot, network.id, key)?.devices.some((device) => device.jid === jid))?.key;
 }

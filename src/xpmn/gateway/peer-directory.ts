@@ -6,8 +6,6 @@ export interface PeerPresence {
   /** The name in its disco identity. */
   readonly name: string | undefined;
   readonly features: ReadonlySet<string>;
-  /** Names the legacy device it stands for, so that two gateways see that they show the same one. */
-  readonly bridged: string | undefined;
 }
 
 /** The devices that are there, as the account's presence tells. */

@@ -12,7 +12,6 @@ import type { CapsCacheOptions } from '../xmpp/caps.ts';
 import type { DiscoInfo } from '../xmpp/disco.ts';
 import { PresenceTracker } from '../xmpp/presence.ts';
 import type { Presence } from '../xmpp/presence.ts';
-import { bridgedIn } from './announcement.ts';
 import type { PeerDirectory, PeerPresence } from './peer-directory.ts';
 
 export interface DirectoryLimits extends CapsCacheOptions {
@@ -106,7 +105,7 @@ export class PresenceDirectory extends EventEmitter<Events> implements PeerDirec
     // It may have gone, or said something newer, while it was asked.
     if (this.tracker.get(presence.jid) !== presence) return;
     const { jid } = presence;
-    this.known.set(jid, { jid, name: info.identities[0]?.name, features: new Set(info.features), bridged: bridgedIn(info.forms) });
+    this.known.set(jid, { jid, name: info.identities[0]?.name, features: new Set(info.features) });
     this.emit('changed');
   }
 

@@ -8,7 +8,7 @@ import { keyNameOf } from './keys.ts';
 import type { DeviceEntry } from './list-document.ts';
 import type { ListIssuer } from './list-issuer.ts';
 import type { ListStore } from './list-store.ts';
-import { resourceName } from './names.ts';
+import { resourceName, sourceName } from './names.ts';
 import type { HostedRecord, NetworkDocuments } from './network-documents.ts';
 import type { TrustOptions } from './options.ts';
 import { currentHosts, hostedList, isRemoved } from './snapshot.ts';
@@ -90,7 +90,7 @@ export class HostedDevices {
   private async publish(host: DeviceCredentials, remove: readonly KeyName[] = []): Promise<void> {
     if (!this.isHost(host)) throw notAHost();
     const wanted = [...this.records.values()].filter((record) => !this.isGone(record))
-      .map(({ device, aliases }): DeviceEntry => ({ key: device.key, jid: device.jid, roles: [], aliases }));
+      .map(({ id, device, aliases }): DeviceEntry => ({ key: device.key, jid: device.jid, roles: [], aliases, source: sourceName(this.network, id) }));
     const current = hostedList(this.deps.lists.snapshot, this.network, host.key)?.devices ?? [];
     if (remove.length === 0 && fingerprintOf(current) === fingerprintOf(wanted)) return;
     await this.deps.issuer.issue('hosted', privateKeyOf(host), () => ({ devices: wanted, remove }));
@@ -103,7 +103,7 @@ export class HostedDevices {
 
 /** Equal for lists that say the same, in whatever order. */
 function fingerprintOf(entries: readonly DeviceEntry[]): string {
-  return JSON.stringify(entries.map(({ key, jid, aliases }) => [key, jid, ...aliases].join(' ')).sort());
+  return JSON.stringify(entries.map(({ key, jid, aliases, source }) => [key, jid, source, ...aliases].join(' ')).sort());
 }
 
 function notAHost(): XpmnError {

@@ -7,6 +7,7 @@ import { childrenNamed, elements, xml } from '../model/xml.ts';
 import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
 import { tryKeyName } from './keys.ts';
+import { isSourceName } from './names.ts';
 
 export const NS_TRUST = NS.trust;
 
@@ -23,6 +24,8 @@ export interface DeviceEntry {
   readonly roles: readonly string[];
   /** Full JIDs it had before. */
   readonly aliases: readonly Jid[];
+  /** Of a bridged device: the `sourceName` of the legacy device that it stands for. */
+  readonly source?: string;
 }
 
 export interface FriendEntry {
@@ -68,8 +71,8 @@ const ENTRY_OF: Readonly<Record<ListType, 'device' | 'friend'>> = { devices: 'de
 export function formatList(list: ListContent): XmlElement {
   return xml('list', NS_TRUST,
     { type: list.type, network: list.network, seq: list.seq, issued: formatTime(list.issued), expires: formatTime(list.expires) },
-    list.devices.map(({ key, jid, roles, aliases }) =>
-      xml('device', NS_TRUST, { key, jid, roles: roles.length > 0 ? roles.join(' ') : undefined }, aliases.map((alias) => xml('alias', NS_TRUST, { jid: alias })))),
+    list.devices.map(({ key, jid, roles, aliases, source }) =>
+      xml('device', NS_TRUST, { key, jid, roles: roles.length > 0 ? roles.join(' ') : undefined, source }, aliases.map((alias) => xml('alias', NS_TRUST, { jid: alias })))),
     list.friends.map(({ key, jid }) => xml('friend', NS_TRUST, { key, jid })),
     list.removed.map(({ key, at }) => xml('removed', NS_TRUST, { key, at: formatTime(at) })));
 }
@@ -135,11 +138,13 @@ function refuseRepeated({ devices, friends, removed }: ListContent): void {
 }
 
 function parseDevice(entry: XmlElement): DeviceEntry {
+  const { source } = entry.attrs;
   return {
     key: keyAttr(entry, 'key'),
     jid: jidAttr(entry, 'full'),
     roles: (entry.attrs['roles'] ?? '').split(/\s+/).filter((role) => role !== ''),
     aliases: childrenNamed(entry, 'alias', NS_TRUST).map((alias) => jidAttr(alias, 'full')),
+    ...(source !== undefined && isSourceName(source) && { source }),
   };
 }
 

@@ -40,7 +40,6 @@ type Request = { readonly signal: AbortSignal; readonly timeout?: number };
 export class DiscoRegistry {
   private readonly identities: Identity[] = [];
   private readonly features = new Set<string>([NS_DISCO_INFO]);
-  private readonly forms: XmlElement[] = [];
   private readonly changed: () => void;
 
   constructor({ changed = () => undefined }: { readonly changed?: () => void } = {}) {
@@ -62,13 +61,8 @@ export class DiscoRegistry {
     this.changed();
   }
 
-  addForm(form: XmlElement): void {
-    this.forms.push(form);
-    this.changed();
-  }
-
   info(): DiscoInfo {
-    return { identities: [...this.identities], features: [...this.features].sort(), forms: [...this.forms] };
+    return { identities: [...this.identities], features: [...this.features].sort(), forms: [] };
   }
 
   /** Answers queries, without node or for a node that `isOurs` (our caps). There are no items. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import type { KeyObject } from 'node:crypto';
-import { X509Certificate } from 'node:crypto';
+import { X509Certificate, createPrivateKey } from 'node:crypto';
 import type { KeyName } from '../../../src/xpmn/model/identity.ts';
 import { bareJid, parseJid } from '../../../src/xpmn/model/jid.ts';
 import { readCertificate } from '../../../src/xpmn/trust/certificate.ts';
 import type { DeviceCredentials } from '../../../src/xpmn/trust/device-credentials.ts';
 import { keyNameOf } from '../../../src/xpmn/trust/keys.ts';
-import { localBareJid } from '../../../src/xpmn/trust/names.ts';
+import { localBareJid, sourceName } from '../../../src/xpmn/trust/names.ts';
 import { Network } from '../../../src/xpmn/trust/network.ts';
 import { needsReissue, nextSeq } from '../../../src/xpmn/trust/reissue.ts';
 import { issueList } from '../../../src/xpmn/trust/signed-list.ts';
@@ -257,6 +257,17 @@ describe('a media network', () => {
       const again = await machine.load();
       await again.hostDevice('uuid:1', 'NAS');
       assert.equal(hosted(again)?.hash, first?.hash);
+    });
+
+    it('are listed with what they stand for, also when an earlier list did not say so', async () => {
+      await home.hostDevice('uuid:1', 'NAS');
+      const named = hosted(home)?.devices;
+      assert.deepEqual(named?.map(({ source }) => source), [sourceName(home.id, 'uuid:1')]);
+      const bare = named?.map(({ source: _source, ...device }) => device) ?? [];
+      await home.lists.offer(issueList({ type: 'hosted', network: home.id, seq: 9e9, issued: NOW, expires: NOW + DAY, devices: bare, friends: [], removed: [] }, createPrivateKey(home.gateway.privateKey), options).element);
+      assert.equal(hosted(home)?.devices[0]?.source, undefined);
+      await home.hostDevice('uuid:1', 'NAS');
+      assert.deepEqual(hosted(home)?.devices, named);
     });
 
     it('made at the same time are all listed', async () => {

@@ -44,7 +44,7 @@ describe('a signed list', () => {
 
   it('reads back as what was issued', () => {
     const content = contentOf('devices', user, {
-      devices: [device(gateway, 'me@home.example/gateway', { roles: 'host management', aliases: ['a@b/c', 'a@b/d \'"<&>'] })], removed: [tv],
+      devices: [{ ...device(gateway, 'me@home.example/gateway', { roles: 'host management', aliases: ['a@b/c', 'a@b/d \'"<&>'] }), source: 'b'.repeat(24) }], removed: [tv],
     });
     const issued = issueList(content, user.key, options);
     const read = readList(parseXml(serialise(issued.element), options.xml), options);
@@ -57,6 +57,14 @@ describe('a signed list', () => {
   it('expires no later than its lifetime after it was issued', () => {
     assert.equal(list('friends', user, { expires: NOW + 400 * DAY }).expiresAt, NOW + options.listLifetime);
     assert.equal(list('friends', user, { expires: NOW + DAY }).expiresAt, NOW + DAY);
+  });
+
+  it('says what a bridged device stands for, if that has the form of a name', () => {
+    const bridged = (source: string): string => `<device key='${tv.name}' jid='a@b/c' source='${source}'/>`;
+    const read = (source: string): unknown => readList(signedOver(document({}, bridged(source))), options).devices[0];
+    const plain = device(tv, 'a@b/c');
+    assert.deepEqual(read('a'.repeat(24)), { ...plain, source: 'a'.repeat(24) });
+    for (const other of ['', 'A'.repeat(24), 'a'.repeat(25), 'uuid:1']) assert.deepEqual(read(other), plain);
   });
 
   it('ignores attributes and elements it does not know', () => {
