@@ -32,6 +32,7 @@ export function contextFor(own: Party, peer: Party, role: 'initiator' | 'respond
     local: own.jid,
     peer: peer.jid,
     announcedFingerprint: peer.fingerprint,
+    methods: { initiator: ['x509'], responder: ['x509'] },
     accept: () => Promise.resolve(peer.identity),
     signal: never,
     ...changes,

@@ -1,5 +1,5 @@
 import type { Path } from '../links/dialer.ts';
-import type { Verdict } from '../model/identity.ts';
+import type { ListedVerdict } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { Network } from '../trust/network.ts';
@@ -10,7 +10,7 @@ import type { PeerDirectory } from './peer-directory.ts';
 export interface KnownDevice {
   readonly jid: Jid;
   readonly name: string | undefined;
-  readonly trust: Verdict;
+  readonly trust: ListedVerdict;
   readonly isHere: boolean;
   readonly isAvailable: boolean;
   /** What it provides: `directory`, `transfer`. */
@@ -33,7 +33,7 @@ export interface Knowledge {
 }
 
 /** The devices that the lists of my network name, as what. They say which devices there are, and only they. */
-export function listedDevices({ id, lists: { snapshot } }: Network): { readonly jid: Jid; readonly trust: Verdict }[] {
+export function listedDevices({ id, lists: { snapshot } }: Network): { readonly jid: Jid; readonly trust: ListedVerdict }[] {
   const own = devicesList(snapshot, id)?.devices ?? [];
   const hosted = currentHosts(snapshot, id).flatMap(({ key }) => hostedList(snapshot, id, key)?.devices ?? []);
   return [...own.map(({ jid }) => ({ jid, trust: 'own' as const })), ...hosted.map(({ jid }) => ({ jid, trust: 'own-hosted' as const }))];
@@ -44,7 +44,7 @@ export function knownDevices(network: Network, knowledge: Knowledge): KnownDevic
   return listedDevices(network).map(({ jid, trust }) => describe(jid, trust, knowledge));
 }
 
-function describe(jid: Jid, trust: Verdict, { directory, isHere, path, nameOf }: Knowledge): KnownDevice {
+function describe(jid: Jid, trust: ListedVerdict, { directory, isHere, path, nameOf }: Knowledge): KnownDevice {
   const presence = directory.find(jid);
   const here = isHere(jid);
   const features = [...(presence?.features ?? [])];

@@ -1,6 +1,7 @@
 import { XpmnError } from '../kernel/errors.ts';
 import { deferred } from '../kernel/tasks.ts';
 import type { SecurityMethod } from '../ports/security.ts';
+import type { Role } from '../ports/transport.ts';
 import type { SecurityOffer } from './security-codec.ts';
 
 /** Methods whose peer proves itself without a certificate; all others need the announced fingerprint. */
@@ -43,7 +44,7 @@ export class SecurityAgreement {
   private readonly fingerprint: string;
   private offered: readonly SecurityMethod[];
   private picked: SecurityMethod | undefined;
-  private theirs: string | undefined;
+  private theirs: SecurityOffer | undefined;
 
   constructor(ours: readonly SecurityMethod[], fingerprint: string) {
     this.offered = ours;
@@ -57,7 +58,13 @@ export class SecurityAgreement {
 
   /** SHA-1 of the peer's certificate, as it announced it. */
   get theirFingerprint(): string | undefined {
-    return this.theirs;
+    return this.theirs && announcedFingerprint(this.theirs);
+  }
+
+  /** What each side has named on the wire, in the session-initiate and in the session-accept. */
+  methodsOf(role: Role): Readonly<Record<Role, readonly string[]>> {
+    const [ours, theirs] = [this.offer().methods, this.theirs?.methods ?? []];
+    return role === 'initiator' ? { initiator: ours, responder: theirs } : { initiator: theirs, responder: ours };
   }
 
   /** Resolves when the method is known. */
@@ -68,7 +75,7 @@ export class SecurityAgreement {
   /** Responder: narrows our offer to what is possible. With one method there is nothing to wait for. @throws as commonMethods */
   answer(theirs: SecurityOffer | undefined): void {
     this.offered = commonMethods(this.offered, theirs);
-    this.theirs = theirs && announcedFingerprint(theirs);
+    this.theirs = theirs;
     const [only, ...more] = this.offered;
     if (only && more.length === 0) this.pick(only);
   }
@@ -76,7 +83,7 @@ export class SecurityAgreement {
   /** Initiator: chooses from the responder's answer; the name is for the security-info. @throws as commonMethods */
   choose(theirs: SecurityOffer | undefined): string {
     const [best] = commonMethods(this.offered, theirs);
-    this.theirs = theirs && announcedFingerprint(theirs);
+    this.theirs = theirs;
     this.pick(best);
     return best.name;
   }

@@ -202,7 +202,7 @@ export class Session {
         const { role, peer, application: { namespace: application }, introduce = false } = this.spec;
         const { local } = core.deps;
         return method.secure(given, {
-          role, local, peer, announcedFingerprint: security.theirFingerprint, signal: deadline,
+          role, local, peer, announcedFingerprint: security.theirFingerprint, methods: security.methodsOf(role), signal: deadline,
           accept: (leaf, claimed, signal, stream) => core.deps.accept(leaf, claimed, signal, { stream, role, local, application, introduce }),
         });
       }, ({ stream }) => stream.destroy());

@@ -36,6 +36,8 @@ export interface SecurityContext {
   readonly peer: Jid;
   /** SHA-1 over the peer's certificate as it announced it in `<security/>`, lower-case hex. The leaf must have it. */
   readonly announcedFingerprint: string | undefined;
+  /** Names of the methods that each side announced, as they were on the wire: a method may bind them to its proof. */
+  readonly methods: Readonly<Record<Role, readonly string[]>>;
   /**
    * Decides who the peer is: the one acceptance function, over the newest lists. Asked once, after the handshake.
    * `proven` is the stream that belongs to the leaf: both sides may show lists there before the application's first byte,

@@ -41,6 +41,7 @@ export function headOf({ signer, type, network, seq, hash }: VerifiedList): Head
 
 /** "Own devices get everything; a friend's device my `devices` and `hosted` and its own network's lists; nobody else anything." */
 export function mayRead(lists: TrustSnapshot, list: VerifiedList, peer: PeerIdentity): boolean {
+  if (peer.verdict === 'pairing') return false;
   return isOwn(peer) || list.network === peer.network || (list.network === lists.network && list.type !== 'friends');
 }
 

@@ -65,4 +65,17 @@ describe('choice of the security method', () => {
     assert.equal(agreement.choose(offer('unknown', 'srp', 'srp-cb')), 'srp-cb');
     assert.equal((await agreement.method).name, 'srp-cb');
   });
+
+  it('remembers what each side has named on the wire, the same at both ends', () => {
+    const [initiator, responder] = [new SecurityAgreement(methods('x509', 'srp-cb'), OURS), new SecurityAgreement(methods('x509', 'srp-cb', 'srp'), OURS)];
+    const called = initiator.offer();
+    responder.answer(called);
+    initiator.choose(responder.offer());
+    const named = { initiator: ['x509', 'srp-cb'], responder: ['x509', 'srp-cb'] };
+    assert.deepEqual(initiator.methodsOf('initiator'), named);
+    assert.deepEqual(responder.methodsOf('responder'), named);
+    const changed = new SecurityAgreement(methods('x509', 'srp-cb'), OURS);
+    changed.answer({ ...called, methods: ['srp-cb', 'other'] });
+    assert.deepEqual(changed.methodsOf('responder'), { initiator: ['srp-cb', 'other'], responder: ['srp-cb'] });
+  });
 });

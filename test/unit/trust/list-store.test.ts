@@ -196,6 +196,11 @@ describe('the store of lists', () => {
       assert.deepEqual(kinds(store.snapshot.lists.filter((one) => store.mayRead(one, peer('friend', xu)))), ['my devices', 'my hosted', 'other devices']);
     });
 
+    it('tell a device that is being paired nothing', () => {
+      assert.deepEqual(store.heads(peer('pairing', xu)), []);
+      assert.deepEqual(store.lacking([], peer('pairing', xu)), []);
+    });
+
     it('bring what is lacking or older, and nothing else', () => {
       const heads = store.heads(peer('own', u));
       assert.deepEqual(store.lacking(heads, peer('own', u)), []);

@@ -36,7 +36,7 @@ describe('x509 against peers that bend the rules', () => {
   beforeEach(() => (asked = []));
 
   const context = (role: SecurityContext['role'], announcedFingerprint: string | undefined): SecurityContext => ({
-    role, announcedFingerprint, local: parseJid('romeo@home.test/x'), peer: who.jid, signal: new AbortController().signal,
+    role, announcedFingerprint, methods: { initiator: ['x509'], responder: ['x509'] }, local: parseJid('romeo@home.test/x'), peer: who.jid, signal: new AbortController().signal,
     accept: (leaf) => (asked.push(leaf), Promise.resolve(who)),
   });
 

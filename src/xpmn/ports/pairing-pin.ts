@@ -1,0 +1,25 @@
+import type { Jid } from '../model/jid.ts';
+
+/**
+ * Where a PIN-based security method gets the PIN, one guess at a time. A run of the protocol is one attempt: a PIN that
+ * could have been guessed at once is spent, whatever came of it.
+ */
+export interface PairingPin {
+  /**
+   * Begins an attempt with `peer`. Undefined: no pairing window is open for it, another attempt is under way, or all
+   * attempts are burnt. The peer must not be able to tell these apart from a wrong PIN.
+   */
+  begin(peer: Jid): PinAttempt | undefined;
+}
+
+export interface PinAttempt {
+  /** As typed or shown; digits unless the user chose otherwise. Never logged. */
+  readonly pin: string;
+  /**
+   * The point of no return: from here on the peer could test one guess. Resolves when the attempt is counted as failed, durably.
+   * @throws XpmnError `storage-failed`: then nothing that could be tested may be sent
+   */
+  burn(): Promise<void>;
+  /** Called once when the run is over: whether both sides have proven that they know the PIN. */
+  done(proven: boolean): void;
+}
