@@ -11,6 +11,8 @@ export const NS = {
   trust: 'urn:xmpp:xpmn:trust:0',
   trustFriends: 'urn:xmpp:xpmn:trust:0:friends',
   pubkey: 'urn:xmpp:pubkey:0',
+  pairing: 'urn:xmpp:xpmn:pairing:0',
+  management: 'urn:xmpp:xpmn:management:0',
   dataForm: 'jabber:x:data',
   rsm: 'http://jabber.org/protocol/rsm',
 } as const;

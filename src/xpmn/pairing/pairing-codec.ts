@@ -1,0 +1,89 @@
+/**
+ * What two devices say to each other on the stream that a PIN has proven: the new one asks to join, and is told that it
+ * has. One request, one answer: when the answer comes, everything is done (thesis 6.2.4, "order guarantee").
+ *
+ *   <join xmlns='urn:xmpp:xpmn:pairing:0' name='Laptop' roles='host'/>
+ *   <paired xmlns='urn:xmpp:xpmn:pairing:0' jid='FULL JID'>
+ *     <keyinfo xmlns='urn:xmpp:pubkey:0' jid='BARE JID'>…the user certificate…</keyinfo>
+ *     <lists xmlns='urn:xmpp:xpmn:trust:0'>…</lists>
+ *     <account [password='…'] [host='…' port='…']><ca>PEM</ca></account>      where the network has an account
+ *   </paired>
+ */
+import { XpmnError } from '../kernel/errors.ts';
+import { isFullJid, tryJid } from '../model/jid.ts';
+import type { Jid } from '../model/jid.ts';
+import { NS } from '../model/namespaces.ts';
+import { child, childText, xml } from '../model/xml.ts';
+import type { XmlElement } from '../model/xml.ts';
+import { formatKeyInfo, parseKeyInfo } from '../trust/keyinfo.ts';
+import type { KeyInfoLimits } from '../trust/keyinfo.ts';
+import { signedIn } from '../trust/signed-list.ts';
+
+export interface JoinRequest {
+  /** Friendly name of the new machine. */
+  readonly name: string;
+  readonly roles: readonly string[];
+}
+
+/** How the new machine gets into the account. */
+export interface CarriedAccount {
+  /** Only to gateways, and only until login by certificate works. */
+  readonly password?: string | undefined;
+  /** Where to connect instead of what DNS says. */
+  readonly server?: { readonly host: string; readonly port: number } | undefined;
+  /** PEM certificates to trust for the server. */
+  readonly ca?: string | undefined;
+}
+
+export interface PairedParts {
+  /** The full JID under which the new device is listed. */
+  readonly jid: Jid;
+  /** DER. */
+  readonly userCertificate: Buffer;
+  /** `<signed/>` elements. */
+  readonly lists: readonly XmlElement[];
+  readonly account?: CarriedAccount | undefined;
+}
+
+export interface PairingLimits extends KeyInfoLimits {
+  readonly nameLength: number;
+  readonly listsPerAnswer: number;
+}
+
+/** Roles that a device may ask for by itself; what is more only its owner gives. */
+const ROLES: ReadonlySet<string> = new Set(['host']);
+
+export function formatJoin({ name, roles }: JoinRequest): XmlElement {
+  return xml('join', NS.pairing, { name, roles: roles.length > 0 ? roles.join(' ') : undefined });
+}
+
+/** Roles that are not for the asking are left out. @throws XpmnError `bad-request` */
+export function parseJoin({ attrs }: XmlElement, { nameLength }: Pick<PairingLimits, 'nameLength'>): JoinRequest {
+  const name = (attrs['name'] ?? '').replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
+  if (name === '' || [...name].length > nameLength) throw new XpmnError('bad-request', `A device has a name of at most ${nameLength} characters.`);
+  return { name, roles: (attrs['roles'] ?? '').split(/\s+/).filter((role) => ROLES.has(role)) };
+}
+
+export function formatPaired({ jid, userCertificate, lists, account }: PairedParts): XmlElement {
+  return xml('paired', NS.pairing, { jid },
+    formatKeyInfo({ certificate: userCertificate, signatures: [] }),
+    xml('lists', NS.trust, {}, [...lists]),
+    account && xml('account', NS.pairing, { password: account.password, host: account.server?.host, port: account.server?.port }, account.ca === undefined ? undefined : xml('ca', NS.pairing, {}, account.ca)));
+}
+
+/** What it says is judged by the lists, like every device's. @throws XpmnError `malformed`, `too-large` */
+export function parsePaired(element: XmlElement | undefined, limits: PairingLimits): PairedParts {
+  const [keyinfo, lists, account] = element ? [child(element, 'keyinfo', NS.pubkey), child(element, 'lists', NS.trust), child(element, 'account', NS.pairing)] : [];
+  const jid = tryJid(element?.attrs['jid']);
+  if (element?.name !== 'paired' || element.ns !== NS.pairing || !jid || !isFullJid(jid) || !keyinfo || !lists) throw new XpmnError('malformed', 'The other device did not say what this one is now.');
+  return { jid, userCertificate: parseKeyInfo(keyinfo, limits).certificate, lists: signedIn(lists, limits.listsPerAnswer), account: account && parseAccount(account) };
+}
+
+function parseAccount(element: XmlElement): CarriedAccount {
+  const { password, host, port } = element.attrs;
+  const ca = childText(element, 'ca', NS.pairing);
+  const number = Number(port);
+  const isPort = /^\d{1,5}$/.test(port ?? '') && number >= 1 && number <= 65_535;
+  if ((host === undefined) !== (port === undefined) || (port !== undefined && !isPort)) throw new XpmnError('malformed', 'The other device named no proper server.');
+  return { password, ca, server: host === undefined ? undefined : { host, port: number } };
+}

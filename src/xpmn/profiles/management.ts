@@ -1,0 +1,63 @@
+import { XpmnError } from '../kernel/errors.ts';
+import { isFullJid, tryJid } from '../model/jid.ts';
+import { NS } from '../model/namespaces.ts';
+import { xml } from '../model/xml.ts';
+import type { XmlElement } from '../model/xml.ts';
+import type { IncomingIq, IqRegistry } from '../ports/stanza-channel.ts';
+import { tryKeyName } from '../trust/keys.ts';
+import type { DeviceEntry } from '../trust/list-document.ts';
+import type { KeyName } from '../model/identity.ts';
+import { listsElement } from '../trust/signed-list.ts';
+import type { VerifiedList } from '../trust/signed-list.ts';
+
+/** Who can sign for the network: the management device. */
+export interface ListSigner {
+  /** @throws XpmnError as `Network.addDevice` */
+  addDevice(entry: Omit<DeviceEntry, 'aliases'>): Promise<VerifiedList>;
+  /** @throws XpmnError as `Network.removeDevice` */
+  removeDevice(key: KeyName): Promise<VerifiedList>;
+}
+
+/**
+ * The management service: signs lists at the request of own devices, and of nobody else. Asked for what is so already, it
+ * answers with the list that says so.
+ *
+ *   <add xmlns='urn:xmpp:xpmn:management:0' key='NAME' jid='FULL JID' roles='host'/>   → <lists/> with the new list
+ *   <remove xmlns='urn:xmpp:xpmn:management:0' key='NAME'/>                            → the same
+ */
+export function serveManagement({ registry, signer }: { readonly registry: IqRegistry; readonly signer: ListSigner }): void {
+  registry.handle({ ns: NS.management, name: 'add', type: 'set' }, async (iq) => {
+    assertOwnDevice(iq);
+    return listsElement([await signer.addDevice(entryIn(iq.payload))]);
+  });
+  registry.handle({ ns: NS.management, name: 'remove', type: 'set' }, async (iq) => {
+    assertOwnDevice(iq);
+    return listsElement([await signer.removeDevice(keyIn(iq.payload))]);
+  });
+}
+
+export function formatAdd({ key, jid, roles }: Omit<DeviceEntry, 'aliases'>): XmlElement {
+  return xml('add', NS.management, { key, jid, roles: roles.length > 0 ? roles.join(' ') : undefined });
+}
+
+export function formatRemove(key: KeyName): XmlElement {
+  return xml('remove', NS.management, { key });
+}
+
+/** A bridged device never asks for this: what speaks in its name is a gateway, which can speak in its own. */
+function assertOwnDevice({ channel: { peer } }: IncomingIq): void {
+  if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
+  if (peer.verdict !== 'own') throw new XpmnError('not-allowed', 'Only devices of the media network itself may ask for that.');
+}
+
+function entryIn(payload: XmlElement): Omit<DeviceEntry, 'aliases'> {
+  const jid = tryJid(payload.attrs['jid']);
+  if (!jid || !isFullJid(jid)) throw new XpmnError('bad-request', 'A device has a full JID.');
+  return { key: keyIn(payload), jid, roles: (payload.attrs['roles'] ?? '').split(/\s+/).filter((role) => role !== '') };
+}
+
+function keyIn({ attrs }: XmlElement): KeyName {
+  const key = tryKeyName(attrs['key']);
+  if (!key) throw new XpmnError('bad-request', 'A device is named by its key.');
+  return key;
+}

@@ -1,0 +1,172 @@
+import { EventEmitter } from 'node:events';
+import type { Clock, Random, Timer } from '../kernel/clock.ts';
+import { XpmnError } from '../kernel/errors.ts';
+import type { Jid } from '../model/jid.ts';
+import type { PairingPin, PinAttempt } from '../ports/pairing-pin.ts';
+import type { Storage } from '../ports/storage.ts';
+
+export interface PairingWindowOptions {
+  /** Milliseconds that a PIN is good for. */
+  readonly pinLifetime: number;
+  /** Attempts that may be burnt before the window closes. */
+  readonly attempts: number;
+  /** Digits of a PIN that is made here. */
+  readonly pinDigits: number;
+  /** The shortest PIN that a user may choose. */
+  readonly shortestPin: number;
+  /** Milliseconds for a device that has proven itself to be added. */
+  readonly joinTime: number;
+}
+
+export type PairingState =
+  | { readonly state: 'closed'; readonly why: 'not-opened' | 'by-user' | 'expired' | 'burnt' | 'unfinished' }
+  /** `burnt` attempts have failed; the PIN is of now. */
+  | { readonly state: 'open'; readonly pin: string; readonly expires: number; readonly burnt: number }
+  /** `peer` has proven that it knows the PIN, and is being added. */
+  | { readonly state: 'joining'; readonly peer: Jid }
+  | { readonly state: 'paired'; readonly device: Jid; readonly name: string };
+
+const DOCUMENT = 'trust/pairing';
+
+/**
+ * The time in which a device may be paired: opened by the user, one device, one attempt at a time.
+ *
+ *   closed ──open──▶ open ──proven──▶ joining ──complete──▶ paired
+ *     ▲               │ ▲ └ failed, not the last: another PIN
+ *     └───────────────┘ by the user · expired · too many burnt · joining took too long
+ *
+ * A PIN that could have been guessed at is spent, whatever came of it: the next attempt needs another one. Attempts are
+ * counted on disk before they can fail, so that a crash wins nobody a second guess; after a restart the window is closed.
+ *
+ * (PROTOCOL §5)
+ */
+export class PairingWindow extends EventEmitter<{ changed: [state: PairingState] }> implements PairingPin {
+  private readonly deps: { readonly clock: Clock; readonly random: Random; readonly storage: Storage };
+  private readonly options: PairingWindowOptions;
+  private now: PairingState = { state: 'closed', why: 'not-opened' };
+  /** Whether the user has chosen the PIN: then there is no other one to go on with. */
+  private isChosen = false;
+  private attempt: object | undefined;
+  private timer: Timer | undefined;
+  private isOverdue = false;
+
+  constructor(deps: { readonly clock: Clock; readonly random: Random; readonly storage: Storage }, options: PairingWindowOptions) {
+    super();
+    this.deps = deps;
+    this.options = options;
+  }
+
+  get state(): PairingState {
+    return this.now;
+  }
+
+  /** Whether methods that need a PIN are offered. */
+  get isOpen(): boolean {
+    return this.now.state === 'open';
+  }
+
+  /**
+   * Opens it anew, with a PIN of the user's or one that is made here; what was under way counts for nothing any more.
+   * @throws XpmnError `bad-request` for a PIN that is too short, `storage-failed`
+   */
+  async open({ pin }: { readonly pin?: string | undefined } = {}): Promise<PairingState> {
+    if (pin !== undefined && [...pin].length < this.options.shortestPin) throw new XpmnError('bad-request', `A PIN has at least ${this.options.shortestPin} characters.`);
+    await this.count(0);
+    this.isChosen = pin !== undefined;
+    this.attempt = undefined;
+    this.show(pin ?? this.makePin(), 0);
+    return this.now;
+  }
+
+  /** The user does not want it any more. */
+  close(): void {
+    if (this.now.state === 'open' || this.now.state === 'joining') this.shut('by-user');
+  }
+
+  begin(peer: Jid): PinAttempt | undefined {
+    if (this.now.state !== 'open' || this.attempt) return undefined;
+    const { pin, burnt } = this.now;
+    const attempt = {};
+    this.attempt = attempt;
+    let isSpent = false;
+    return {
+      pin,
+      burn: async () => {
+        if (this.attempt !== attempt) throw new XpmnError('not-allowed', 'The pairing window was closed.');
+        await this.count(burnt + 1);
+        isSpent = true;
+      },
+      done: (proven) => {
+        if (this.attempt !== attempt) return;
+        this.attempt = undefined;
+        if (proven) this.admit(peer);
+        else this.failed(isSpent ? burnt + 1 : burnt, isSpent);
+      },
+    };
+  }
+
+  /** The device that has proven itself is listed. @throws XpmnError `not-allowed` if it is not the one that is being added */
+  complete(peer: Jid, device: Jid, name: string): void {
+    this.assertJoining(peer);
+    this.timer?.cancel();
+    this.enter({ state: 'paired', device, name });
+  }
+
+  /** @throws XpmnError `not-allowed` unless `peer` is the device that is being added now */
+  assertJoining(peer: Jid): void {
+    if (this.now.state !== 'joining' || this.now.peer !== peer) throw new XpmnError('not-allowed', 'No pairing is open for this device.');
+  }
+
+  private admit(peer: Jid): void {
+    this.until(this.options.joinTime, () => this.shut('unfinished'));
+    this.enter({ state: 'joining', peer });
+  }
+
+  private failed(burnt: number, isSpent: boolean): void {
+    if (burnt >= this.options.attempts || (isSpent && this.isChosen)) this.shut('burnt');
+    else if (isSpent) this.show(this.makePin(), burnt);
+    else if (this.isOverdue) this.shut('expired');
+  }
+
+  private show(pin: string, burnt: number): void {
+    const { pinLifetime } = this.options;
+    this.isOverdue = false;
+    // Who has begun in time may end.
+    this.until(pinLifetime, () => {
+      this.isOverdue = true;
+      if (!this.attempt) this.shut('expired');
+    });
+    this.enter({ state: 'open', pin, expires: this.deps.clock.now() + pinLifetime, burnt });
+  }
+
+  private shut(why: Extract<PairingState, { state: 'closed' }>['why']): void {
+    this.timer?.cancel();
+    this.attempt = undefined;
+    this.enter({ state: 'closed', why });
+  }
+
+  private until(delay: number, act: () => void): void {
+    this.timer?.cancel();
+    this.timer = this.deps.clock.after(delay, act);
+  }
+
+  private enter(state: PairingState): void {
+    this.now = state;
+    this.emit('changed', state);
+  }
+
+  private count(burnt: number): Promise<void> {
+    return this.deps.storage.put(DOCUMENT, Buffer.from(JSON.stringify({ version: 1, burnt })));
+  }
+
+  /** Evenly distributed: what does not divide is drawn again. */
+  private makePin(): string {
+    const { pinDigits } = this.options;
+    const count = 10 ** pinDigits;
+    const limit = Math.floor(2 ** 32 / count) * count;
+    for (;;) {
+      const drawn = this.deps.random.bytes(4).readUInt32BE();
+      if (drawn < limit) return String(drawn % count).padStart(pinDigits, '0');
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
+import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
+import type { KeyName, PeerIdentity, Verdict } from '../../../src/xpmn/model/identity.ts';
+import { parseJid } from '../../../src/xpmn/model/jid.ts';
+import { NS } from '../../../src/xpmn/model/namespaces.ts';
+import { parseXml } from '../../../src/xpmn/model/xml-parser.ts';
+import { serialise, xml } from '../../../src/xpmn/model/xml.ts';
+import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
+import { formatPaired, parseJoin, parsePaired } from '../../../src/xpmn/pairing/pairing-codec.ts';
+import type { PairedParts } from '../../../src/xpmn/pairing/pairing-codec.ts';
+import { hostPairing } from '../../../src/xpmn/pairing/pairing-host.ts';
+import type { PairingHostDeps } from '../../../src/xpmn/pairing/pairing-host.ts';
+import { askToJoin } from '../../../src/xpmn/pairing/pairing-joiner.ts';
+import { PairingWindow } from '../../../src/xpmn/trust/pairing-window.ts';
+import { channelPair } from '../../support/channel-pair.ts';
+import { FakeClock, FakeRandom } from '../../support/fake-clock.ts';
+import { MemoryStorage } from '../../support/memory-storage.ts';
+import { settings } from '../../support/settings.ts';
+
+const limits = { ...settings.pairing, ...settings.trust };
+const HOST = parseJid('me@home.test/nas-k3fq');
+const NEW = parseJid('me@home.test/laptop-abcd');
+const key = (digit: string): KeyName => digit.repeat(64) as KeyName;
+const parts: PairedParts = {
+  jid: NEW, userCertificate: Buffer.from('user'), lists: [xml('signed', NS.trust, {}, xml('data', NS.trust, {}, 'eA=='))],
+  account: { password: 'sesame', server: { host: 'xmpp.home.test', port: 5222 }, ca: '-----BEGIN CERTIFICATE-----\n<&>' },
+};
+const never = new AbortController().signal;
+
+describe('what a device that is paired is told', () => {
+  const reread = (element: XmlElement): XmlElement => parseXml(serialise(element), settings.xml.endToEndStream);
+
+  it('reads back as it was written, with an account and without', () => {
+    assert.deepEqual(parsePaired(reread(formatPaired(parts)), limits), parts);
+    const { account: _, ...local } = parts;
+    assert.deepEqual(parsePaired(reread(formatPaired(local)), limits), { ...local, account: undefined });
+    const bare = { ...parts, account: { password: undefined, server: undefined, ca: undefined } };
+    assert.deepEqual(parsePaired(reread(formatPaired(bare)), limits), bare);
+  });
+
+  it('makes no sense without one of its parts', () => {
+    const good = formatPaired(parts);
+    const bad: (XmlElement | undefined)[] = [
+      undefined, xml('other', NS.pairing), { ...good, attrs: {} }, { ...good, attrs: { jid: 'me@home.test' } },
+      ...['keyinfo', 'lists'].map((name) => ({ ...good, children: good.children.filter((child) => typeof child === 'string' || child.name !== name) })),
+      ...[{ host: 'x' }, { port: '5222' }, { host: 'x', port: '0' }, { host: 'x', port: '70000' }, { host: 'x', port: '1e3' }].map((attrs) => xml('paired', NS.pairing, { jid: NEW }, good.children.slice(0, 2), xml('account', NS.pairing, attrs))),
+    ];
+    for (const element of bad) assert.throws(() => parsePaired(element, limits), { code: 'malformed' });
+  });
+});
+
+describe('the wish to join', () => {
+  it('carries a name for people and roles that may be asked for, whatever is said', () => {
+    const join = (attrs: Record<string, string>): unknown => parseJoin(xml('join', NS.pairing, attrs), limits);
+    assert.deepEqual(join({ name: ' Living\u202e\n room  ', roles: 'host management owner' }), { name: 'Living room', roles: ['host'] });
+    for (const name of ['', ' \u0007 ', 'x'.repeat(limits.nameLength + 1)]) assert.throws(() => join({ name }), { code: 'bad-request' });
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (name) => {
+      try {
+        assert.doesNotMatch((join({ name }) as { name: string }).name, /[\p{Cc}\p{Cf}]/u);
+      } catch (error) {
+        assert.ok(error instanceof XpmnError && error.code === 'bad-request', String(error));
+      }
+    }));
+  });
+});
+
+describe('pairing', () => {
+  const clock = new FakeClock();
+  let window: PairingWindow;
+  let asked: Parameters<PairingHostDeps['admit']>[0][];
+
+  beforeEach(() => {
+    window = new PairingWindow({ clock, random: new FakeRandom(), storage: new MemoryStorage() }, settings.pairing);
+    asked = [];
+  });
+  afterEach(() => window.close());
+
+  function between(verdict: Verdict, admit: PairingHostDeps['admit'] = (device) => (asked.push(device), Promise.resolve(parts))): ReturnType<typeof channelPair> {
+    const who = (digit: string, jid: typeof HOST): PeerIdentity => ({ verdict, key: key(digit), jid, network: key(digit), roles: [] });
+    const pair = channelPair({ clock, random: new FakeRandom(2), a: NEW, b: HOST, peers: { a: who('b', HOST), b: who('a', NEW) } });
+    hostPairing({ registry: pair.b.router, window, log: silentLogger, admit }, limits);
+    return pair;
+  }
+  const ask = ({ a }: ReturnType<typeof channelPair>): Promise<PairedParts> => askToJoin(a.channel, { name: 'Laptop', roles: ['host'] }, limits, { signal: never });
+  async function prove(): Promise<void> {
+    await window.open();
+    window.begin(NEW)?.done(true);
+  }
+
+  it('lists the key that was proven, under the name it gives itself, and tells it everything at once', async () => {
+    await prove();
+    assert.deepEqual(await ask(between('pairing')), parts);
+    assert.deepEqual(asked, [{ name: 'Laptop', roles: ['host'], key: key('a') }]);
+    assert.deepEqual(window.state, { state: 'paired', device: NEW, name: 'Laptop' });
+  });
+
+  it('adds nobody twice, or when the window has closed', async () => {
+    await prove();
+    const pair = between('pairing');
+    await ask(pair);
+    await assert.rejects(ask(pair), { code: 'not-allowed' });
+    await prove();
+    window.close();
+    await assert.rejects(ask(pair), { code: 'not-allowed' });
+    assert.equal(asked.length, 1);
+  });
+
+  it('is nothing for devices that are in the network already, nor for friends', async () => {
+    await prove();
+    for (const verdict of ['own', 'own-hosted', 'friend'] as const) await assert.rejects(ask(between(verdict)), { code: 'not-acceptable' });
+    assert.deepEqual(asked, []);
+  });
+
+  it('says why it did not work, and leaves the window to the same device', async () => {
+    await prove();
+    let isThere = false;
+    const pair = between('pairing', () => (isThere ? Promise.resolve(parts) : Promise.reject(new XpmnError('peer-unavailable', 'The management device is away.'))));
+    await assert.rejects(ask(pair), XpmnError);
+    assert.equal(window.state.state, 'joining');
+    isThere = true;
+    assert.deepEqual(await ask(pair), parts);
+  });
+});
