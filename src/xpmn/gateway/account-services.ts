@@ -100,6 +100,16 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
     }
   }
 
+  /** Puts what is new on the account now; without one, or without the server, others hear of it from device to device. */
+  async publish(signal: AbortSignal): Promise<void> {
+    if (this.deps.device.connection?.state !== 'online') return;
+    try {
+      await this.publisher?.sync(signal);
+    } catch (error) {
+      this.deps.log.warn('a change could not be published at once', { error });
+    }
+  }
+
   private readonly onListChanged = (): void => {
     this.deps.tasks.run(() => this.deps.network.adopt());
     if (this.deps.device.connection?.state === 'online') this.sync();

@@ -84,6 +84,13 @@ export function securityRequired(): XpmnError {
 export const serverGate: IqGate = (channel, stanza) =>
   channel.peer !== undefined || isAllowed(stanza, 'in', channel.local) ? undefined : securityRequired();
 
+/** All that a device may ask for while it is being paired. */
+const WHILE_PAIRING: ReadonlySet<string> = new Set([NS.pairing, NS.pubkey, 'http://jabber.org/protocol/disco#info', 'urn:xmpp:ping']);
+
+/** For the router: who has proven no more than a PIN may pair, and nothing else. */
+export const pairingGate: IqGate = ({ peer }, stanza) =>
+  peer?.verdict !== 'pairing' || elements(stanza).every(({ ns }) => WHILE_PAIRING.has(ns)) ? undefined : new XpmnError('not-allowed', 'This device is not part of the media network yet.');
+
 /** Whether a refused message is told so: only what somebody said to us; events and errors are ignored in silence. */
 export function deservesAnswer(message: XmlElement): boolean {
   const type = message.attrs['type'] ?? 'normal';

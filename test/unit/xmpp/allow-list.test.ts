@@ -3,7 +3,7 @@ import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import { xml } from '../../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
 import type { StanzaChannel } from '../../../src/xpmn/ports/stanza-channel.ts';
-import { ACCOUNT_NODES, ALLOWED, deservesAnswer, isAllowed, serverGate } from '../../../src/xpmn/xmpp/allow-list.ts';
+import { ACCOUNT_NODES, ALLOWED, deservesAnswer, isAllowed, pairingGate, serverGate } from '../../../src/xpmn/xmpp/allow-list.ts';
 
 const OWN = parseJid('romeo@home.test/gateway');
 const PUBSUB = 'http://jabber.org/protocol/pubsub';
@@ -86,5 +86,15 @@ describe('the allow-list of the server stream', () => {
     const server = { local: OWN, peer: undefined } as StanzaChannel;
     assert.equal(serverGate(server, query)?.code, 'security-required');
     assert.equal(serverGate({ ...server, peer: {} } as StanzaChannel, query), undefined);
+  });
+
+  it('leaves a device that is being paired nothing but pairing', () => {
+    const by = (verdict: string | undefined): StanzaChannel => ({ local: OWN, peer: verdict && { verdict } }) as unknown as StanzaChannel;
+    const ask = (ns: string): XmlElement => stanza('iq', undefined, xml('query', ns));
+    for (const ns of ['urn:xmpp:xpmn:pairing:0', 'urn:xmpp:pubkey:0', 'http://jabber.org/protocol/disco#info', 'urn:xmpp:ping']) assert.equal(pairingGate(by('pairing'), ask(ns)), undefined);
+    for (const ns of ['urn:xmpp:media:server:0', 'urn:xmpp:xpmn:trust:0', 'urn:xmpp:xpmn:management:0', 'urn:xmpp:jingle:1', '']) {
+      assert.equal(pairingGate(by('pairing'), ask(ns))?.code, 'not-allowed', ns);
+      for (const verdict of ['own', 'own-hosted', 'friend', undefined]) assert.equal(pairingGate(by(verdict), ask(ns)), undefined);
+    }
   });
 });
