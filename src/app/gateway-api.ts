@@ -6,6 +6,7 @@ import type { MediaReference } from '../xpmn/model/media-uri.ts';
 import type { MediaEntity } from '../xpmn/ports/media-source.ts';
 import type { Storage } from '../xpmn/ports/storage.ts';
 import type { GatewayConfig } from './config.ts';
+import type { PairingView } from './pairing-desk.ts';
 
 export interface GatewayStatus {
   readonly version: string;
@@ -70,6 +71,14 @@ export interface ExportOptions {
   readonly password: string;
 }
 
+export interface PairingControl {
+  /** With a PIN of the user's, or one that is made. @throws `bad-request` for one that is too short; `storage-failed` */
+  open(pin: string | undefined): Promise<PairingView>;
+  close(): PairingView;
+  /** Resolves with the state when it is newer than `after`. */
+  wait(after: number, signal: AbortSignal): Promise<PairingView>;
+}
+
 /** A running gateway, as the control API sees it. All methods reject with XpmnErrors. */
 export interface Gateway {
   status(): GatewayStatus;
@@ -80,6 +89,10 @@ export interface Gateway {
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<LocalUrl>;
   /** A new device of the network, to be carried to another machine. @throws `not-allowed` without the user key */
   exportCredentials(options: ExportOptions & { readonly signal: AbortSignal }): Promise<{ readonly file: Buffer; readonly jid: string }>;
+  /** Removes a device for ever: its sessions end, and its key never comes back. @throws `not-allowed` without the user key, or for this very device; `not-found` */
+  removeDevice(device: Jid): Promise<void>;
+  /** Adding a device by PIN, on this side. */
+  readonly pairing: PairingControl;
   /** Everything ends: politely until `signal` aborts, then at once. Idempotent. */
   close(options: { readonly signal: AbortSignal }): Promise<void>;
 }

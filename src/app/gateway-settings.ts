@@ -29,6 +29,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     directoryController: config.directory,
     transferController: config.transfer,
     mediaPort: config.mediaPort,
+    pairing: { ...config.pairing, ...config.trust },
     account: { ...config.account, ...config.xmpp.presence, ...config.xmpp.caps, trust: trustOptions(config) },
     ...config.gateway,
   };

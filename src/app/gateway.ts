@@ -8,12 +8,14 @@ import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import type { Network } from '../xpmn/trust/network.ts';
+import { PairingWindow } from '../xpmn/trust/pairing-window.ts';
 import { createXmppConnection } from '../xpmn/xmpp/connection.ts';
 import { loadAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus } from './gateway-view.ts';
+import { PairingDesk } from './pairing-desk.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
@@ -31,8 +33,9 @@ export const createGateway: GatewayFactory = async (deps, { signal }) => {
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,
   }, config.upnp);
+  const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
   const gateway = new MediaGateway({
-    clock, random, log, network,
+    clock, random, log, network, pairing,
     account: loginOf(network, account),
     sources: [upnp],
     connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
@@ -44,7 +47,7 @@ export const createGateway: GatewayFactory = async (deps, { signal }) => {
     pool.close();
     throw error;
   }
-  return facade(gateway, network, account, deps, () => pool.close());
+  return facade({ gateway, network, account, pairing: new PairingDesk(pairing) }, deps, () => pool.close());
 };
 
 /** The account counts only while the network is in it: a local-only network has none. */
@@ -53,8 +56,17 @@ function loginOf(network: Network, account: StoredAccount | undefined): Construc
   return { credentials: { kind: 'password', password: account.password }, server: account.server, ca: account.ca };
 }
 
-function facade(gateway: MediaGateway, network: Network, account: StoredAccount | undefined, deps: GatewayDeps, release: () => void): Gateway {
+interface Running {
+  readonly gateway: MediaGateway;
+  readonly network: Network;
+  readonly account: StoredAccount | undefined;
+  readonly pairing: PairingDesk;
+}
+
+function facade({ gateway, network, account, pairing }: Running, deps: GatewayDeps, release: () => void): Gateway {
   return {
+    pairing,
+    removeDevice: (device) => gateway.remove(device),
     status: () => describeStatus(gateway, network, deps),
     devices: () => gateway.devices().map((device) => describeDevice(device)),
     async browse(device, container, { offset, limit, signal }) {
@@ -77,6 +89,7 @@ function facade(gateway: MediaGateway, network: Network, account: StoredAccount 
       return { file, jid: device.jid };
     },
     async close() {
+      pairing.close();
       await gateway.stop();
       release();
     },

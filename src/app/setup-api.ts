@@ -29,6 +29,28 @@ export interface ImportOptions {
   readonly replace?: boolean | undefined;
 }
 
+/** A media network that is announced on the link, by one of its devices. Nothing of it is proven. */
+export interface FoundNetwork {
+  /** Full JID of the device that announces it. */
+  readonly jid: string;
+  /** The network id it gives. */
+  readonly network: string;
+  /** What the device calls itself. */
+  readonly name: string;
+  /** Whether it says that a device can be paired with it now. */
+  readonly isOpen: boolean;
+}
+
+export interface JoinOptions {
+  /** Full JID of the device to pair with, as found. */
+  readonly jid: string;
+  readonly pin: string;
+  /** Friendly name of this machine; the host name where none is given. */
+  readonly name?: string | undefined;
+  /** As in ImportOptions. */
+  readonly replace?: boolean | undefined;
+}
+
 export interface SetupResult {
   /** The network id. */
   readonly network: string;
@@ -57,4 +79,11 @@ export interface Setup {
    * @throws XpmnError `already-initialised` (with `details.machines`, if so many rest on the user key here), `bad-password`, `malformed`, `not-trusted`; why the account can't be used, as above
    */
   prepareImport(deps: SetupDeps, options: ImportOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
+  /** Looks round on the link for a short while. @throws XpmnError `aborted` */
+  findNetworks(deps: SetupDeps, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
+  /**
+   * Pairs this machine by PIN with a device that was found.
+   * @throws XpmnError `already-initialised` as above; `security-failed` (the PIN is wrong, or was used), `not-found`, `transport-failed`, `timeout`, `not-trusted`
+   */
+  prepareJoin(deps: SetupDeps, options: JoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
 }

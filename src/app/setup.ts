@@ -3,16 +3,15 @@ import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import { isFullJid, parseJid } from '../xpmn/model/jid.ts';
 import { decodeCredentials } from '../xpmn/trust/credentials-file.ts';
-import { generateKey } from '../xpmn/trust/keys.ts';
 import { Network } from '../xpmn/trust/network.ts';
-import type { NetworkDeps } from '../xpmn/trust/network.ts';
-import { NetworkDocuments } from '../xpmn/trust/network-documents.ts';
 import { checkAccount } from './account-check.ts';
 import { saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { trustOptions } from './gateway-settings.ts';
 import type { ImportOptions, InitOptions, Setup, SetupChange, SetupDeps, SetupResult } from './setup-api.ts';
+import { findNetworks, prepareJoin } from './join.ts';
 import { readStanding } from './standing.ts';
+import { counted, networkDeps, refuseReplacement, takeOver } from './take-over.ts';
 
 /** The media network of this installation; a local-only one is made where there is none. */
 export async function loadOrCreateNetwork(deps: SetupDeps, name = hostname()): Promise<Network> {
@@ -63,45 +62,11 @@ async function prepareImport(deps: SetupDeps, { file, password, check = true, re
   const account = login === undefined ? undefined : { jid, password: login, server, ca };
   if (check && account) await checkAccount(deps, account, { signal });
   throwIfAborted(signal);
-  return async () => {
-    // Asked again: a gateway may have gone on meanwhile.
-    await refuseReplacement(deps, replace);
-    await deleteAll(deps);
-    const network = await Network.join(networkDeps(deps), options, carried);
-    if (account) await saveAccount(deps.storage, account);
-    return resultOf(network, check && account !== undefined);
-  };
-}
-
-/**
- * A gateway that was started before it got its credentials has made a local-only network of its own. While it is alone in
- * there and has no account, nobody would miss that network: it makes room.
- */
-async function refuseReplacement(deps: SetupDeps, replace: boolean): Promise<void> {
-  const now = await readStanding(deps);
-  if (!now) return;
-  const { account, isManagement, machines } = now;
-  if (isManagement && machines > 0) {
-    throw new XpmnError('already-initialised', `This machine has made a media network, on whose user key ${counted(machines)} rest${machines === 1 ? 's' : ''}.`, { details: { machines } });
-  }
-  if (account !== undefined && !replace) throw new XpmnError('already-initialised', `This machine is part of a media network in the account ${account} already; --replace makes it leave that for ever.`);
-}
-
-function counted(machines: number): string {
-  return machines === 1 ? 'one other machine' : `${machines} other machines`;
-}
-
-async function deleteAll({ storage }: SetupDeps): Promise<void> {
-  await new NetworkDocuments(storage).forget();
-  for (const name of await storage.list('')) await storage.delete(name);
-}
-
-function networkDeps({ storage, clock, random }: SetupDeps): NetworkDeps {
-  return { storage, clock, random, generateKey };
+  return async () => resultOf(await takeOver(deps, carried, account, { replace }), check && account !== undefined);
 }
 
 function resultOf(network: Network, isChecked: boolean): SetupResult {
   return { network: network.id, jid: network.gateway.jid, isChecked };
 }
 
-export const setup: Setup = { prepareInit, prepareImport };
+export const setup: Setup = { prepareInit, prepareImport, findNetworks, prepareJoin };

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { ControlServer } from '../../src/app/control/server.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { FakeGateway } from '../fakes/fake-gateway.ts';
+import { fakeControlled } from '../fakes/fake-setup.ts';
 import { Namespaces } from '../peers/namespaces.ts';
 import { run, startProcess } from '../peers/process.ts';
 import type { ManagedProcess } from '../peers/process.ts';
@@ -37,9 +38,8 @@ describe('the program', function () {
 
     beforeEach(async () => {
       gateway = new FakeGateway();
-      const unused = (): Promise<never> => Promise.reject(new Error('unused'));
       await mkdir(home);
-      server = await ControlServer.open(join(home, 'control.sock'), { controlled: { gateway: () => gateway, init: unused, importCredentials: unused }, log: silentLogger }, settings.control);
+      server = await ControlServer.open(join(home, 'control.sock'), { controlled: fakeControlled({ gateway: () => gateway }), log: silentLogger }, settings.control);
     });
     afterEach(() => server.close());
 

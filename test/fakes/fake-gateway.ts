@@ -4,6 +4,11 @@ import type { Jid } from '../../src/xpmn/model/jid.ts';
 import type { MediaReference } from '../../src/xpmn/model/media-uri.ts';
 import { formatMediaUri } from '../../src/xpmn/model/media-uri.ts';
 import type { MediaEntity } from '../../src/xpmn/ports/media-source.ts';
+import { PairingDesk } from '../../src/app/pairing-desk.ts';
+import { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
+import { FakeClock, FakeRandom } from '../support/fake-clock.ts';
+import { MemoryStorage } from '../support/memory-storage.ts';
+import { settings } from '../support/settings.ts';
 import type { Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl } from '../../src/app/gateway-api.ts';
 
 export function fakeDevice(id: string, name: string, changes: Partial<GatewayDevice> = {}): GatewayDevice {
@@ -23,6 +28,9 @@ export class FakeGateway implements Gateway {
   /** Set: `browse` answers only by its signal. */
   browsesForEver = false;
   readonly exported: { name: string; password: string }[] = [];
+  readonly removed: Jid[] = [];
+  readonly window = new PairingWindow({ clock: new FakeClock(), random: new FakeRandom(), storage: new MemoryStorage() }, settings.pairing);
+  readonly pairing = new PairingDesk(this.window);
   isClosed = false;
   onBrowse: (() => void) | undefined;
 
@@ -61,6 +69,11 @@ export class FakeGateway implements Gateway {
     if (this.failure) throw this.failure;
     this.exported.push({ name, password });
     return { file: Buffer.from('XPMNCRED fake'), jid: `anna@example.org/${name}-aaaa` };
+  }
+
+  async removeDevice(device: Jid): Promise<void> {
+    if (this.failure) throw this.failure;
+    this.removed.push(device);
   }
 
   async close(): Promise<void> {

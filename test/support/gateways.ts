@@ -10,6 +10,7 @@ import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
 import { createXmppConnection } from '../../src/xpmn/xmpp/connection.ts';
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
 import { Network } from '../../src/xpmn/trust/network.ts';
+import { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
 import type { NetworkDeps } from '../../src/xpmn/trust/network.ts';
 import type { FakeXmppServer } from '../fakes/fake-xmpp-server.ts';
 import { MemoryStorage } from './memory-storage.ts';
@@ -58,5 +59,6 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
       createXmppConnection({ clock, random: systemRandom, log, router }, login, serverOptions(config)),
     account: account && { credentials: { kind: 'password', password: account.password }, server: { host: account.host, port: account.port }, ca: account.ca },
     addresses: () => ['127.0.0.1', '::1'],
+    pairing: new PairingWindow({ clock, random: systemRandom, storage: new MemoryStorage() }, config.pairing),
   }, change(settings));
 }

@@ -29,6 +29,11 @@ export class CliContext {
     return this.client.call(name, input, { signal: this.deps.signal });
   }
 
+  /** As `call`, for what is to be said after the user has ended the program. */
+  callAnyway<N extends OperationName>(name: N, input: OperationInput<N>): Promise<OperationOutput<N>> {
+    return this.client.call(name, input, { signal: AbortSignal.timeout(this.settings.farewell) });
+  }
+
   /** The answer: as one JSON document where that is wanted, else as the text. */
   answer(value: unknown, text: () => string): void {
     this.deps.stdout.write(this.isJson ? `${JSON.stringify(value, null, 2)}\n` : text());

@@ -8,6 +8,7 @@ import { parseByteRange, parseServer } from './file-name.ts';
 import { get, showUrl } from './get.ts';
 import type { CliDeps } from './io.ts';
 import { browse, listDevices, showStatus } from './look.ts';
+import { joinNetwork, removeDevice, startPairing } from './pair-commands.ts';
 import { exportCredentials, importCredentials, init } from './setup-commands.ts';
 
 const PASSWORD_FILE = ['--password-file <file>', 'read the password from the first line of a file, - is standard input; without it, it is asked for'] as const;
@@ -66,6 +67,7 @@ function program(deps: CliDeps): Command {
   addDaemon(root, deps, context);
   addLooking(root, context);
   addSetup(root, context);
+  addPairing(root, context);
   return root;
 }
 
@@ -137,6 +139,30 @@ function addSetup(root: Command, context: () => CliContext): void {
     .option('--replace', 'leave the media network that this machine is part of, for ever')
     .option(...YES)
     .action((file: string, options: Parameters<typeof importCredentials>[2]) => importCredentials(context(), file, options));
+}
+
+function addPairing(root: Command, context: () => CliContext): void {
+  const pair = root.command('pair').description('Add a machine to the media network by a PIN, over the local network.');
+  pair
+    .command('start')
+    .description('On a machine that is in the network: show a PIN for the new one, and wait for it.')
+    .option('--pin-file <file>', 'take the PIN from the first line of a file, - is standard input; without it, one is made')
+    .action((options: { pinFile?: string }) => startPairing(context(), options));
+  pair
+    .command('join')
+    .description('On the new machine: find the network, and become a device of it.')
+    .argument('[network]', 'which one, where there are several: its name, its id, or the JID of one of its devices')
+    .option('--pin-file <file>', 'read the PIN from the first line of a file, - is standard input; without it, it is asked for')
+    .option('--name <name>', 'what this machine is called (else its host name)')
+    .option('--replace', 'leave the media network that this machine is part of, for ever')
+    .option(...YES)
+    .action((network: string | undefined, options: Parameters<typeof joinNetwork>[2]) => joinNetwork(context(), network, options));
+  root
+    .command('remove')
+    .description('Remove a device from the media network, for ever: lost, sold, or not trusted any more.')
+    .argument('<device>', DEVICE)
+    .option('--yes', 'do not ask whether to go on')
+    .action((device: string, options: { yes?: true }) => removeDevice(context(), device, options));
 }
 
 /** Arguments that a parser refuses are wrong usage, told in its words. */

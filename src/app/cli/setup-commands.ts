@@ -6,7 +6,7 @@ import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { isFullJid, tryJid } from '../../xpmn/model/jid.ts';
 import { loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
-import type { InitOptions, Setup, SetupChange, SetupDeps, SetupResult } from '../setup-api.ts';
+import type { InitOptions, Setup, SetupDeps, SetupResult } from '../setup-api.ts';
 import { saying } from '../storage/file-storage.ts';
 import { openHome } from '../storage/home.ts';
 import { confirm } from './confirm.ts';
@@ -77,7 +77,7 @@ export async function importCredentials(context: CliContext, path: string, { pas
 }
 
 /** A user key that others rest on goes away by nobody's hand but the user's. */
-function keptKey(error: unknown, { home }: CliContext): unknown {
+export function keptKey(error: unknown, { home }: CliContext): unknown {
   if (!(error instanceof XpmnError) || error.code !== 'already-initialised' || error.details['machines'] === undefined) return error;
   const message = `${error.message} It is never replaced: to begin anew all the same, stop the gateway and move ${home.directory} away, or choose another directory with --home.`;
   return new XpmnError(error.code, message, { cause: error, details: error.details });
@@ -114,11 +114,11 @@ The file is erased there after it was read: with its password it is that device.
 `);
 }
 
-type Changed = SetupResult & { readonly byDaemon: boolean };
-type Prepare = (setup: Setup, deps: SetupDeps, waiting: { readonly signal: AbortSignal }) => Promise<SetupChange>;
+type Changed<Result = SetupResult> = Result & { readonly byDaemon: boolean };
+type Prepare<Result> = (setup: Setup, deps: SetupDeps, waiting: { readonly signal: AbortSignal }) => Promise<() => Promise<Result>>;
 
 /** By the daemon if one runs, else right here, on the state that nobody else may use meanwhile. */
-async function change(context: CliContext, ask: () => Promise<SetupResult>, prepare: Prepare): Promise<Changed> {
+export async function change<Result extends object>(context: CliContext, ask: () => Promise<Result>, prepare: Prepare<Result>): Promise<Changed<Result>> {
   try {
     return { ...(await ask()), byDaemon: true };
   } catch (error) {

@@ -2,7 +2,7 @@ import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import { findDevice } from '../find-device.ts';
 import type { Gateway } from '../gateway-api.ts';
-import type { ImportOptions, InitOptions, SetupResult } from '../setup-api.ts';
+import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, SetupResult } from '../setup-api.ts';
 import type { Input, OperationName, Output } from './operations.ts';
 
 /** What the operations work on: a daemon, whose gateway comes and goes when its state changes. */
@@ -12,6 +12,8 @@ export interface Controlled {
   /** While `signal` is not aborted; once the state is being written, it is too late for that. */
   init(options: InitOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
   importCredentials(options: ImportOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
+  findNetworks(waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
+  join(options: JoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
 }
 
 export interface HandlerContext {
@@ -49,6 +51,19 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
   'import-credentials': async ({ file, ...rest }, { controlled, signal }) => controlled.importCredentials({ file: fromBase64(file), ...rest }, { signal }),
 
   init: async (input, { controlled, signal }) => controlled.init(input, { signal }),
+
+  async remove({ device }, { controlled }) {
+    const gateway = controlled.gateway();
+    const { jid } = findDevice(device, gateway.devices());
+    await gateway.removeDevice(jid);
+    return { jid };
+  },
+
+  'pair-open': async ({ pin }, { controlled }) => controlled.gateway().pairing.open(pin),
+  'pair-wait': async ({ after }, { controlled, signal }) => controlled.gateway().pairing.wait(after, signal),
+  'pair-close': async (_, { controlled }) => controlled.gateway().pairing.close(),
+  networks: async (_, { controlled, signal }) => ({ networks: await controlled.findNetworks({ signal }) }),
+  join: async (input, { controlled, signal }) => controlled.join(input, { signal }),
 };
 
 function fromBase64(text: string): Buffer {

@@ -1,5 +1,6 @@
 import type { GatewayDevice, GatewayStatus, LibraryPage, LocalUrl } from '../gateway-api.ts';
-import type { ImportOptions, InitOptions, SetupResult } from '../setup-api.ts';
+import type { PairingView } from '../pairing-desk.ts';
+import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, SetupResult } from '../setup-api.ts';
 
 /** Every operation of the control API: what goes in and what comes out. */
 export interface Operations {
@@ -20,6 +21,12 @@ export interface Operations {
     readonly input: InitOptions;
     readonly output: SetupResult;
   };
+  readonly remove: { readonly input: { readonly device: string }; readonly output: { readonly jid: string } };
+  readonly 'pair-open': { readonly input: { readonly pin?: string }; readonly output: PairingView };
+  readonly 'pair-wait': { readonly input: { readonly after: number }; readonly output: PairingView };
+  readonly 'pair-close': { readonly input: Record<string, never>; readonly output: PairingView };
+  readonly networks: { readonly input: Record<string, never>; readonly output: { readonly networks: readonly FoundNetwork[] } };
+  readonly join: { readonly input: JoinOptions; readonly output: SetupResult };
 }
 
 export type OperationName = keyof Operations;
@@ -37,6 +44,7 @@ export interface OperationInfo {
 
 const TEXT = { type: 'string', minLength: 1, maxLength: 4096 };
 const PASSWORD = { type: 'string', minLength: 1, maxLength: 1024 };
+const PIN = { type: 'string', minLength: 1, maxLength: 64 };
 const COUNT = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 const FILE = { type: 'string' };
 const FLAG = { type: 'boolean' };
@@ -59,6 +67,15 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
     summary: 'Makes this machine the device that a credentials file holds.',
     takesFile: true,
     input: { properties: { file: FILE, password: PASSWORD, check: FLAG, replace: FLAG }, required: ['file', 'password'] },
+  },
+  remove: { summary: 'Removes a device from the media network, for ever.', input: { properties: { device: TEXT }, required: ['device'] } },
+  'pair-open': { summary: 'Lets one device be added by a PIN: a given one, or one that is made.', input: { properties: { pin: PIN } } },
+  'pair-wait': { summary: 'The state of the pairing, as soon as it is newer than a revision.', input: { properties: { after: { ...COUNT, minimum: -1 } }, required: ['after'] } },
+  'pair-close': { summary: 'Lets nobody be added any more.', input: { properties: {} } },
+  networks: { summary: 'The media networks that are announced on the link.', input: { properties: {} } },
+  join: {
+    summary: 'Makes this machine a device of a media network on the link, by a PIN.',
+    input: { properties: { jid: TEXT, pin: PIN, name: { ...TEXT, maxLength: 256 }, replace: FLAG }, required: ['jid', 'pin'] },
   },
   init: {
     summary: 'Makes the media network, or extends it to an account.',

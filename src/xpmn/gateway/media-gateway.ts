@@ -21,10 +21,14 @@ import type { ConnectionState, XmppAccount } from '../ports/xmpp-connection.ts';
 import { browsePeer } from '../profiles/directory-controller.ts';
 import { openTransfer } from '../profiles/transfer-controller.ts';
 import type { RemoteTransfer } from '../profiles/transfer-controller.ts';
+import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import { ExpiryWatch } from '../trust/expiry-watch.ts';
 import type { Network } from '../trust/network.ts';
+import type { PairingWindow } from '../trust/pairing-window.ts';
 import { AccountServices } from './account-services.ts';
 import { Bridge } from './bridge.ts';
+import { Membership } from './membership.ts';
+import { servePairing } from './pairing-service.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
 import { knownDevices } from './known-devices.ts';
 import type { KnownDevice } from './known-devices.ts';
@@ -39,6 +43,8 @@ export interface MediaGatewayDeps {
   readonly sources: readonly DeviceSource[];
   readonly connect: DeviceShared['connect'];
   readonly addresses: LocalAddresses;
+  /** In which devices are added by PIN. */
+  readonly pairing: PairingWindow;
 }
 
 /** A gateway: the controller device of this machine, the legacy devices it bridges, and the port players fetch from. */
@@ -52,6 +58,7 @@ export class MediaGateway {
   private readonly bridge: Bridge;
   private readonly mediaPort: MediaPort;
   private readonly expiry: ExpiryWatch;
+  private readonly membership: Membership;
   private refreshTimer: Timer | undefined;
   private problem: XpmnError | undefined;
 
@@ -75,6 +82,8 @@ export class MediaGateway {
     );
     this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.services }, settings);
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
+    this.membership = new Membership({ network, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
+    servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, log, account: carriedAccount(deps.account) }, settings.pairing);
     this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
   }
 
@@ -149,6 +158,11 @@ export class MediaGateway {
     return this.mediaPort.issue(item, options);
   }
 
+  /** Removes a machine from the network, for ever. @throws XpmnError as `Membership.remove` */
+  remove(device: Jid): Promise<void> {
+    return this.membership.remove(device, this.tasks.signal);
+  }
+
   /** A device that takes us for a stranger has heard nothing: it is asked once more, and then shown who we are. */
   private async askedTwice<T>(device: Jid, ask: () => Promise<T>): Promise<T> {
     try {
@@ -200,4 +214,8 @@ export class MediaGateway {
     this.tasks.run(() => this.deps.network.refresh());
     this.refreshTimer = this.deps.clock.after(this.settings.refreshInterval, () => this.refresh());
   }
+}
+
+function carriedAccount(account: MediaGatewayDeps['account']): CarriedAccount | undefined {
+  return account && { password: account.credentials.password, server: account.server, ca: account.ca };
 }

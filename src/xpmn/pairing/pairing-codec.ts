@@ -68,7 +68,7 @@ export function formatPaired({ jid, userCertificate, lists, account }: PairedPar
   return xml('paired', NS.pairing, { jid },
     formatKeyInfo({ certificate: userCertificate, signatures: [] }),
     xml('lists', NS.trust, {}, [...lists]),
-    account && xml('account', NS.pairing, { password: account.password, host: account.server?.host, port: account.server?.port }, account.ca === undefined ? undefined : xml('ca', NS.pairing, {}, account.ca)));
+    account && formatAccount(account));
 }
 
 /** What it says is judged by the lists, like every device's. @throws XpmnError `malformed`, `too-large` */
@@ -79,7 +79,13 @@ export function parsePaired(element: XmlElement | undefined, limits: PairingLimi
   return { jid, userCertificate: parseKeyInfo(keyinfo, limits).certificate, lists: signedIn(lists, limits.listsPerAnswer), account: account && parseAccount(account) };
 }
 
-function parseAccount(element: XmlElement): CarriedAccount {
+export function formatAccount({ password, server, ca }: CarriedAccount): XmlElement {
+  return xml('account', NS.pairing, { password, host: server?.host, port: server?.port }, ca === undefined ? undefined : xml('ca', NS.pairing, {}, ca));
+}
+
+/** @throws XpmnError `malformed` */
+export function parseAccount(element: XmlElement | undefined): CarriedAccount {
+  if (element?.name !== 'account' || element.ns !== NS.pairing) throw new XpmnError('malformed', 'The other device named no account.');
   const { password, host, port } = element.attrs;
   const ca = childText(element, 'ca', NS.pairing);
   const number = Number(port);

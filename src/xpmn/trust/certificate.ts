@@ -98,11 +98,20 @@ export function readCertificate(der: Uint8Array): CertificateFacts {
 
 /** @throws XpmnError `malformed` */
 export function certificateFromPem(pem: string): Certificate {
+  return certificateFrom(pem, 'That is not a certificate in PEM form.');
+}
+
+/** @throws XpmnError `malformed` */
+export function certificateFromDer(der: Uint8Array): Certificate {
+  return certificateFrom(der, 'That is not a certificate.');
+}
+
+function certificateFrom(encoded: string | Uint8Array, otherwise: string): Certificate {
   try {
-    const { raw } = new X509Certificate(pem);
+    const { raw } = new X509Certificate(encoded);
     return { der: raw, pem: pemOf(raw) };
   } catch (error) {
-    throw new XpmnError('malformed', 'That is not a certificate in PEM form.', { cause: error });
+    throw new XpmnError('malformed', otherwise, { cause: error });
   }
 }
 

@@ -66,6 +66,11 @@ export class Machine {
     return runProgram(argv, { netns: this.ns, env: this.env, timeout });
   }
 
+  /** A command that goes on until it is stopped. */
+  run(argv: readonly string[]): Promise<ManagedProcess> {
+    return startProcess(`xpmn ${argv.join(' ')}`, [process.execPath, PROGRAM, ...argv], { netns: this.ns, env: this.env, grace: 10_000 });
+  }
+
   /** A command that must succeed, and its document. */
   async json<T>(argv: readonly string[], options: { readonly timeout?: number } = {}): Promise<T> {
     const { code, stdout, stderr } = await this.xpmn([...argv, '--json'], options);
@@ -110,6 +115,10 @@ export class Machine {
     const path = join(this.folder, name);
     await writeFile(path, content, { mode: 0o600 });
     return path;
+  }
+
+  discard(path: string): Promise<void> {
+    return rm(path, { force: true });
   }
 
   /** Resident memory, bytes. */

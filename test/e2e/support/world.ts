@@ -18,6 +18,8 @@ export interface WorldOptions {
   readonly homes?: readonly string[];
   readonly hosts?: number;
   readonly prosody?: Partial<ProsodyOptions>;
+  /** No XMPP server anywhere. */
+  readonly serverless?: boolean;
   /** Fills the folder that the media server shows; the usual library by default. */
   readonly media?: (directory: string) => Promise<unknown>;
 }
@@ -28,31 +30,36 @@ export interface WorldOptions {
  */
 export class World {
   readonly network: Network;
-  readonly prosody: Prosody;
+  private readonly server: Prosody | undefined;
   /** The folder of the media server. */
   readonly media: string;
   private readonly machines: Machine[] = [];
   private readonly servers: Minidlna[] = [];
 
-  private constructor(network: Network, prosody: Prosody, media: string) {
+  private constructor(network: Network, server: Prosody | undefined, media: string) {
     this.network = network;
-    this.prosody = prosody;
+    this.server = server;
     this.media = media;
   }
 
-  static async create({ homes = ['a'], hosts = 3, prosody = {}, media = generateMedia }: WorldOptions = {}): Promise<World> {
+  static async create({ homes = ['a'], hosts = 3, prosody = {}, serverless = false, media = generateMedia }: WorldOptions = {}): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'xpmn-library-'));
     let network: Network | undefined;
     try {
       await Promise.all([buildProgram(), media(folder)]);
       network = await createNetwork({ homes, hosts });
-      const server = await startProsody({ users: { romeo: PASSWORD }, netns: network.xmpp.ns, address: network.xmpp.address, ...prosody });
+      const server = serverless ? undefined : await startProsody({ users: { romeo: PASSWORD }, netns: network.xmpp.ns, address: network.xmpp.address, ...prosody });
       return new World(network, server, folder);
     } catch (error) {
       await network?.close();
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  get prosody(): Prosody {
+    if (!this.server) throw new Error('there is no server in this world');
+    return this.server;
   }
 
   host(home: string, index: number): Host {
@@ -115,7 +122,7 @@ export class World {
   async close(): Promise<void> {
     await Promise.all(this.machines.map((machine) => machine.remove()));
     await Promise.all(this.servers.map((server) => server.stop()));
-    await this.prosody.stop();
+    await this.server?.stop();
     await this.network.close();
     await rm(this.media, { recursive: true, force: true });
   }

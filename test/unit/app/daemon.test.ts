@@ -16,6 +16,7 @@ import type { Deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { systemRandom } from '../../../src/xpmn/kernel/system.ts';
 import { FakeGateway } from '../../fakes/fake-gateway.ts';
+import { fakeSetup } from '../../fakes/fake-setup.ts';
 import { waitUntil } from '../../peers/wait.ts';
 import { settings } from '../../support/settings.ts';
 
@@ -61,7 +62,7 @@ describe('daemon', () => {
       gateways.push(gateway);
       return gateway;
     };
-    setup = { prepareInit: async () => async () => RESULT, prepareImport: async () => async () => RESULT };
+    setup = fakeSetup({ prepareInit: async () => async () => RESULT, prepareImport: async () => async () => RESULT });
     client = new ControlClient({ path: home.controlSocket, answerBytes: settings.cli.answerBytes });
   });
   afterEach(() => rm(home.directory, { recursive: true }));
@@ -175,13 +176,13 @@ describe('daemon', () => {
 
   it('lets its gateway work while a change is prepared, and gives that up with its caller', async () => {
     const prepared = deferred();
-    setup = {
+    setup = fakeSetup({
       prepareInit: (_, __, { signal: waiting }) => new Promise((_resolve, reject) => {
         prepared.resolve();
         waiting.addEventListener('abort', () => reject(waiting.reason as Error), { once: true });
       }),
       prepareImport: () => Promise.reject(new XpmnError('bad-password', 'No.')),
-    };
+    });
     const running = run();
     await ready.promise;
     const caller = new AbortController();
@@ -197,7 +198,7 @@ describe('daemon', () => {
   });
 
   it('goes on with the old state when a change is refused, and without a gateway when none starts', async () => {
-    setup = { prepareInit: async () => () => Promise.reject(new XpmnError('storage-failed', 'No.')), prepareImport: async () => async () => RESULT };
+    setup = fakeSetup({ prepareInit: async () => () => Promise.reject(new XpmnError('storage-failed', 'No.')), prepareImport: async () => async () => RESULT });
     const running = run();
     await ready.promise;
     await assert.rejects(client.call('init', {}, { signal }), { code: 'storage-failed' });

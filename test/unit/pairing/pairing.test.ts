@@ -8,6 +8,7 @@ import { NS } from '../../../src/xpmn/model/namespaces.ts';
 import { parseXml } from '../../../src/xpmn/model/xml-parser.ts';
 import { serialise, xml } from '../../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
+import { askForAccount, serveAccount } from '../../../src/xpmn/pairing/account-exchange.ts';
 import { formatPaired, parseJoin, parsePaired } from '../../../src/xpmn/pairing/pairing-codec.ts';
 import type { PairedParts } from '../../../src/xpmn/pairing/pairing-codec.ts';
 import { hostPairing } from '../../../src/xpmn/pairing/pairing-host.ts';
@@ -48,6 +49,23 @@ describe('what a device that is paired is told', () => {
       ...[{ host: 'x' }, { port: '5222' }, { host: 'x', port: '0' }, { host: 'x', port: '70000' }, { host: 'x', port: '1e3' }].map((attrs) => xml('paired', NS.pairing, { jid: NEW }, good.children.slice(0, 2), xml('account', NS.pairing, attrs))),
     ];
     for (const element of bad) assert.throws(() => parsePaired(element, limits), { code: 'malformed' });
+  });
+});
+
+describe('how to log in', () => {
+  const asking = (verdict: Verdict | undefined, roles: string[], account = parts.account): Promise<unknown> => {
+    const who = (jid: typeof HOST): PeerIdentity => ({ verdict: verdict ?? 'own', key: key('a'), jid, network: key('e'), roles });
+    const pair = channelPair({ clock: new FakeClock(), random: new FakeRandom(), a: NEW, b: HOST, ...(verdict && { peers: { a: who(HOST), b: who(NEW) } }) });
+    serveAccount({ registry: pair.b.router, account });
+    return verdict ? askForAccount(pair.a.channel, { signal: never }) : pair.a.channel.request({ type: 'get', to: HOST, payload: xml('account', NS.pairing) }, { signal: never });
+  };
+
+  it('is told to gateways of the network', async () => assert.deepEqual(await asking('own', ['host']), parts.account));
+
+  it('is told to nobody else', async () => {
+    await assert.rejects(asking('own', []), { code: 'not-allowed' });
+    for (const verdict of ['own-hosted', 'friend', 'pairing'] as const) await assert.rejects(asking(verdict, ['host']), { code: 'not-allowed' });
+    await assert.rejects(asking(undefined, []), { code: 'security-required' });
   });
 });
 

@@ -6,11 +6,12 @@ import { PassThrough } from 'node:stream';
 import { ControlServer } from '../../../../src/app/control/server.ts';
 import { exitStatus } from '../../../../src/app/cli/exit-status.ts';
 import type { CliDeps } from '../../../../src/app/cli/io.ts';
-import type { InitOptions, Setup, SetupDeps } from '../../../../src/app/setup-api.ts';
+import type { FoundNetwork, InitOptions, SetupDeps } from '../../../../src/app/setup-api.ts';
 import { ERROR_CODES, XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { FakeGateway, fakeDevice } from '../../../fakes/fake-gateway.ts';
+import { fakeControlled, fakeSetup } from '../../../fakes/fake-setup.ts';
 import { FakeTerminal, cli } from '../../../support/cli.ts';
 import type { CliResult } from '../../../support/cli.ts';
 import { makeServerCertificate } from '../../../peers/authority.ts';
@@ -22,15 +23,18 @@ describe('commands', () => {
   let gateway: FakeGateway;
   let server: ControlServer | undefined;
   let changes: unknown[];
+  let networks: FoundNetwork[];
   /** What the daemon answers to `init` and `import` instead. */
   let refusal: XpmnError | undefined;
 
   const xpmn = (argv: readonly string[], deps: Partial<CliDeps> = {}): Promise<CliResult> => cli([...argv, '--home', home], deps);
   const json = async (argv: readonly string[]): Promise<unknown> => JSON.parse((await xpmn([...argv, '--json'])).stdout);
-  const setup: Setup = {
+  const setup = fakeSetup({
     prepareInit: async (deps: SetupDeps, options: InitOptions) => async () => (changes.push(options), await deps.storage.put('made', Buffer.from('here')), result),
     prepareImport: async (_, options) => async () => (changes.push(options), result),
-  };
+    findNetworks: async () => networks,
+    prepareJoin: async (_, options) => async () => (changes.push(options), result),
+  });
   const loadGateway: CliDeps['loadGateway'] = () => Promise.resolve({ createGateway: () => Promise.resolve(gateway), setup });
   const stopDaemon = async (): Promise<void> => {
     await server?.close();
@@ -41,13 +45,14 @@ describe('commands', () => {
     home = await mkdtemp(join(tmpdir(), 'xpmn-cli-'));
     gateway = new FakeGateway();
     changes = [];
+    networks = [];
     refusal = undefined;
     const change = async (options: unknown): Promise<typeof result> => {
       if (refusal) throw refusal;
       changes.push(options);
       return result;
     };
-    const controlled = { gateway: () => gateway, init: change, importCredentials: change };
+    const controlled = fakeControlled({ gateway: () => gateway, init: change, importCredentials: change, join: change, findNetworks: async () => networks });
     server = await ControlServer.open(join(home, 'control.sock'), { controlled, log: silentLogger }, settings.control);
   });
   afterEach(async () => {

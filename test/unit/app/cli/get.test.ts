@@ -12,6 +12,7 @@ import { ControlServer } from '../../../../src/app/control/server.ts';
 import type { CliDeps } from '../../../../src/app/cli/io.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { FakeGateway } from '../../../fakes/fake-gateway.ts';
+import { fakeControlled } from '../../../fakes/fake-setup.ts';
 import { waitUntil } from '../../../peers/wait.ts';
 import { cli } from '../../../support/cli.ts';
 import type { CliResult } from '../../../support/cli.ts';
@@ -89,8 +90,7 @@ describe('get', () => {
     url = await media.open();
     gateway = new FakeGateway();
     tell();
-    const unused = (): Promise<never> => Promise.reject(new Error('unused'));
-    const controlled = { gateway: () => gateway, init: unused, importCredentials: unused };
+    const controlled = fakeControlled({ gateway: () => gateway });
     server = await ControlServer.open(join(directory, 'control.sock'), { controlled, log: silentLogger }, settings.control);
   });
   afterEach(async () => {

@@ -16,6 +16,7 @@ import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { deferred } from '../../../../src/xpmn/kernel/tasks.ts';
 import { FakeGateway } from '../../../fakes/fake-gateway.ts';
+import { fakeControlled } from '../../../fakes/fake-setup.ts';
 import { settings } from '../../../support/settings.ts';
 
 /** Small enough for a socket's buffer: what is refused unread does not disturb the one who sends it. */
@@ -32,11 +33,11 @@ describe('control API', () => {
 
   const open = (): Promise<ControlServer> => {
     const result = { network: 'n', jid: 'a@b/c', isChecked: true };
-    const controlled: Controlled = {
+    const controlled = fakeControlled({
       gateway: () => gateway,
       init: async (options) => (inits.push(options), result),
       importCredentials: async (options) => (inits.push(options), result),
-    };
+    });
     return ControlServer.open(path, { controlled, log: silentLogger }, { ...settings.control, fileBytes: FILE_BYTES });
   };
 

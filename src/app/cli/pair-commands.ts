@@ -1,0 +1,113 @@
+import { XpmnError } from '../../xpmn/kernel/errors.ts';
+import type { PairingView } from '../pairing-desk.ts';
+import type { FoundNetwork } from '../setup-api.ts';
+import { printable } from '../text.ts';
+import { confirm } from './confirm.ts';
+import type { CliContext } from './context.ts';
+import { getPassword } from './password.ts';
+import { change, keptKey } from './setup-commands.ts';
+
+/** Opens the pairing here, shows what happens in it, and closes it when the user has had enough. */
+export async function startPairing(context: CliContext, { pinFile }: { readonly pinFile?: string }): Promise<void> {
+  const chosen = pinFile === undefined ? {} : { pin: spoken(await getPassword('PIN', { passwordFile: pinFile }, context.deps, context.settings.passwordBytes)) };
+  let view = await context.call('pair-open', chosen);
+  try {
+    for (;;) {
+      tell(context, view);
+      if (view.state === 'paired') return;
+      if (view.state === 'closed') throw ended(view);
+      view = await context.call('pair-wait', { after: view.revision });
+    }
+  } catch (error) {
+    // The signal of this program is gone by now: closing has one of its own.
+    if (context.deps.signal.aborted) await context.callAnyway('pair-close', {}).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** For programs a line each; for people what to do. */
+function tell(context: CliContext, view: PairingView): void {
+  if (context.isJson) context.deps.stdout.write(`${JSON.stringify(view)}\n`);
+  else context.deps.stdout.write(sentence(view));
+}
+
+function sentence(view: PairingView): string {
+  switch (view.state) {
+    case 'open': {
+      const until = new Date(view.expires).toTimeString().slice(0, 5);
+      const again = view.burnt > 0 ? `That was a wrong PIN, or somebody else's guess (${view.burnt} so far). This is another one:` : 'On the new machine, on the same network, run `xpmn pair join` and type this PIN:';
+      return `${again}\n\n    ${grouped(view.pin)}\n\nWho has it becomes a device of your media network. It is good for one try, until ${until}; Ctrl-C ends it.\n`;
+    }
+    case 'joining': return 'The PIN is right; the device is being added …\n';
+    case 'paired': return `${printable(view.name)} is a device of your media network now: ${view.device}\n`;
+    case 'closed': return '';
+  }
+}
+
+/** `418 220`: easier to read aloud. */
+function grouped(pin: string): string {
+  return /^\d{6}$/.test(pin) ? `${pin.slice(0, 3)} ${pin.slice(3)}` : pin;
+}
+
+/** As it was meant: a PIN of digits may be written in groups. */
+function spoken(pin: string): string {
+  const digits = pin.replace(/[\s-]/g, '');
+  return /^\d+$/.test(digits) ? digits : pin;
+}
+
+function ended({ why }: Extract<PairingView, { state: 'closed' }>): XpmnError {
+  switch (why) {
+    case 'expired': return new XpmnError('timeout', 'Nobody has joined in time.');
+    case 'burnt': return new XpmnError('not-trusted', 'Too many wrong PINs: nobody was added. Somebody may be guessing; to try again, run it again.');
+    case 'unfinished': return new XpmnError('connection-lost', 'The device knew the PIN, and then did not finish.');
+    default: return new XpmnError('aborted', 'The pairing was ended.');
+  }
+}
+
+export interface JoinFlags {
+  readonly pinFile?: string;
+  readonly name?: string;
+  readonly replace?: true;
+  readonly yes?: true;
+}
+
+/** Finds the network, asks for the PIN, and makes this machine a device of it. */
+export async function joinNetwork(context: CliContext, wanted: string | undefined, { pinFile, name, replace, yes }: JoinFlags): Promise<void> {
+  if (!context.isJson) context.notice('Looking round on the local network …');
+  const { networks } = await change(context, () => context.call('networks', {}), async (setup, deps, waiting) => {
+    const found = await setup.findNetworks(deps, waiting);
+    return () => Promise.resolve({ networks: found });
+  });
+  const found = chosen(networks, wanted);
+  context.notice(`${printable(found.name)} (${printable(found.jid)}) can take this machine into its media network. Everything in there can then be seen and played here, and what this machine finds, there.`);
+  if (replace && !yes) await confirm('This machine leaves the media network that it is part of for ever.', context.deps);
+  const pin = spoken(await getPassword('The PIN that it shows', { passwordFile: pinFile }, context.deps, context.settings.passwordBytes));
+  const options = { jid: found.jid, pin, ...(name === undefined ? {} : { name }), ...(replace ? { replace } : {}) };
+  const { byDaemon, ...result } = await change(context, () => context.call('join', options), (setup, deps, waiting) => setup.prepareJoin(deps, options, waiting))
+    .catch((error: unknown) => Promise.reject(keptKey(wrongPin(error), context)));
+  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${byDaemon ? 'The gateway works with that from now on: `xpmn devices` lists what is in it.' : 'Next: `xpmn daemon`.'}\n`);
+}
+
+function chosen(networks: readonly FoundNetwork[], wanted: string | undefined): FoundNetwork {
+  const named = wanted === undefined ? networks : networks.filter(({ jid, network, name }) => [jid, jid.split('/')[0], jid.split('/')[1], network, name].includes(wanted));
+  const open = named.filter(({ isOpen }) => isOpen);
+  const [found, ...others] = open.length > 0 ? open : wanted === undefined ? [] : named;
+  if (!found) {
+    const there = networks.length === 0 ? 'No media network is announced on this link' : `Nobody is waiting for this machine${wanted === undefined ? '' : ` under the name "${printable(wanted)}"`} on this link`;
+    throw new XpmnError('not-found', `${there}: run \`xpmn pair start\` on a machine that is in the network, then this again. Both have to be on the same local network.`);
+  }
+  if (others.length > 0) throw new XpmnError('bad-request', `Several could be meant: ${[found, ...others].map(({ jid }) => printable(jid)).join(', ')}. Say which.`);
+  return found;
+}
+
+/** Nobody can tell a wrong PIN from an attack; the user can. */
+function wrongPin(error: unknown): unknown {
+  if (!(error instanceof XpmnError) || error.code !== 'security-failed') return error;
+  return new XpmnError('security-failed', 'The PIN was wrong, or somebody is in between. It can\'t be used again: the other machine shows another one now. Run this again with that.', { cause: error });
+}
+
+export async function removeDevice(context: CliContext, device: string, { yes }: { readonly yes?: true }): Promise<void> {
+  if (!yes) await confirm(`${device} leaves the media network for ever: its key never comes back, and what it bridges goes with it.`, context.deps);
+  const answer = await context.call('remove', { device });
+  context.answer(answer, () => `${answer.jid} is no device of your media network any more. Devices that are reachable know it already; others hear of it when they come back.\n`);
+}

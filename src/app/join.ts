@@ -1,0 +1,101 @@
+import type { KeyObject } from 'node:crypto';
+import { hostname } from 'node:os';
+import { XpmnError } from '../xpmn/kernel/errors.ts';
+import { silentLogger } from '../xpmn/kernel/log.ts';
+import { sleep, throwIfAborted, withDeadline } from '../xpmn/kernel/tasks.ts';
+import { bareJid, isFullJid, parseJid, withResource } from '../xpmn/model/jid.ts';
+import type { Jid } from '../xpmn/model/jid.ts';
+import type { PairedParts } from '../xpmn/pairing/pairing-codec.ts';
+import { askToJoin } from '../xpmn/pairing/pairing-joiner.ts';
+import type { FoundService, ServiceDiscovery } from '../xpmn/ports/service-discovery.ts';
+import { certificateFromDer } from '../xpmn/trust/certificate.ts';
+import { issueCredentials } from '../xpmn/trust/device-credentials.ts';
+import { generateKey, keyNameOf } from '../xpmn/trust/keys.ts';
+import { resourceName } from '../xpmn/trust/names.ts';
+import { Network } from '../xpmn/trust/network.ts';
+import { trustOptions } from './gateway-settings.ts';
+import { createDiscovery } from './local-link.ts';
+import { callToPair } from './pairing-call.ts';
+import type { FoundNetwork, JoinOptions, SetupChange, SetupDeps } from './setup-api.ts';
+import { readStanding } from './standing.ts';
+import { refuseReplacement, takeOver } from './take-over.ts';
+
+type Waiting = { readonly signal: AbortSignal };
+
+/** The media networks that are announced on the link, but for the own one. */
+export async function findNetworks(deps: SetupDeps, { signal }: Waiting): Promise<FoundNetwork[]> {
+  const own = (await readStanding(deps))?.network;
+  return lookingRound(deps, signal, async (discovery) => {
+    await sleep(deps.clock, deps.config.pairing.lookRound, signal);
+    return networksIn(discovery.services()).filter(({ network }) => network !== own);
+  });
+}
+
+/** Pairs by PIN, and prepares to become what the other side has made of this machine. */
+export async function prepareJoin(deps: SetupDeps, { jid, pin, name = hostname(), replace = false }: JoinOptions, { signal }: Waiting): Promise<SetupChange> {
+  await refuseReplacement(deps, replace);
+  const host = parseJid(jid);
+  if (!isFullJid(host)) throw new XpmnError('bad-request', 'A device on the link is named by its full JID.');
+  const service = await lookingRound(deps, signal, (discovery) => announcedBy(deps, discovery, host, signal));
+  const [key, options] = [await generateKey(), trustOptions(deps.config)];
+  const parts = await pair(deps, { host, service, key, pin, name }, signal);
+  const device = issueCredentials(deps, options, key, parts.jid, name);
+  const joined = { name, device, userCertificate: certificateFromDer(parts.userCertificate), lists: parts.lists };
+  const network = Network.judgeJoin(deps, options, joined);
+  throwIfAborted(signal);
+  const { password, server, ca } = parts.account ?? {};
+  const account = password === undefined ? undefined : { jid: bareJid(parts.jid), password, server, ca };
+  return async () => {
+    await takeOver(deps, joined, account, { replace });
+    return { network, jid: parts.jid, isChecked: false };
+  };
+}
+
+/** On a stream of its own, as a device that nobody lists yet, under a name that it gives itself in the account of the other. */
+function pair(
+  deps: SetupDeps, { host, service, key, pin, name }: { readonly host: Jid; readonly service: FoundService; readonly key: KeyObject; readonly pin: string; readonly name: string }, signal: AbortSignal,
+): Promise<PairedParts> {
+  const { clock, config } = deps;
+  const local = withResource(bareJid(host), resourceName(name, keyNameOf(key)));
+  const credentials = issueCredentials(deps, trustOptions(config), key, local, name);
+  const limits = { ...config.pairing, ...config.trust };
+  return withDeadline({ clock, signal, delay: config.pairing.joinTime, what: 'Pairing' }, (within) =>
+    callToPair(deps, { credentials, host, service, pin }, within, (channel) => askToJoin(channel, { name, roles: ['host'] }, limits, { signal: within })));
+}
+
+/** The announcement of that device, as soon as it is seen. */
+async function announcedBy({ clock, config }: SetupDeps, discovery: ServiceDiscovery, host: Jid, signal: AbortSignal): Promise<FoundService> {
+  const find = (): FoundService | undefined => discovery.services().find(({ txt }) => txt['jid'] === host);
+  return withDeadline({ clock, signal, delay: config.pairing.lookRound, what: 'Looking for the device on the link' }, (within) => new Promise((resolve, reject) => {
+    const look = (): void => {
+      const found = find();
+      if (found) stop(() => resolve(found));
+    };
+    const stop = (settle: () => void): void => {
+      discovery.off('found', look);
+      settle();
+    };
+    within.addEventListener('abort', () => stop(() => reject(new XpmnError('not-found', `${host} is not on this link any more.`))), { once: true });
+    discovery.on('found', look);
+    look();
+  }));
+}
+
+async function lookingRound<T>(deps: SetupDeps, signal: AbortSignal, look: (discovery: ServiceDiscovery) => Promise<T>): Promise<T> {
+  const discovery = createDiscovery({ ...deps, log: silentLogger }, deps.config);
+  try {
+    await discovery.start({ signal });
+    return await look(discovery);
+  } finally {
+    await discovery.stop();
+  }
+}
+
+/** One entry a device that announces a whole network; bridged devices say less of themselves. */
+function networksIn(services: readonly FoundService[]): FoundNetwork[] {
+  return services.flatMap(({ txt }) => {
+    const { jid, net, nick } = txt;
+    if (jid === undefined || net === undefined || nick === undefined) return [];
+    return [{ jid, network: net, name: nick, isOpen: txt['pair'] === 'open' }];
+  });
+}

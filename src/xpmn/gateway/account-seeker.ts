@@ -1,0 +1,66 @@
+import type { Logger } from '../kernel/log.ts';
+import type { TaskGroup } from '../kernel/tasks.ts';
+import type { Jid } from '../model/jid.ts';
+import { askForAccount } from '../pairing/account-exchange.ts';
+import type { CarriedAccount } from '../pairing/pairing-codec.ts';
+import type { PeerLinks } from '../ports/peer-link.ts';
+import type { Network } from '../trust/network.ts';
+import { currentHosts } from '../trust/snapshot.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+
+export interface AccountSeekerDeps {
+  readonly network: Network;
+  readonly directory: PeerDirectory;
+  readonly links: PeerLinks;
+  readonly tasks: TaskGroup;
+  readonly log: Logger;
+  onFound(account: CarriedAccount): void;
+}
+
+/**
+ * The network has an account, and this gateway does not know how to log in: it was paired before there was one. Other
+ * gateways know; each is asked when it is there, and again when it comes back.
+ */
+export class AccountSeeker {
+  private readonly deps: AccountSeekerDeps;
+  private readonly asked = new Set<Jid>();
+  private isOver = false;
+
+  constructor(deps: AccountSeekerDeps) {
+    this.deps = deps;
+  }
+
+  start(): void {
+    this.deps.directory.on('changed', this.look);
+    this.look();
+  }
+
+  stop(): void {
+    this.isOver = true;
+    this.deps.directory.off('changed', this.look);
+  }
+
+  private readonly look = (): void => {
+    const { network, directory, tasks } = this.deps;
+    const there = currentHosts(network.lists.snapshot, network.id)
+      .map(({ jid }) => jid)
+      .filter((jid) => jid !== network.gateway.jid && directory.find(jid) !== undefined);
+    for (const jid of this.asked) if (!there.includes(jid)) this.asked.delete(jid);
+    for (const jid of there.filter((one) => !this.asked.has(one))) {
+      this.asked.add(jid);
+      tasks.run((signal) => this.ask(jid, signal));
+    }
+  };
+
+  private async ask(jid: Jid, signal: AbortSignal): Promise<void> {
+    const { links, log, onFound } = this.deps;
+    try {
+      const account = await askForAccount(await links.to(jid).channel({ signal }), { signal });
+      if (this.isOver) return;
+      this.stop();
+      onFound(account);
+    } catch (error) {
+      log.info('a gateway did not tell how to log in', { jid, error });
+    }
+  }
+}

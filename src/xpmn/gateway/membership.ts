@@ -1,0 +1,70 @@
+import { XpmnError } from '../kernel/errors.ts';
+import type { KeyName } from '../model/identity.ts';
+import type { Jid } from '../model/jid.ts';
+import { elements } from '../model/xml.ts';
+import type { XmlElement } from '../model/xml.ts';
+import type { PeerLinks } from '../ports/peer-link.ts';
+import { formatAdd, formatRemove } from '../profiles/management.ts';
+import type { DeviceEntry } from '../trust/list-document.ts';
+import type { Network } from '../trust/network.ts';
+import { signedIn } from '../trust/signed-list.ts';
+import { devicesList, isRemoved } from '../trust/snapshot.ts';
+
+export interface MembershipDeps {
+  readonly network: Network;
+  readonly links: PeerLinks;
+  /** Puts the lists on the account, if there is one that answers; never rejects for what goes wrong there. */
+  publish(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Which devices belong to the network: changed here, where the user key is, else by the management device, which is asked.
+ * What it answers is believed only if the lists say so.
+ */
+export class Membership {
+  private readonly deps: MembershipDeps;
+  private readonly options: { readonly listsPerAnswer: number };
+
+  constructor(deps: MembershipDeps, options: { readonly listsPerAnswer: number }) {
+    this.deps = deps;
+    this.options = options;
+  }
+
+  /** Listed and, where that is possible, published when it resolves. @throws XpmnError as `Network.addDevice`; could not reach the management device */
+  async add(entry: Omit<DeviceEntry, 'aliases'>, signal: AbortSignal): Promise<void> {
+    const { network } = this.deps;
+    if (network.isManagement) await network.addDevice(entry);
+    else await this.atManager(formatAdd(entry), signal);
+    if (!this.entries().some(({ key, jid }) => key === entry.key && jid === entry.jid)) throw new XpmnError('protocol-violation', 'The management device has not listed the new device.');
+    await this.deps.publish(signal);
+  }
+
+  /** The same for a removal, which is for ever. @throws XpmnError `not-found`, `not-allowed`; could not reach the management device */
+  async remove(device: Jid, signal: AbortSignal): Promise<void> {
+    const { network } = this.deps;
+    const key = this.keyOf(device);
+    if (network.isManagement) await network.removeDevice(key);
+    else await this.atManager(formatRemove(key), signal);
+    if (!isRemoved(network.lists.snapshot, network.id, 'devices', key)) throw new XpmnError('protocol-violation', 'The management device has not removed the device.');
+    await this.deps.publish(signal);
+  }
+
+  private keyOf(device: Jid): KeyName {
+    const entry = this.entries().find(({ jid, aliases }) => jid === device || aliases.includes(device));
+    if (!entry) throw new XpmnError('not-found', 'That is no machine of the media network by itself: what a gateway bridges goes with the gateway.');
+    return entry.key;
+  }
+
+  private async atManager(payload: XmlElement, signal: AbortSignal): Promise<void> {
+    const manager = this.entries().find(({ roles }) => roles.includes('management'));
+    if (!manager) throw new XpmnError('not-allowed', 'The media network has no device that may add and remove others.');
+    const channel = await this.deps.links.to(manager.jid).channel({ signal });
+    const [answer] = elements(await channel.request({ type: 'set', payload }, { signal }));
+    if (answer) await this.deps.network.lists.offerAll(signedIn(answer, this.options.listsPerAnswer));
+  }
+
+  private entries(): readonly DeviceEntry[] {
+    const { network } = this.deps;
+    return devicesList(network.lists.snapshot, network.id)?.devices ?? [];
+  }
+}

@@ -1,0 +1,135 @@
+import { EventEmitter } from 'node:events';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
+import { sleep } from '../kernel/tasks.ts';
+import type { TaskGroup } from '../kernel/tasks.ts';
+import type { Jid } from '../model/jid.ts';
+import type { ServiceDiscovery } from '../ports/service-discovery.ts';
+import type { DiscoInfo } from '../xmpp/disco.ts';
+import type { PeerDirectory, PeerPresence } from './peer-directory.ts';
+
+/** A device that is announced on the link. */
+export interface Neighbour {
+  readonly jid: Jid;
+  /** All that it announces, addresses too, as one text: whoever says something else is asked again. */
+  readonly said: string;
+}
+
+export interface NeighbourhoodDeps {
+  readonly discovery: ServiceDiscovery;
+  readonly clock: Clock;
+  readonly tasks: TaskGroup;
+  readonly log: Logger;
+  /** Who is announced now. */
+  neighbours(): readonly Neighbour[];
+  /** Whether a device is of my network and not in this process: only those are looked at. */
+  isOfInterest(jid: Jid): boolean;
+  /** Asks a device what it is, on a secured stream over the link. @throws XpmnError could not reach; `not-trusted` */
+  ask(jid: Jid, signal: AbortSignal): Promise<DiscoInfo>;
+}
+
+export interface NeighbourhoodOptions {
+  /** Times that a device is asked what it can do, and milliseconds between, longer each time. */
+  readonly questions: number;
+  readonly questionInterval: number;
+}
+
+/**
+ * The devices of the network that are on the local link. An announcement proves nothing: a device counts as there when it
+ * has proven itself on a secured stream, and has said what it can do.
+ */
+export class Neighbourhood extends EventEmitter<{ changed: [] }> implements PeerDirectory {
+  private readonly deps: NeighbourhoodDeps;
+  private readonly options: NeighbourhoodOptions;
+  private readonly known = new Map<Jid, PeerPresence>();
+  /** Who has been asked, or is being asked, and what it announced then. */
+  private readonly asked = new Map<Jid, Neighbour>();
+
+  constructor(deps: NeighbourhoodDeps, options: NeighbourhoodOptions) {
+    super();
+    this.deps = deps;
+    this.options = options;
+  }
+
+  start(): void {
+    this.deps.discovery.on('found', this.lookAgain);
+    this.deps.discovery.on('lost', this.lookAgain);
+    this.lookAgain();
+  }
+
+  stop(): void {
+    this.deps.discovery.off('found', this.lookAgain);
+    this.deps.discovery.off('lost', this.lookAgain);
+  }
+
+  all(): readonly PeerPresence[] {
+    return [...this.known.values()];
+  }
+
+  find(jid: Jid): PeerPresence | undefined {
+    return this.known.get(jid);
+  }
+
+  /** Also when a list changes: who is announced may be one of us now, or no more. */
+  readonly lookAgain = (): void => {
+    const there = new Map(this.deps.neighbours().filter(({ jid }) => this.deps.isOfInterest(jid)).map((neighbour) => [neighbour.jid, neighbour]));
+    for (const jid of [...this.asked.keys()]) if (!there.has(jid)) this.went(jid);
+    for (const neighbour of there.values()) {
+      const before = this.asked.get(neighbour.jid);
+      if (before && before.said === neighbour.said) continue;
+      this.asked.set(neighbour.jid, neighbour);
+      this.deps.tasks.run((signal) => this.question(neighbour, signal));
+    }
+  };
+
+  private async question(neighbour: Neighbour, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.deps;
+    for (let attempt = 1; this.asked.get(neighbour.jid) === neighbour; attempt += 1) {
+      try {
+        this.learnt(neighbour, await this.deps.ask(neighbour.jid, signal));
+        return;
+      } catch (error) {
+        log.debug('a device on the link does not say what it can do', { jid: neighbour.jid, error });
+        if (attempt === this.options.questions) return;
+        await sleep(clock, this.options.questionInterval * attempt, signal);
+      }
+    }
+  }
+
+  private learnt(neighbour: Neighbour, { identities, features }: DiscoInfo): void {
+    const { jid } = neighbour;
+    if (this.asked.get(jid) !== neighbour) return;
+    this.known.set(jid, { jid, name: identities[0]?.name, features: new Set(features) });
+    this.emit('changed');
+  }
+
+  private went(jid: Jid): void {
+    this.asked.delete(jid);
+    if (this.known.delete(jid)) this.emit('changed');
+  }
+}
+
+/** Several directories as one; what the first of them knows counts. */
+export class Directories extends EventEmitter<{ changed: [] }> implements PeerDirectory {
+  private readonly parts: readonly PeerDirectory[];
+
+  constructor(...parts: readonly PeerDirectory[]) {
+    super();
+    this.parts = parts;
+    for (const part of parts) part.on('changed', () => this.emit('changed'));
+  }
+
+  all(): readonly PeerPresence[] {
+    const known = new Map<Jid, PeerPresence>();
+    for (const part of this.parts) for (const presence of part.all()) if (!known.has(presence.jid)) known.set(presence.jid, presence);
+    return [...known.values()];
+  }
+
+  find(jid: Jid): PeerPresence | undefined {
+    for (const part of this.parts) {
+      const found = part.find(jid);
+      if (found) return found;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GatewayDevice, LibraryEntry, LibraryPage } from '../../src/app/gateway-api.ts';
+import type { PairingView } from '../../src/app/pairing-desk.ts';
+import type { ManagedProcess } from '../peers/process.ts';
+import { waitUntil } from '../peers/wait.ts';
+import type { Machine } from './support/machine.ts';
+import { World } from './support/world.ts';
+
+/** Two machines on one LAN, a media server, and no XMPP server anywhere. */
+describe('pairing by PIN, without a server', function () {
+  this.timeout(180_000);
+  let world: World;
+  let nas: Machine;
+  let laptop: Machine;
+  let starting: ManagedProcess | undefined;
+
+  before(async () => {
+    world = await World.create({ serverless: true });
+    await world.minidlna();
+    nas = await world.machine(world.host('a', 1));
+    laptop = await world.machine(world.host('a', 2));
+    await Promise.all([nas.start(), laptop.start()]);
+    await nas.library();
+  });
+  after(() => world?.close());
+  afterEach(async () => {
+    await starting?.stop();
+    starting = undefined;
+  });
+
+  /** `xpmn pair start` on the NAS; resolves to what it has said so far, when the last is `state`. */
+  async function said(state: PairingView['state']): Promise<PairingView> {
+    starting ??= await nas.run(['pair', 'start', '--json']);
+    const last = (): PairingView | undefined => starting?.output().trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as PairingView).at(-1);
+    return waitUntil(`pair start says ${state}`, () => (last()?.state === state ? last() : undefined), { timeout: 30_000, interval: 20 });
+  }
+  const pinOf = (view: PairingView): string => (view as Extract<PairingView, { state: 'open' }>).pin;
+
+  it('spends a PIN on a wrong guess, and tells both sides', async () => {
+    const pin = pinOf(await said('open'));
+    const wrong = await laptop.file('pin', `${pin === '123456' ? '654321' : '123456'}\n`);
+    const { code, stderr } = await laptop.xpmn(['pair', 'join', '--pin-file', wrong]);
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /xpmn: security-failed: The PIN was wrong/);
+    const next = await waitUntil('there is another PIN', async () => {
+      const view = await said('open');
+      return pinOf(view) === pin ? undefined : view;
+    });
+    assert.equal((next as { burnt?: number }).burnt, 1);
+    assert.equal((await laptop.devices()).length, 1);
+  });
+
+  it('makes two machines one network: everything in it is there within seconds', async () => {
+    const pin = await laptop.file('pin', `${pinOf(await said('open'))}\n`);
+    const began = Date.now();
+    const joined = await laptop.json<{ jid: string; network: string }>(['pair', 'join', '--pin-file', pin, '--name', 'Laptop']);
+    const library = await laptop.library([], { interval: 20 });
+    const { children } = await laptop.json<LibraryPage>(['browse', library.id]);
+    console.log(`      from the PIN to the first listing: ${((Date.now() - began) / 1000).toFixed(1)} s`);
+    assert.ok(children.length > 2);
+    assert.equal(joined.network, (await nas.status()).network);
+    assert.match(joined.jid, /@xpmn\.local\/laptop-[a-z2-7]{4}$/);
+    assert.equal((await said('paired') as { name?: string }).name, 'Laptop');
+    assert.deepEqual(reachOf(await laptop.devices(), library.jid), { reach: 'link-local', trust: 'own-hosted' });
+  });
+
+  it('carries files, directly', async () => {
+    const library = await laptop.library();
+    const items = await itemsOf(laptop, library, 'root', 3);
+    assert.ok(items.length > 0);
+    for (const item of items.slice(0, 3)) {
+      const file = join(laptop.folder, 'got');
+      await laptop.json(['get', item.uri as string, '-o', file]);
+      const direct = join(nas.folder, 'got');
+      await nas.json(['get', item.uri as string, '-o', direct]);
+      assert.equal(await hash(file), await hash(direct));
+      await Promise.all([laptop.discard(file), nas.discard(direct)]);
+    }
+  });
+
+  it('lasts: after a restart of both they find and trust each other', async () => {
+    await Promise.all([nas.stop(), laptop.stop()]);
+    await Promise.all([nas.start(), laptop.start()]);
+    const library = await laptop.library();
+    const { children } = await laptop.json<LibraryPage>(['browse', library.id]);
+    assert.ok(children.length > 2);
+  });
+
+  it('ends for ever with a removal', async () => {
+    const { jid } = await laptop.status();
+    const library = await laptop.library();
+    await nas.json(['remove', jid.slice(jid.indexOf('/') + 1), '--yes']);
+    await waitUntil('the laptop knows', async () => (await laptop.status()).warnings.some((warning) => warning.includes('was removed')), { timeout: 20_000 });
+    assert.notEqual((await laptop.xpmn(['browse', library.id])).code, 0);
+    assert.ok(!(await nas.devices()).some((device) => device.jid === jid));
+  });
+});
+
+function reachOf(devices: readonly GatewayDevice[], jid: string): object | undefined {
+  const found = devices.find((device) => device.jid === jid);
+  return found && { reach: found.reach, trust: found.trust };
+}
+
+async function itemsOf(machine: Machine, library: GatewayDevice, container: string, depth: number): Promise<LibraryEntry[]> {
+  const { children } = await machine.json<LibraryPage>(['browse', library.id, container]);
+  const below = depth === 0 ? [] : await Promise.all(children.filter(({ kind }) => kind === 'container').slice(0, 3).map(({ id }) => itemsOf(machine, library, id, depth - 1)));
+  return [...children.filter(({ kind, uri }) => kind === 'item' && uri !== undefined), ...below.flat()];
+}
+
+async function hash(path: string): Promise<string> {
+  return createHash('sha256').update(await readFile(path)).digest('hex');
+}

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { ControlServer } from '../../../../src/app/control/server.ts';
+import type { CliDeps } from '../../../../src/app/cli/io.ts';
+import type { PairingView } from '../../../../src/app/pairing-desk.ts';
+import type { FoundNetwork, JoinOptions } from '../../../../src/app/setup-api.ts';
+import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
+import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
+import { parseJid } from '../../../../src/xpmn/model/jid.ts';
+import { FakeGateway } from '../../../fakes/fake-gateway.ts';
+import { fakeControlled, fakeSetup } from '../../../fakes/fake-setup.ts';
+import { waitUntil } from '../../../peers/wait.ts';
+import { FakeTerminal, cli } from '../../../support/cli.ts';
+import type { CliResult } from '../../../support/cli.ts';
+import { settings } from '../../../support/settings.ts';
+
+const PEER = parseJid('net-abcdefgh@xpmn.local/laptop-k3fq');
+const result = { network: 'n1', jid: 'net-abcdefgh@xpmn.local/laptop-k3fq', isChecked: false };
+const nas: FoundNetwork = { jid: 'net-abcdefgh@xpmn.local/nas-aaaa', network: 'ab'.repeat(32), name: 'NAS', isOpen: true };
+
+describe('pair', () => {
+  let home: string;
+  let gateway: FakeGateway;
+  let server: ControlServer;
+  let networks: FoundNetwork[];
+  let joined: JoinOptions[];
+  let refusal: XpmnError | undefined;
+
+  const xpmn = (argv: readonly string[], deps: Partial<CliDeps> = {}): Promise<CliResult> => cli([...argv, '--home', home], deps);
+  const pinFile = async (pin: string): Promise<string> => {
+    const path = `${home}.pin`;
+    await writeFile(path, `${pin}\n`);
+    return path;
+  };
+
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'xpmn-pair-'));
+    gateway = new FakeGateway();
+    [networks, joined, refusal] = [[nas], [], undefined];
+    const join_ = async (options: JoinOptions): Promise<typeof result> => {
+      if (refusal) throw refusal;
+      joined.push(options);
+      return result;
+    };
+    server = await ControlServer.open(join(home, 'control.sock'), { controlled: fakeControlled({ gateway: () => gateway, findNetworks: async () => networks, join: join_ }), log: silentLogger }, settings.control);
+  });
+  afterEach(async () => {
+    await server.close();
+    await rm(home, { recursive: true });
+    await rm(`${home}.pin`, { force: true });
+  });
+
+  const open = async (): Promise<Extract<PairingView, { state: 'open' }>> => {
+    await waitUntil('the window is open', () => gateway.window.isOpen);
+    return gateway.pairing.view as Extract<PairingView, { state: 'open' }>;
+  };
+  const attempt = async (proven: boolean): Promise<void> => {
+    const begun = gateway.window.begin(PEER);
+    await begun?.burn();
+    begun?.done(proven);
+  };
+
+  describe('start', () => {
+    it('shows a PIN, another one after a wrong guess, and who was added', async () => {
+      const running = xpmn(['pair', 'start']);
+      const { pin } = await open();
+      await attempt(false);
+      const { pin: second } = await open();
+      assert.notEqual(second, pin);
+      await attempt(true);
+      gateway.window.complete(PEER, PEER, 'Laptop');
+      const { status, stdout, stderr } = await running;
+      assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+      const grouped = (digits: string): string => `${digits.slice(0, 3)} ${digits.slice(3)}`;
+      assert.match(stdout, new RegExp(`type this PIN:\n\n    ${grouped(pin)}\n`));
+      assert.match(stdout, new RegExp(`wrong PIN[^]*1 so far[^]*\n    ${grouped(second)}\n`));
+      assert.match(stdout, /\nLaptop is a device of your media network now: net-abcdefgh@xpmn\.local\/laptop-k3fq\n$/);
+    });
+
+    it('prints a line of JSON for each thing that happens', async () => {
+      const running = xpmn(['pair', 'start', '--json']);
+      await open();
+      await attempt(true);
+      // Whoever waits may miss what is over already, and never what is now.
+      await waitUntil('it is told', () => gateway.window.listenerCount('changed') > 1);
+      gateway.window.complete(PEER, PEER, 'Laptop');
+      const lines = (await running).stdout.trim().split('\n').map((line) => JSON.parse(line) as PairingView);
+      assert.deepEqual(lines.map(({ state }) => state), ['open', 'joining', 'paired']);
+    });
+
+    it('takes a PIN of the user\'s from a file, and ends when it was wrong', async () => {
+      const running = xpmn(['pair', 'start', '--pin-file', await pinFile('4182 20')]);
+      assert.equal((await open()).pin, '418220');
+      await attempt(false);
+      const { status, stderr } = await running;
+      assert.equal(status, 4);
+      assert.match(stderr, /^xpmn: not-trusted: /);
+    });
+
+    it('closes the window when the user has had enough', async () => {
+      const signal = new AbortController();
+      const running = xpmn(['pair', 'start'], { signal: signal.signal });
+      await open();
+      signal.abort(new XpmnError('aborted', 'Interrupted.'));
+      assert.equal((await running).status, 1);
+      assert.deepEqual(gateway.window.state, { state: 'closed', why: 'by-user' });
+    });
+  });
+
+  describe('join', () => {
+    it('takes the only network that waits for a device, says what will happen, and asks for the PIN unseen', async () => {
+      networks.push({ ...nas, jid: 'net-other@xpmn.local/x-aaaa', name: 'Neighbour', isOpen: false });
+      const terminal = new FakeTerminal();
+      terminal.write('418 220\r');
+      const { status, stdout, stderr } = await xpmn(['pair', 'join', '--name', 'Laptop'], { stdin: terminal });
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(joined, [{ jid: nas.jid, pin: '418220', name: 'Laptop' }]);
+      assert.match(stderr, /NAS \(net-abcdefgh@xpmn\.local\/nas-aaaa\) can take this machine into its media network/);
+      assert.ok(!(stdout + stderr).includes('418'));
+      assert.match(stdout, /^This machine is net-abcdefgh@xpmn\.local\/laptop-k3fq in the media network n1\.\nThe gateway works with that/);
+    });
+
+    it('needs to be told which, where several wait, by any of their names', async () => {
+      networks.push({ ...nas, jid: 'net-other123@xpmn.local/desk-bbbb', network: 'cd'.repeat(32), name: 'Desk' });
+      const flags = ['--pin-file', await pinFile('418220')];
+      assert.match((await xpmn(['pair', 'join', ...flags])).stderr, /xpmn: bad-request: Several could be meant: .*nas-aaaa, .*desk-bbbb/);
+      for (const name of ['Desk', 'desk-bbbb', 'net-other123@xpmn.local', 'net-other123@xpmn.local/desk-bbbb', 'cd'.repeat(32)]) await xpmn(['pair', 'join', name, ...flags]);
+      assert.deepEqual(joined.map(({ jid }) => jid), Array.from({ length: 5 }, () => 'net-other123@xpmn.local/desk-bbbb'));
+      assert.match((await xpmn(['pair', 'join', 'Kitchen', ...flags])).stderr, /xpmn: not-found: Nobody is waiting .*"Kitchen"/);
+    });
+
+    it('says what to do where nobody waits', async () => {
+      networks = [{ ...nas, isOpen: false }];
+      assert.match((await xpmn(['pair', 'join'])).stderr, /xpmn: not-found: Nobody is waiting for this machine on this link: run `xpmn pair start`/);
+      networks = [];
+      assert.match((await xpmn(['pair', 'join'])).stderr, /xpmn: not-found: No media network is announced on this link: run `xpmn pair start`/);
+    });
+
+    it('tells what a wrong PIN may mean', async () => {
+      refusal = new XpmnError('security-failed', 'No.');
+      const { status, stderr } = await xpmn(['pair', 'join', '--pin-file', await pinFile('111111')]);
+      assert.equal(status, 4);
+      assert.match(stderr, /xpmn: security-failed: The PIN was wrong, or somebody is in between\. It can't be used again/);
+    });
+
+    it('works without a daemon, too', async () => {
+      await server.close();
+      const setup = fakeSetup({ findNetworks: async () => networks, prepareJoin: async (_, options) => async () => (joined.push(options), result) });
+      const loadGateway: CliDeps['loadGateway'] = () => Promise.resolve({ createGateway: () => Promise.resolve(gateway), setup });
+      const { status, stdout, stderr } = await xpmn(['pair', 'join', '--pin-file', await pinFile('418220')], { loadGateway });
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /Next: `xpmn daemon`\.\n$/);
+      assert.equal(joined.length, 1);
+    });
+  });
+
+  describe('remove', () => {
+    it('asks first, and takes silence for no', async () => {
+      assert.match((await xpmn(['remove', 'nas'], { stdin: new PassThrough().end() })).stderr, /^xpmn: usage: nas leaves the media network for ever/);
+      assert.deepEqual(gateway.removed, []);
+      const { status, stdout } = await xpmn(['remove', 'nas', '--yes']);
+      assert.equal(status, 0);
+      assert.match(stdout, /^anna@example\.org\/nas-k3fq is no device of your media network any more/);
+      assert.deepEqual(gateway.removed, ['anna@example.org/nas-k3fq']);
+    });
+  });
+});

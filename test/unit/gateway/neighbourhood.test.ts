@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { Directories, Neighbourhood } from '../../../src/xpmn/gateway/neighbourhood.ts';
+import type { Neighbour } from '../../../src/xpmn/gateway/neighbourhood.ts';
+import type { PeerDirectory, PeerPresence } from '../../../src/xpmn/gateway/peer-directory.ts';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
+import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
+import { TaskGroup } from '../../../src/xpmn/kernel/tasks.ts';
+import { parseJid } from '../../../src/xpmn/model/jid.ts';
+import type { Jid } from '../../../src/xpmn/model/jid.ts';
+import type { ServiceDiscovery } from '../../../src/xpmn/ports/service-discovery.ts';
+import type { DiscoInfo } from '../../../src/xpmn/xmpp/disco.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
+
+const jid = (resource: string): Jid => parseJid(`net-abcdefgh@xpmn.local/${resource}`);
+const [NAS, TV, STRANGER] = [jid('nas'), jid('tv'), jid('stranger')];
+const options = { questions: 3, questionInterval: 1000 };
+const info = (name: string): DiscoInfo => ({ identities: [{ category: 'automation', type: 'xpmn', name }], features: ['urn:a'], forms: [] });
+
+describe('the neighbourhood', () => {
+  let clock: FakeClock;
+  let tasks: TaskGroup;
+  let link: EventEmitter;
+  let there: Neighbour[];
+  let listed: Set<Jid>;
+  let asked: Jid[];
+  let answer: (jid: Jid) => Promise<DiscoInfo>;
+  let neighbourhood: Neighbourhood;
+  let changes: number;
+
+  beforeEach(() => {
+    [clock, link, there, listed, asked, changes] = [new FakeClock(), new EventEmitter(), [], new Set([NAS, TV]), [], 0];
+    tasks = new TaskGroup((error) => assert.fail(String(error)));
+    answer = (who) => Promise.resolve(info(who));
+    neighbourhood = new Neighbourhood({
+      discovery: link as unknown as ServiceDiscovery, clock, tasks, log: silentLogger,
+      neighbours: () => there,
+      isOfInterest: (who) => listed.has(who),
+      ask: (who) => (asked.push(who), answer(who)),
+    }, options);
+    neighbourhood.on('changed', () => (changes += 1));
+    neighbourhood.start();
+  });
+  afterEach(async () => {
+    neighbourhood.stop();
+    await tasks.close();
+    assert.equal(link.listenerCount('found') + link.listenerCount('lost'), 0);
+  });
+
+  async function announce(...neighbours: Neighbour[]): Promise<void> {
+    there = neighbours;
+    link.emit('found', undefined);
+    await settle();
+  }
+  const seen = (): Jid[] => neighbourhood.all().map((presence) => presence.jid);
+
+  it('has the devices of the network that are announced, once they have proven themselves and said what they are', async () => {
+    await announce({ jid: NAS, said: '1' }, { jid: STRANGER, said: '1' });
+    assert.deepEqual(neighbourhood.all(), [{ jid: NAS, name: NAS, features: new Set(['urn:a']) }]);
+    assert.deepEqual(asked, [NAS]);
+    assert.equal(changes, 1);
+    assert.equal(neighbourhood.find(STRANGER), undefined);
+  });
+
+  it('asks again who says something new, and nobody else', async () => {
+    await announce({ jid: NAS, said: '1' });
+    await announce({ jid: NAS, said: '1' }, { jid: TV, said: '1' });
+    assert.deepEqual(asked, [NAS, TV]);
+    await announce({ jid: NAS, said: '2' }, { jid: TV, said: '1' });
+    assert.deepEqual(asked, [NAS, TV, NAS]);
+  });
+
+  it('forgets who is gone, and what it hears of it afterwards', async () => {
+    await announce({ jid: NAS, said: '1' });
+    await announce();
+    assert.deepEqual(seen(), []);
+    let late: (info: DiscoInfo) => void = () => undefined;
+    answer = () => new Promise((resolve) => (late = resolve));
+    await announce({ jid: NAS, said: '1' });
+    await announce();
+    late(info('late'));
+    await settle();
+    assert.deepEqual(seen(), []);
+  });
+
+  it('asks a few times, longer apart, and then waits for news', async () => {
+    answer = () => Promise.reject(new XpmnError('transport-failed', 'No.'));
+    await announce({ jid: NAS, said: '1' });
+    await clock.advance(1000);
+    await clock.advance(2000);
+    await clock.advance(60_000);
+    assert.equal(asked.length, 3);
+    answer = (who) => Promise.resolve(info(who));
+    await announce({ jid: NAS, said: 'from another address' });
+    assert.deepEqual(seen(), [NAS]);
+  });
+
+  it('learns of a device that is listed later, and lets one go that is listed no more', async () => {
+    await announce({ jid: STRANGER, said: '1' });
+    listed = new Set([STRANGER]);
+    neighbourhood.lookAgain();
+    await settle();
+    assert.deepEqual(seen(), [STRANGER]);
+    listed.clear();
+    neighbourhood.lookAgain();
+    assert.deepEqual(seen(), []);
+  });
+});
+
+describe('directories together', () => {
+  class Fixed extends EventEmitter<{ changed: [] }> implements PeerDirectory {
+    readonly list: readonly PeerPresence[];
+    constructor(...list: PeerPresence[]) {
+      super();
+      this.list = list;
+    }
+    all = (): readonly PeerPresence[] => this.list;
+    find = (who: Jid): PeerPresence | undefined => this.list.find((presence) => presence.jid === who);
+  }
+  const known = (who: Jid, name: string): PeerPresence => ({ jid: who, name, features: new Set() });
+
+  it('are one, in which the first that knows somebody counts', () => {
+    const [near, far] = [new Fixed(known(NAS, 'near')), new Fixed(known(NAS, 'far'), known(TV, 'far'))];
+    const both = new Directories(near, far);
+    assert.deepEqual(both.all().map(({ name }) => name), ['near', 'far']);
+    assert.deepEqual([both.find(NAS)?.name, both.find(TV)?.name, both.find(STRANGER)], ['near', 'far', undefined]);
+    let changes = 0;
+    both.on('changed', () => (changes += 1));
+    near.emit('changed');
+    far.emit('changed');
+    assert.equal(changes, 2);
+  });
+});
