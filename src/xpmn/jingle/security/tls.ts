@@ -3,16 +3,12 @@ import tls from 'node:tls';
 import type { Clock } from '../../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../../kernel/errors.ts';
 import { fingerprint } from '../../kernel/fingerprint.ts';
-import { abortable, abortReason, withDeadline } from '../../kernel/tasks.ts';
+import { abortable, withDeadline } from '../../kernel/tasks.ts';
+import type { PeerIdentity } from '../../model/identity.ts';
 import { brandSecured } from '../../ports/security.ts';
 import type { SecuredStream, SecurityContext, SecurityMethod } from '../../ports/security.ts';
-
-export interface TlsCredentials {
-  /** PEM. */
-  readonly certificate: string;
-  /** PEM, PKCS#8. */
-  readonly privateKey: string;
-}
+import { accept, connect, handshakeFailed } from './tls-handshake.ts';
+import type { HandshakeOptions, TlsCredentials } from './tls-handshake.ts';
 
 export interface TlsOptions {
   /** Milliseconds from the first byte to an accepted peer. */
@@ -21,26 +17,57 @@ export interface TlsOptions {
   readonly highWaterMark: number;
 }
 
-/** What both roles say: TLS 1.3 only, a certificate from both, and no opinion of OpenSSL's about who may come. */
-const COMMON = {
-  minVersion: 'TLSv1.3',
-  maxVersion: 'TLSv1.3',
-  requestCert: true,
-  // SECURITY: self-signed leaves are never verified by a chain. The proven leaf is compared with what was announced and
-  // judged by the acceptance function below, before anyone sees the stream.
-  rejectUnauthorized: false,
-} as const satisfies tls.TlsOptions;
+export interface TlsDeps {
+  readonly credentials: TlsCredentials;
+  readonly clock: Clock;
+}
+
+/** A stream after the handshake: who holds the key of `leaf` is at its other end. Nobody has said yet that it may be. */
+export interface ProvenEnd {
+  readonly stream: Duplex;
+  /** DER of the peer's certificate: the one that it announced. */
+  readonly leaf: Buffer;
+  /** RFC 5705 keying material. */
+  exporter(label: string, length: number): Buffer;
+}
+
+export interface TlsMethod {
+  readonly name: string;
+  /** What takes its time, for the message when that was too long. */
+  readonly what: string;
+  /** Milliseconds from the first byte to an identified peer. */
+  readonly timeout: number;
+  /** Decides who the peer is; at a rejection the stream is destroyed. What it leaves unread belongs to the application. */
+  identify(end: ProvenEnd, session: SecurityContext, signal: AbortSignal): Promise<PeerIdentity>;
+}
 
 /**
- * Security method `x509`: mutual TLS 1.3 with self-signed certificates, over any Duplex; directly on the socket where
- * `raw` is a `net.Socket`.
+ * Security method `x509`: mutual TLS 1.3 with self-signed certificates; the acceptance function says who the peer is.
  *
  * @spec draft-meyer-xmpp-e2e-encryption 02 §3 (Jingle initiator = TLS client)
  */
-export function createX509(deps: { readonly credentials: TlsCredentials; readonly clock: Clock }, options: TlsOptions): SecurityMethod {
-  const context = tls.createSecureContext({ cert: deps.credentials.certificate, key: deps.credentials.privateKey, minVersion: 'TLSv1.3' });
+export function createX509(deps: TlsDeps, options: TlsOptions): SecurityMethod {
+  return createTlsMethod(
+    {
+      name: 'x509',
+      what: 'The TLS handshake',
+      timeout: options.handshakeTimeout,
+      identify: ({ leaf, stream }, session, signal) => session.accept(leaf, session.peer, signal, stream),
+    },
+    deps,
+    options,
+  );
+}
+
+/**
+ * A security method over mutual TLS 1.3 with self-signed certificates, over any Duplex; directly on the socket where `raw` is
+ * a `net.Socket`.
+ */
+export function createTlsMethod(method: TlsMethod, { credentials, clock }: TlsDeps, { highWaterMark }: Pick<TlsOptions, 'highWaterMark'>): SecurityMethod {
+  const context = tls.createSecureContext({ cert: credentials.certificate, key: credentials.privateKey, minVersion: 'TLSv1.3' });
+  const options: HandshakeOptions = { timeout: method.timeout * 2, highWaterMark };
   return {
-    name: 'x509',
+    name: method.name,
     async secure(raw, session) {
       // TLS on a Duplex reports some failures on the Duplex only, and some after it has closed: someone always listens.
       raw.on('error', ignore);
@@ -48,14 +75,11 @@ export function createX509(deps: { readonly credentials: TlsCredentials; readonl
       raw.allowHalfOpen = false;
       let socket: tls.TLSSocket | undefined;
       try {
-        return await withDeadline(
-          { clock: deps.clock, signal: session.signal, delay: options.handshakeTimeout, what: 'The TLS handshake' },
-          async (signal) => {
-            const handshake = session.role === 'initiator' ? connect(raw, context, options) : accept(raw, deps.credentials, options);
-            socket = await abortable(handshake(signal, (made) => (socket = made)), signal);
-            return await identify(socket, raw, session, signal);
-          },
-        );
+        return await withDeadline({ clock, signal: session.signal, delay: method.timeout, what: method.what }, async (signal) => {
+          const handshake = session.role === 'initiator' ? connect(raw, context, options) : accept(raw, credentials, options);
+          socket = await abortable(handshake(signal, (made) => (socket = made)), signal);
+          return await identified(method, socket, raw, session, signal);
+        });
       } catch (error) {
         socket?.destroy();
         raw.destroy();
@@ -65,71 +89,8 @@ export function createX509(deps: { readonly credentials: TlsCredentials; readonl
   };
 }
 
-type Handshake = (signal: AbortSignal, made: (socket: tls.TLSSocket) => void) => Promise<tls.TLSSocket>;
-
-function connect(raw: Duplex, secureContext: tls.SecureContext, options: TlsOptions): Handshake {
-  return (_signal, made) =>
-    new Promise((resolve, reject) => {
-      const socket = tls.connect({
-        ...COMMON,
-        socket: raw,
-        secureContext,
-        checkServerIdentity: () => undefined,
-        highWaterMark: options.highWaterMark,
-      } as tls.ConnectionOptions);
-      made(socket);
-      watch(socket, raw, reject);
-      socket.once('secureConnect', () => resolve(socket));
-    });
-}
-
-function accept(raw: Duplex, credentials: TlsCredentials, options: TlsOptions): Handshake {
-  return (signal, made) =>
-    new Promise((resolve, reject) => {
-      // An unlistened server per session: a bare TLSSocket swallows late TLS errors, and a shared server could resume
-      // one session with the tickets of another.
-      const server = tls.createServer({
-        ...COMMON,
-        cert: credentials.certificate,
-        key: credentials.privateKey,
-        handshakeTimeout: options.handshakeTimeout * 2,
-        highWaterMark: options.highWaterMark,
-      });
-      server.once('tlsClientError', (error, socket) => {
-        socket.destroy();
-        raw.destroy();
-        reject(handshakeFailed(error));
-      });
-      server.once('secureConnection', (socket) => {
-        made(socket);
-        watch(socket, raw, reject);
-        resolve(socket);
-      });
-      raw.once('close', () => reject(handshakeFailed()));
-      signal.addEventListener('abort', () => raw.destroy(abortReason(signal)), { once: true });
-      server.emit('connection', raw);
-    });
-}
-
-/** After a TLS error neither the TLS socket nor the stream below is destroyed by Node: it is done here, for ever. */
-function watch(socket: tls.TLSSocket, raw: Duplex, reject: (error: Error) => void): void {
-  socket.on('error', (error) => {
-    reject(handshakeFailed(error));
-    socket.destroy();
-    raw.destroy();
-  });
-  socket.once('close', () => {
-    reject(handshakeFailed());
-    raw.destroy();
-  });
-}
-
-function handshakeFailed(cause?: Error): XpmnError {
-  return new XpmnError('security-failed', 'The TLS handshake failed.', cause ? { cause } : {});
-}
-
-/** The verdict, after the handshake: the leaf must be the announced certificate, and its owner accepted. */
-async function identify(socket: tls.TLSSocket, raw: Duplex, session: SecurityContext, signal: AbortSignal): Promise<SecuredStream> {
+/** The verdict, after the handshake: the leaf must be the announced certificate, and its owner identified. */
+async function identified(method: TlsMethod, socket: tls.TLSSocket, raw: Duplex, session: SecurityContext, signal: AbortSignal): Promise<SecuredStream> {
   const leaf = socket.getPeerX509Certificate()?.raw;
   if (!leaf) throw new XpmnError('security-failed', 'The peer presented no certificate.');
   // "The leaf must be the certificate whose fingerprint was announced": the fingerprint binds the TLS session to the
@@ -137,17 +98,11 @@ async function identify(socket: tls.TLSSocket, raw: Duplex, session: SecurityCon
   if (fingerprintOf(leaf) !== session.announcedFingerprint) {
     throw new XpmnError('security-failed', 'The peer presented another certificate than it announced.');
   }
-  const peer = await abortable(session.accept(leaf, session.peer, signal, socket), signal);
+  // The empty context is explicit: "none" and "empty" differ in TLS 1.2, and this line must never depend on the version.
+  const exporter = (label: string, length: number): Buffer => socket.exportKeyingMaterial(length, label, Buffer.alloc(0));
+  const peer = await abortable(method.identify({ stream: socket, leaf, exporter }, session, signal), signal);
   if (socket.destroyed || raw.destroyed) throw handshakeFailed();
-  return brandSecured({
-    stream: socket,
-    peer,
-    local: session.local,
-    method: 'x509',
-    role: session.role,
-    // The empty context is explicit: "none" and "empty" differ in TLS 1.2, and this line must never depend on the version.
-    exporter: (label, length) => socket.exportKeyingMaterial(length, label, Buffer.alloc(0)),
-  });
+  return brandSecured({ stream: socket, peer, local: session.local, method: method.name, role: session.role, exporter });
 }
 
 /** SHA-1 of the certificate's DER, as `<fingerprint/>` carries it. An identifier, not a proof. */
