@@ -62,6 +62,7 @@ describe('a serverless stream, whoever answers', () => {
 
   const DECISIONS: Readonly<Record<string, string>> = {
     'a method that was not offered': lines.proceed('srp-cb'),
+    'one of ours that it has not offered itself': lines.proceed('mine'),
     'no method': lines.proceed(),
     'two methods': lines.proceed('x509', 'srp-cb'),
     'something old that was not offered': "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'><offer xmlns='urn:xmpp:tmp:c2ctls'><srp/></offer></proceed>",
