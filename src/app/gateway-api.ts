@@ -28,7 +28,7 @@ export interface GatewayStatus {
   readonly warnings: readonly string[];
 }
 
-export type Reach = 'in-process' | 'direct' | 'in-band' | 'server' | 'unreachable';
+export type Reach = 'in-process' | 'link-local' | 'direct' | 'in-band' | 'server' | 'unreachable';
 export type Trust = 'own' | 'own-hosted' | 'friend' | 'stranger';
 
 export interface GatewayDevice {

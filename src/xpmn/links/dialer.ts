@@ -20,8 +20,8 @@ export type ByteSession = OpenApplication & ByteStreams & {
   suspect(): void;
 };
 
-/** How a stream reached the peer: for preference, and for the user. */
-export type Path = 'in-process' | 'direct' | 'in-band';
+/** How a stream reached the peer, without or with a server between the two: for preference, and for the user. */
+export type Path = 'in-process' | 'link-local' | 'direct' | 'in-band';
 
 export interface Opened<T extends OpenApplication> {
   readonly application: T;

@@ -2,7 +2,7 @@ import type { OpenApplication } from '../ports/application.ts';
 import type { Opened, Path } from './dialer.ts';
 
 /** Best first: new requests take the first that is open. */
-const PREFERENCE: readonly Path[] = ['in-process', 'direct', 'in-band'];
+const PREFERENCE: readonly Path[] = ['in-process', 'link-local', 'direct', 'in-band'];
 
 /**
  * Applications that are open, best path first, the newest first among equals. They leave by themselves when they end.

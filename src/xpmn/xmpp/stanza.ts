@@ -6,6 +6,8 @@ import { errorElement } from './stanza-error.ts';
 /** @spec RFC 6120 §8 */
 export const NS_CLIENT = NS.client;
 export const NS_STREAM = 'http://etherx.jabber.org/streams';
+/** @spec RFC 6120 §5.4 */
+export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 
 type Attrs = Readonly<Record<string, string | undefined>>;
 

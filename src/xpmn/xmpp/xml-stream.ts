@@ -33,10 +33,10 @@ export interface XmlStreamEvents {
 }
 
 const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams';
-const FOOTER = '</stream:stream>';
+export const STREAM_FOOTER = '</stream:stream>';
 
 /** What a failure of ours is called in a stream error; anything else is `undefined-condition`. */
-const STREAM_ERRORS: ReadonlyMap<ErrorCode, string> = new Map([
+export const STREAM_ERRORS: ReadonlyMap<ErrorCode, string> = new Map([
   ['malformed', 'not-well-formed'], ['xml-restricted', 'restricted-xml'], ['too-large', 'policy-violation'],
   ['protocol-violation', 'unsupported-stanza-type'], ['timeout', 'connection-timeout'], ['internal', 'internal-server-error'],
 ]);
@@ -70,10 +70,8 @@ export class XmlStream {
   }
 
   /** Our header; the initiator's goes first. */
-  async open({ from, to, id }: StreamHeader): Promise<void> {
-    const attrs = { from, to, id, version: '1.0', 'xml:lang': 'en' };
-    const written = Object.entries(attrs).map(([name, value]) => (value === undefined ? '' : ` ${name}='${escapeAttr(value)}'`)).join('');
-    await this.writer.write(`<?xml version='1.0'?><stream:stream xmlns='${NS_CLIENT}' xmlns:stream='${NS_STREAM}'${written}>`);
+  async open(header: StreamHeader): Promise<void> {
+    await this.writer.write(streamHeader(header));
   }
 
   /** @throws XpmnError `connection-lost`, also after our footer; `resource-limit` */
@@ -91,7 +89,7 @@ export class XmlStream {
   async close(): Promise<void> {
     if (this.footerSent || this.stopped) return;
     this.footerSent = true;
-    await this.writer.write(FOOTER);
+    await this.writer.write(STREAM_FOOTER);
   }
 
   /**
@@ -113,8 +111,8 @@ export class XmlStream {
   fail(error: XpmnError): void {
     if (!this.footerSent && !this.stopped && this.stream.writable) {
       const condition = STREAM_ERRORS.get(error.code) ?? 'undefined-condition';
-      const said = error.code === 'connection-lost' ? '' : `<stream:error><${condition} xmlns='${NS_STREAM_ERRORS}'/></stream:error>`;
-      this.stream.write(said + FOOTER);
+      const said = error.code === 'connection-lost' ? '' : streamError(condition);
+      this.stream.write(said + STREAM_FOOTER);
     }
     this.stop(error);
   }
@@ -153,11 +151,8 @@ export class XmlStream {
     if (failure && !this.footerSeen) throw failure;
   }
 
-  private header({ name, ns, attrs }: XmlElement): void {
-    if (name !== 'stream' || ns !== NS_STREAM) throw new XpmnError('protocol-violation', 'That is no XML stream.');
-    const { from, to, id, version } = attrs;
-    if (version !== undefined && !/^[1-9]\d{0,3}\.\d{1,4}$/.test(version)) throw new XpmnError('protocol-violation', 'The version of the stream is not supported.');
-    this.events.onHeader({ from, to, id });
+  private header(root: XmlElement): void {
+    this.events.onHeader(readHeader(root));
   }
 
   private async element(element: XmlElement): Promise<void> {
@@ -173,12 +168,37 @@ export class XmlStream {
   }
 }
 
+/** What a stream says of itself. @throws XpmnError `protocol-violation` for what is no stream, or of no version that we know */
+export function readHeader({ name, ns, attrs }: XmlElement): StreamHeader {
+  if (name !== 'stream' || ns !== NS_STREAM) throw new XpmnError('protocol-violation', 'That is no XML stream.');
+  const { from, to, id, version } = attrs;
+  if (version !== undefined && !/^[1-9]\d{0,3}\.\d{1,4}$/.test(version)) throw new XpmnError('protocol-violation', 'The version of the stream is not supported.');
+  return { from, to, id };
+}
+
+/** The text that a stream begins with. */
+export function streamHeader({ from, to, id }: StreamHeader): string {
+  const attrs = { from, to, id, version: '1.0', 'xml:lang': 'en' };
+  const written = Object.entries(attrs).map(([name, value]) => (value === undefined ? '' : ` ${name}='${escapeAttr(value)}'`)).join('');
+  return `<?xml version='1.0'?><stream:stream xmlns='${NS_CLIENT}' xmlns:stream='${NS_STREAM}'${written}>`;
+}
+
 /** `<stream:features/>` with what is given. */
 export function streamFeatures(...features: XmlElement[]): XmlElement {
   return xml('features', NS_STREAM, {}, features);
 }
 
-function peerError(element: XmlElement): XpmnError {
+/** The text of a stream error. */
+export function streamError(condition: string): string {
+  return `<stream:error><${condition} xmlns='${NS_STREAM_ERRORS}'/></stream:error>`;
+}
+
+/** Which one a `<stream:error/>` of the peer's is; only letters and hyphens. */
+export function streamErrorCondition(element: XmlElement): string {
   const condition = elements(element).find(({ ns, name }) => ns === NS_STREAM_ERRORS && name !== 'text')?.name ?? 'undefined-condition';
-  return new XpmnError('connection-lost', `The peer ended the stream: ${condition.replace(/[^a-z-]/g, '').slice(0, 40)}.`);
+  return condition.replace(/[^a-z-]/g, '').slice(0, 40);
+}
+
+function peerError(element: XmlElement): XpmnError {
+  return new XpmnError('connection-lost', `The peer ended the stream: ${streamErrorCondition(element)}.`);
 }

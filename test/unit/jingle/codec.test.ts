@@ -1,35 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { XmlParser, parseXml } from '../../../src/xpmn/model/xml-parser.ts';
-import { isElement, xml } from '../../../src/xpmn/model/xml.ts';
+import { xml } from '../../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
 import { ACTIONS, JINGLE_NS, formatJingle, parseJingle } from '../../../src/xpmn/jingle/codec.ts';
 import type { Jingle } from '../../../src/xpmn/jingle/codec.ts';
 import { REASONS } from '../../../src/xpmn/jingle/reasons.ts';
 import { formatSecurity, parseSecurity, SECURITY_NS } from '../../../src/xpmn/jingle/security-codec.ts';
+import { goldenPairs, vector } from '../../support/golden.ts';
 import { settings } from '../../support/settings.ts';
 
 const limits = settings.jingle;
-const VECTORS = new URL('../../vectors/jingle/', import.meta.url);
-
-/** Without the white space between elements, which files have and stanzas don't. */
-function trimmed(element: XmlElement): XmlElement {
-  const inside = element.children.filter(isElement);
-  return { ...element, children: inside.length > 0 ? inside.map(trimmed) : element.children };
-}
-
-function pairs(folder: string): { name: string; element: XmlElement; data: Jingle }[] {
-  const files = readdirSync(new URL(folder, VECTORS)).sort();
-  const names = [...new Set(files.map((file) => file.replace(/\.(xml|json)$/, '')))];
-  // A missing half fails here.
-  return names.map((name) => ({
-    name,
-    element: trimmed(parseXml(readFileSync(new URL(`${folder}${name}.xml`, VECTORS)), settings.xml.serverStream)),
-    data: JSON.parse(readFileSync(new URL(`${folder}${name}.json`, VECTORS), 'utf8')) as Jingle,
-  }));
-}
-
 function content(more: XmlElement[] = [], attrs: Record<string, string | undefined> = {}): XmlElement {
   return xml('content', JINGLE_NS, { creator: 'initiator', name: 'c', ...attrs }, more);
 }
@@ -39,21 +20,21 @@ function jingle(children: XmlElement[] = [], attrs: Record<string, string | unde
 }
 
 describe('jingle codec', () => {
-  for (const { name, element, data } of pairs('exact/')) {
+  for (const { name, element, data } of goldenPairs<Jingle>('jingle/exact/')) {
     it(`reads and writes ${name}`, () => {
       assert.deepEqual(parseJingle(element, limits), data);
       assert.deepEqual(formatJingle(data), element);
     });
   }
 
-  for (const { name, element, data } of pairs('lenient/')) {
+  for (const { name, element, data } of goldenPairs<Jingle>('jingle/lenient/')) {
     it(`tolerates ${name}`, () => {
       assert.deepEqual(parseJingle(element, limits), data);
     });
   }
 
   it('reads what came split at every byte', () => {
-    const bytes = readFileSync(new URL('exact/session-initiate.xml', VECTORS));
+    const bytes = vector('jingle/exact/session-initiate.xml');
     const whole = parseXml(bytes, settings.xml.serverStream);
     for (let cut = 0; cut <= bytes.length; cut += 1) {
       let seen: XmlElement | undefined;

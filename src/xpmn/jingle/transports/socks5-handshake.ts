@@ -7,7 +7,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { XpmnError } from '../../kernel/errors.ts';
-import { abortReason, throwIfAborted } from '../../kernel/tasks.ts';
+import { readSome } from './read-some.ts';
 import {
   CONNECT, NO_ACCEPTABLE_METHOD, NO_AUTHENTICATION, REPLY, decodeChoice, decodeGreeting, decodeReply, decodeRequest,
   encodeChoice, encodeGreeting, encodeReply, encodeRequest,
@@ -63,32 +63,10 @@ function refused(message: string): XpmnError {
 async function readMessage<T>(socket: Duplex, decode: Decoder<T>, signal: AbortSignal): Promise<T> {
   let kept: Buffer = Buffer.alloc(0);
   for (;;) {
-    kept = Buffer.concat([kept, await readSome(socket, signal)]);
+    kept = Buffer.concat([kept, await readSome(socket, 'the SOCKS5 handshake', signal)]);
     const found = decode(kept);
     if (!found) continue;
     if (found.size < kept.length) socket.unshift(kept.subarray(found.size));
     return found.value;
   }
-}
-
-function readSome(socket: Duplex, signal: AbortSignal): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    throwIfAborted(signal);
-    const settle = (outcome: Buffer | Error): void => {
-      socket.off('readable', onReadable).off('end', onOver).off('close', onOver);
-      signal.removeEventListener('abort', onAbort);
-      if (outcome instanceof Error) reject(outcome);
-      else resolve(outcome);
-    };
-    const onReadable = (): void => {
-      const chunk = socket.read() as Buffer | null;
-      if (chunk) settle(chunk);
-    };
-    const onOver = (): void => settle(new XpmnError('connection-lost', 'The connection ended within the SOCKS5 handshake.'));
-    const onAbort = (): void => settle(abortReason(signal));
-    if (socket.destroyed || socket.readableEnded) return onOver();
-    socket.on('readable', onReadable).on('end', onOver).on('close', onOver);
-    signal.addEventListener('abort', onAbort, { once: true });
-    onReadable();
-  });
 }

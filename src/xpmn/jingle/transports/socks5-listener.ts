@@ -10,18 +10,15 @@ import type { Clock } from '../../kernel/clock.ts';
 import { XpmnError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { TaskGroup, withDeadline } from '../../kernel/tasks.ts';
-import { addressOwner } from './ip-address.ts';
+import { HalfOpen } from './half-open.ts';
+import type { HalfOpenOptions } from './half-open.ts';
 import { serveBytestream } from './socks5-handshake.ts';
 import { TcpListener } from './tcp.ts';
 import type { TcpListenerOptions } from './tcp.ts';
 
-export interface Socks5ListenerOptions extends TcpListenerOptions {
+export interface Socks5ListenerOptions extends TcpListenerOptions, HalfOpenOptions {
   /** ms from the connection to the end of its handshake. */
   readonly handshakeTimeout: number;
-  /** Handshakes under way at a time; one more ends the oldest, which an honest peer finished long ago. */
-  readonly halfOpen: number;
-  /** The same for one address (IPv6: one /64); one more is refused. */
-  readonly halfOpenPerAddress: number;
 }
 
 /** Who waits for a bytestream. */
@@ -42,7 +39,7 @@ export class Socks5Listener {
   private readonly options: Socks5ListenerOptions;
   private readonly listener: TcpListener;
   private readonly handshakes: TaskGroup;
-  private readonly unproven = new Map<Socket, string>();
+  private readonly unproven: HalfOpen;
   private readonly destinations = new Map<string, Expectation>();
   private readonly alternatives = new Map<string, Expectation>();
 
@@ -51,6 +48,7 @@ export class Socks5Listener {
     this.log = log;
     this.options = options;
     this.listener = new TcpListener({ log, onSocket: (socket) => this.admit(socket) }, options);
+    this.unproven = new HalfOpen(options);
     this.handshakes = new TaskGroup((error) => log.error('A SOCKS5 handshake failed for a reason that was not foreseen.', { error }));
     // Every handshake listens for the end, and there may be many.
     setMaxListeners(0, this.handshakes.signal);
@@ -91,25 +89,16 @@ export class Socks5Listener {
   /** Frees the port, ends all handshakes and forgets all expectations; sockets that were given away live on. */
   async close(): Promise<void> {
     this.listener.close();
-    for (const socket of this.unproven.keys()) this.release(socket).destroy();
+    this.unproven.destroy();
     this.destinations.clear();
     this.alternatives.clear();
     await this.handshakes.close();
   }
 
   private admit(socket: Socket): void {
-    const owner = addressOwner(socket.remoteAddress ?? '');
-    const { halfOpen, halfOpenPerAddress } = this.options;
-    if (this.handshakes.signal.aborted || this.countOf(owner) >= halfOpenPerAddress) {
-      this.log.debug('A SOCKS5 connection was refused.', { address: socket.remoteAddress });
-      socket.destroy();
-      return;
-    }
-    // The oldest and not the newest goes: an attacker who fills all places would keep honest peers out.
-    const [oldest] = this.unproven.keys();
-    if (oldest && this.unproven.size >= halfOpen) this.release(oldest).destroy();
-    this.unproven.set(socket, owner);
-    this.handshakes.run((signal) => this.serve(socket, signal));
+    if (this.handshakes.signal.aborted) socket.destroy();
+    else if (this.unproven.admit(socket)) this.handshakes.run((signal) => this.serve(socket, signal));
+    else this.log.debug('A SOCKS5 connection was refused.', { address: socket.remoteAddress });
   }
 
   private async serve(socket: Socket, signal: AbortSignal): Promise<void> {
@@ -117,30 +106,19 @@ export class Socks5Listener {
     try {
       const deadline = { clock, signal, delay: options.handshakeTimeout, what: 'The SOCKS5 handshake' };
       const destination = await withDeadline(deadline, (within) => serveBytestream(socket, (name) => this.find(name)?.hasRoom() ?? false, within));
-      this.release(socket);
+      this.unproven.release(socket);
       const expectation = this.find(destination);
       // It may have been taken back, or filled, since the reply was written.
       if (!expectation?.hasRoom() || socket.destroyed) socket.destroy();
       else expectation.onSocket(socket);
     } catch (error) {
       this.log.debug('A SOCKS5 handshake failed.', { code: error instanceof XpmnError ? error.code : 'internal' });
-      this.release(socket).destroySoon();
+      this.unproven.release(socket).destroySoon();
     }
-  }
-
-  private release(socket: Socket): Socket {
-    this.unproven.delete(socket);
-    return socket;
   }
 
   private find(destination: string): Expectation | undefined {
     const name = destination.toLowerCase();
     return this.destinations.get(name) ?? this.alternatives.get(name);
-  }
-
-  private countOf(owner: string): number {
-    let count = 0;
-    for (const other of this.unproven.values()) if (other === owner) count += 1;
-    return count;
   }
 }

@@ -7,6 +7,7 @@ import { splitJid } from '../../model/jid.ts';
 import { child, xml } from '../../model/xml.ts';
 import type { XmppAccount } from '../../ports/xmpp-connection.ts';
 import type { ScramOptions } from '../sasl.ts';
+import { NS_TLS } from '../stanza.ts';
 import { authenticate, bind, readFeatures } from './negotiate.ts';
 import { findEndpoints, systemResolveSrv } from './endpoints.ts';
 import type { Endpoint, EndpointOptions, ResolveSrv } from './endpoints.ts';
@@ -16,9 +17,6 @@ import { dial } from './sockets.ts';
 import { isFinal } from './stream-errors.ts';
 import { ServerStream } from './server-stream.ts';
 import type { ServerStreamOptions } from './server-stream.ts';
-
-/** @spec RFC 6120 §5.4 */
-const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 
 export interface EstablishOptions extends ServerStreamOptions, EndpointOptions {
   /** ms for one endpoint to take the connection and be secure. */
