@@ -21,7 +21,6 @@ export function textOf(bytes: Uint8Array): string | undefined {
  */
 export function isInstanceLabel(text: string): boolean {
   const bytes = Buffer.from(text);
-  // eslint-disable-next-line no-control-regex
   return bytes.length > 0 && bytes.length <= MAX_LABEL && bytes.toString() === text && !/[\u0000-\u001f\u007f]/.test(text);
 }
 
