@@ -31,6 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'xpmn/profiles': [...PORTS, 'xpmn/xmpp', 'xpmn/pubsub', 'xpmn/trust'],
   'xpmn/media': [...PORTS, 'xpmn/profiles'],
   'xpmn/links': [...PORTS, 'xpmn/xmpp', 'xpmn/trust', 'xpmn/jingle', 'xpmn/jingle/*'],
+  'xpmn/serverless': PORTS,
   'xpmn/device': ['xpmn/*'],
   'xpmn/gateway': ['xpmn/*'],
 };

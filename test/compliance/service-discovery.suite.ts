@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import type { DiscoveryLimits, FoundService, ServiceDiscovery } from '../../src/xpmn/ports/service-discovery.ts';
+import { settle } from '../support/fake-clock.ts';
 import { settings } from '../support/settings.ts';
 
 /** Somebody of another make on the link, who may say what makes no sense. */
@@ -201,6 +202,7 @@ export function describeServiceDiscovery(name: string, setup: () => Promise<Disc
       await rig.pass(5_000);
       assert.deepEqual([a.found.length, names(b)], [1, []]);
       await b.discovery.stop();
+      await settle();
       assert.equal(rig.leftovers(), 0);
     });
 
@@ -210,6 +212,7 @@ export function describeServiceDiscovery(name: string, setup: () => Promise<Disc
       await discovery.stop();
       await discovery.start({ signal: new AbortController().signal });
       await rig.pass(2_000);
+      await settle();
       assert.equal(rig.leftovers(), 0);
     });
 
