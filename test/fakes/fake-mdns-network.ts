@@ -1,8 +1,10 @@
+import { EventEmitter } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
 import type { Link } from '../../src/xpmn/model/link-addresses.ts';
 import type { MdnsPacket, MdnsSocket, MdnsSocketEvents } from '../../src/xpmn/serverless/mdns/mdns-socket.ts';
 
 /** Links in memory, by the name of the interface: what is multicast on one reaches all who are on it, a moment later. */
-export class FakeMdnsNetwork {
+export class FakeMdnsNetwork extends EventEmitter<{ unicast: [data: Buffer, to: string] }> {
   private readonly sockets = new Set<FakeMdnsSocket>();
   /** Everything that was sent. */
   readonly sent: { readonly link: string; readonly data: Buffer; readonly to: string }[] = [];
@@ -45,6 +47,7 @@ export class FakeMdnsSocket implements MdnsSocket {
   private readonly network: FakeMdnsNetwork;
   private links: readonly Link[];
   private events: MdnsSocketEvents | undefined;
+  private said: readonly Link[] = [];
   private isClosed = false;
 
   constructor(network: FakeMdnsNetwork, links: readonly Link[]) {
@@ -58,7 +61,7 @@ export class FakeMdnsSocket implements MdnsSocket {
 
   async start(events: MdnsSocketEvents): Promise<void> {
     this.events = events;
-    if (this.usable().length > 0) this.tell();
+    this.tell();
   }
 
   async multicast(link: string, data: Buffer): Promise<void> {
@@ -67,7 +70,9 @@ export class FakeMdnsSocket implements MdnsSocket {
   }
 
   async unicast(link: string, data: Buffer, address: string): Promise<void> {
-    if (this.usable().some(({ name }) => name === link)) this.network.sent.push({ link, data, to: address });
+    if (this.isClosed || !this.usable().some(({ name }) => name === link)) return;
+    this.network.sent.push({ link, data, to: address });
+    this.network.emit('unicast', data, address);
   }
 
   async close(): Promise<void> {
@@ -81,9 +86,11 @@ export class FakeMdnsSocket implements MdnsSocket {
     this.tell();
   }
 
-  /** What the links are, is said. */
+  /** What the links are, is said if it is new. */
   tell(): void {
-    if (!this.isClosed) this.events?.links(this.usable());
+    if (this.isClosed || !this.events || isDeepStrictEqual(this.said, this.usable())) return;
+    this.said = this.usable();
+    this.events.links(this.said);
   }
 
   hear(packet: MdnsPacket): void {
