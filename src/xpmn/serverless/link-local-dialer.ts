@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { dialDirect } from '../jingle/transports/direct-tcp.ts';
 import type { DirectDialOptions } from '../jingle/transports/direct-tcp.ts';
-import { ipBytes } from '../jingle/transports/ip-address.ts';
+import { ipBytes } from '../kernel/ip-address.ts';
 import type { TcpTarget } from '../jingle/transports/tcp.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { XpmnError } from '../../kernel/errors.ts';
+import { addressOwner } from '../../kernel/ip-address.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { withDeadline } from '../../kernel/tasks.ts';
-import { addressOwner } from './ip-address.ts';
 import { StaggeredRace } from './staggered-race.ts';
 import { TcpListener, dialTcp } from './tcp.ts';
 import type { TcpListenerOptions, TcpOptions, TcpTarget } from './tcp.ts';

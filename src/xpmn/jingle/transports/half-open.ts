@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { addressOwner } from './ip-address.ts';
+import { addressOwner } from '../../kernel/ip-address.ts';
 
 export interface HalfOpenOptions {
   /** Connections at a time whose other end has proven nothing yet; one more ends the oldest, which an honest peer finished long ago. */

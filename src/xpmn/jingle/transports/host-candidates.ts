@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { addressScope } from './ip-address.ts';
+import { addressScope } from '../../kernel/ip-address.ts';
 
 /** Addresses of this machine, as IP literals. Comes in by argument. */
 export type LocalAddresses = () => readonly string[];

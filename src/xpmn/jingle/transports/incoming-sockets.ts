@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { ipBytes } from './ip-address.ts';
+import { ipBytes } from '../../kernel/ip-address.ts';
 
 /** Connections that a peer made to us, until it is known which one it uses. One that the peer ends is gone at once. */
 export class IncomingSockets {

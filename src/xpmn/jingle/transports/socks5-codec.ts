@@ -8,7 +8,7 @@
  * @spec XEP-0065 v1.8.2 §5.3.2, §10.2
  */
 import { XpmnError } from '../../kernel/errors.ts';
-import { ipBytes, ipText } from './ip-address.ts';
+import { ipBytes, ipText } from '../../kernel/ip-address.ts';
 
 export const NO_AUTHENTICATION = 0x00;
 export const NO_ACCEPTABLE_METHOD = 0xff;

@@ -6,13 +6,13 @@
 import type { Socket } from 'node:net';
 import { XpmnError } from '../../kernel/errors.ts';
 import { randomId } from '../../kernel/ids.ts';
+import { ipBytes } from '../../kernel/ip-address.ts';
 import { abortReason, abortable, deferred, throwIfAborted, withDeadline } from '../../kernel/tasks.ts';
 import type { XmlElement } from '../../model/xml.ts';
 import type { TransportContext, TransportNegotiation } from '../../ports/transport.ts';
 import type { OfferableAddress } from './candidate-source.ts';
 import { firstToSpeak } from './first-to-speak.ts';
 import { isDialable } from './host-candidates.ts';
-import { ipBytes } from './ip-address.ts';
 import { destinationOf, formatInfo, formatTransport, parseInfo, parseTransport, priorityOf } from './s5b-codec.ts';
 import type { Candidate, S5bTransport } from './s5b-codec.ts';
 import { nominate } from './s5b-nomination.ts';

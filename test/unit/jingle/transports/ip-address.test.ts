@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { hostAddresses, isDialable } from '../../../../src/xpmn/jingle/transports/host-candidates.ts';
-import { addressOwner, addressScope, ipBytes, ipText } from '../../../../src/xpmn/jingle/transports/ip-address.ts';
+import { addressOwner, addressScope, ipBytes, ipText } from '../../../../src/xpmn/kernel/ip-address.ts';
 
 describe('IP addresses', () => {
   it('read back from their bytes', () => {

@@ -4,7 +4,7 @@ import {
   MAX_MESSAGE, decodeChoice, decodeGreeting, decodeReply, decodeRequest, encodeChoice, encodeGreeting, encodeReply, encodeRequest,
 } from '../../../../src/xpmn/jingle/transports/socks5-codec.ts';
 import type { Decoder, Endpoint } from '../../../../src/xpmn/jingle/transports/socks5-codec.ts';
-import { ipText } from '../../../../src/xpmn/jingle/transports/ip-address.ts';
+import { ipText } from '../../../../src/xpmn/kernel/ip-address.ts';
 
 const port = fc.nat({ max: 65535 });
 const domain = fc.string({ unit: fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code)), minLength: 1, maxLength: 255 });
