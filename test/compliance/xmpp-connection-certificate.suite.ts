@@ -37,6 +37,7 @@ const CASES: readonly Case[] = [
   { what: 'a refusal', behaviour: { external: 'not-authorized' }, code: 'login-failed', state: 'stopped', said: ['EXTERNAL ='] },
   { what: 'no identity pleases', behaviour: { external: 'invalid-authzid' }, code: 'login-failed', state: 'stopped', said: ['EXTERNAL =', `EXTERNAL ${ROMEO}`] },
   { what: 'one question after the other', behaviour: { external: 'asks-on' }, code: 'protocol-violation', state: 'waiting', said: ['EXTERNAL =', ROMEO] },
+  { what: 'a question that there is not', behaviour: { external: 'asks-else' }, code: 'protocol-violation', state: 'waiting', said: ['EXTERNAL ='] },
   { what: 'a failure for the moment', behaviour: { external: 'temporary-auth-failure' }, code: 'server-unreachable', state: 'waiting', said: ['EXTERNAL ='] },
   { what: 'another resource than ours', behaviour: { bound: 'romeo@home.test/random' }, code: 'conflict', state: 'stopped', said: ['EXTERNAL ='] },
   { what: 'another account than ours', behaviour: { external: 'anybody', bound: 'mallory@home.test/gateway-abcd' }, code: 'conflict', state: 'stopped', said: ['EXTERNAL ='] },

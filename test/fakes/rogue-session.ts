@@ -34,7 +34,7 @@ export interface Behaviour {
    * How it answers EXTERNAL, which it offers only to a client that has shown a certificate; honest: the one it knows logs
    * in as romeo, by its address or asked to. `anybody`: whatever was shown.
    */
-  readonly external: 'honest' | 'not-authorized' | 'invalid-authzid' | 'wants-authzid' | 'asks' | 'asks-on' | 'temporary-auth-failure' | 'anybody';
+  readonly external: 'honest' | 'not-authorized' | 'invalid-authzid' | 'wants-authzid' | 'asks' | 'asks-on' | 'asks-else' | 'temporary-auth-failure' | 'anybody';
   /** Whether TLS asks the client for a certificate. */
   readonly asksCertificate: boolean;
   readonly bound: string | undefined;
@@ -260,6 +260,7 @@ export class RogueSession {
     if (external === 'not-authorized' || external === 'invalid-authzid' || external === 'temporary-auth-failure') return this.refuse(external);
     if (external === 'wants-authzid' && identity === '') return this.refuse('invalid-authzid');
     if ((external === 'asks' && identity === '') || external === 'asks-on') return this.raw(`<challenge xmlns='${NS_SASL}'/>`);
+    if (external === 'asks-else') return this.raw(`<challenge xmlns='${NS_SASL}'>${Buffer.from('What else?').toString('base64')}</challenge>`);
     const isKnown = client !== undefined && (this.shown?.equals(client) ?? false);
     if (isKnown && ['', `romeo@${this.context.domain}`].includes(identity.replace(/\/.*/, ''))) this.succeed('');
     else this.refuse('not-authorized');
