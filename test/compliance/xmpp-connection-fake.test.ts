@@ -4,15 +4,20 @@ import type { XmlElement } from '../../src/xpmn/model/xml.ts';
 import { serverGate } from '../../src/xpmn/xmpp/allow-list.ts';
 import { IqRouter } from '../../src/xpmn/xmpp/iq-router.ts';
 import { FakeXmppServer } from '../fakes/fake-xmpp-server.ts';
+import { clientIdentity } from '../support/client-certificate.ts';
 import { FakeClock, FakeRandom } from '../support/fake-clock.ts';
+import { describeCertificateLogin } from './xmpp-connection-certificate.suite.ts';
 import { ROMEO, describeXmppConnection } from './xmpp-connection.suite.ts';
+import type { ConnectionWorld, LoginBy } from './xmpp-connection.suite.ts';
 
-describeXmppConnection('the fake server in memory', async () => {
+const device = clientIdentity({ addresses: [ROMEO] });
+
+const setup = async (by: LoginBy): Promise<ConnectionWorld> => {
   const fake = new FakeXmppServer();
-  fake.addAccount(bareJid(ROMEO), 'battery');
+  fake.addAccount(bareJid(ROMEO), 'battery').certificates.trust(device.der);
   const clock = new FakeClock();
   const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, inProgressInAll: 32, idLength: 256 });
-  const connection = fake.connection(ROMEO, 'battery', { clock, random: new FakeRandom(), router });
+  const connection = fake.connection(ROMEO, by === 'password' ? 'battery' : { kind: by, ...device }, { clock, random: new FakeRandom(), router });
   const awaited: { matches: (stanza: XmlElement) => boolean; found: (stanza: XmlElement) => void }[] = [];
   fake.onStanza = (stanza) => {
     const index = awaited.findIndex(({ matches }) => matches(stanza));
@@ -35,9 +40,13 @@ describeXmppConnection('the fake server in memory', async () => {
         fake.reachable = is;
         return Promise.resolve();
       },
-      refusePassword: () => void fake.addAccount(bareJid(ROMEO), 'other'),
+      refuseLogin: () => void fake.addAccount(bareJid(ROMEO), 'other'),
+      offerNoExternal: () => void (fake.offersExternal = false),
       stall: () => new Promise((resolve) => (fake.onStalled = resolve)),
     },
     close: () => Promise.resolve(),
   };
-});
+};
+
+describeXmppConnection('the fake server in memory', setup);
+describeCertificateLogin('the fake server in memory', setup);

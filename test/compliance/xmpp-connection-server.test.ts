@@ -4,35 +4,40 @@ import { createXmppConnection } from '../../src/xpmn/xmpp/connection.ts';
 import { IqRouter } from '../../src/xpmn/xmpp/iq-router.ts';
 import type { RogueSession } from '../fakes/rogue-session.ts';
 import { ROGUE_PASSWORD, RogueXmppServer } from '../fakes/rogue-xmpp-server.ts';
+import { clientIdentity } from '../support/client-certificate.ts';
 import { FakeClock, FakeRandom } from '../support/fake-clock.ts';
 import { settings } from '../support/settings.ts';
+import { describeCertificateLogin, describeHostileCertificateLogin } from './xmpp-connection-certificate.suite.ts';
 import { describeHostileServer } from './xmpp-connection-hostile.suite.ts';
 import { ROMEO, describeXmppConnection } from './xmpp-connection.suite.ts';
-import type { ConnectionWorld } from './xmpp-connection.suite.ts';
+import type { ConnectionWorld, LoginBy } from './xmpp-connection.suite.ts';
 
 const hostile = new RogueXmppServer();
 const options = { ...settings.xmpp.server, limits: settings.xml.serverStream };
 
-function connect(server: RogueXmppServer, clock: FakeClock): Pick<ConnectionWorld, 'connection' | 'registry'> {
+const device = clientIdentity({ addresses: [ROMEO] });
+
+function connect(server: RogueXmppServer, clock: FakeClock, by: LoginBy, identity = device): Pick<ConnectionWorld, 'connection' | 'registry'> {
   const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, inProgressInAll: 32, idLength: 256 });
   const account = {
     jid: ROMEO,
-    credentials: { kind: 'password', password: ROGUE_PASSWORD } as const,
+    credentials: by === 'password' ? { kind: by, password: ROGUE_PASSWORD } : { kind: by, ...identity },
     server: { host: '127.0.0.1', port: server.port },
     ca: server.certificates.ca,
   };
   return { connection: createXmppConnection({ clock, random: new FakeRandom(), log: silentLogger, router }, account, options), registry: router };
 }
 
-describeXmppConnection('the real one, to a server on loopback', async () => {
+const setup = async (by: LoginBy): Promise<ConnectionWorld> => {
   const rogue = new RogueXmppServer(hostile.certificates);
+  rogue.client = device.der;
   rogue.behave({ mute: true });
   await rogue.open();
   const clock = new FakeClock();
   const newest = (): RogueSession => rogue.sessions.at(-1) as RogueSession;
   return {
     clock,
-    ...connect(rogue, clock),
+    ...connect(rogue, clock, by),
     server: {
       get attempts() {
         return rogue.sessions.length;
@@ -45,7 +50,8 @@ describeXmppConnection('the real one, to a server on loopback', async () => {
         if (is) await rogue.open();
         else await rogue.close();
       },
-      refusePassword: () => rogue.behave({ scram: 'not-authorized' }),
+      refuseLogin: () => rogue.behave({ scram: 'not-authorized', external: 'not-authorized' }),
+      offerNoExternal: () => rogue.behave({ mechanisms: ['SCRAM-SHA-1', 'PLAIN'] }),
       async stall() {
         rogue.behave({ stall: 'secure-header' });
         await (await rogue.nextSession()).reached('secure-header');
@@ -53,6 +59,11 @@ describeXmppConnection('the real one, to a server on loopback', async () => {
     },
     close: () => rogue.close(),
   };
-});
+};
 
-describeHostileServer('the real one', hostile, (clock) => connect(hostile, clock).connection);
+describeXmppConnection('the real one, to a server on loopback', setup);
+describeCertificateLogin('the real one, to a server on loopback', setup);
+
+describeHostileServer('the real one', hostile, (clock) => connect(hostile, clock, 'password').connection);
+
+describeHostileCertificateLogin('the real one', hostile, (clock, identity) => connect(hostile, clock, 'certificate', identity).connection);

@@ -10,6 +10,9 @@ import type { ConnectionState, XmppConnection } from '../../src/xpmn/ports/xmpp-
 import type { IqRegistry } from '../../src/xpmn/ports/stanza-channel.ts';
 import type { FakeClock } from '../support/fake-clock.ts';
 
+/** How the connection logs in; the certificate is one that the server knows. */
+export type LoginBy = 'password' | 'certificate';
+
 /** A server, and one connection to it that is not started yet. The account is `romeo@home.test/gateway-abcd`. */
 export interface ConnectionWorld {
   readonly clock: FakeClock;
@@ -32,17 +35,19 @@ export interface ServerSide {
   streamError(condition: string): void;
   /** Away: nobody can connect. `true` again: it is back. */
   reachable(is: boolean): Promise<void>;
-  /** Refuses the password from now on. */
-  refusePassword(): void;
+  /** Refuses the password, or the certificate, from now on. */
+  refuseLogin(): void;
+  /** Offers no login by certificate from now on. */
+  offerNoExternal(): void;
   /** Takes the connection, and then says nothing. Resolves when a client is there. */
   stall(): Promise<void>;
 }
 
 export const ROMEO = parseJid('romeo@home.test/gateway-abcd');
-const JULIET = parseJid('juliet@home.test/balcony');
+export const JULIET = parseJid('juliet@home.test/balcony');
 const MALLORY = parseJid('mallory@evil.test/x');
 const signal = new AbortController().signal;
-const PING = xml('ping', 'urn:xmpp:ping');
+export const PING = xml('ping', 'urn:xmpp:ping');
 
 /** Resolves to the reason when the connection comes to that state. */
 export async function reached(connection: XmppConnection, state: ConnectionState): Promise<XpmnError | undefined> {
@@ -56,14 +61,14 @@ export async function reached(connection: XmppConnection, state: ConnectionState
 export const rejects = (promise: Promise<unknown>, code: ErrorCode): Promise<void> =>
   assert.rejects(promise, (error) => error instanceof XpmnError && error.code === code || assert.fail(`${code} expected, not ${String(error)}`));
 
-const iq = (type: string, id: string, from: Jid | undefined, ...payload: XmlElement[]): XmlElement =>
+export const iq = (type: string, id: string, from: Jid | undefined, ...payload: XmlElement[]): XmlElement =>
   xml('iq', 'jabber:client', { type, id, from, to: ROMEO }, ...payload);
 
 /** The contract of XmppConnection that every implementation keeps, fakes included. */
-export function describeXmppConnection(name: string, setup: () => Promise<ConnectionWorld>): void {
+export function describeXmppConnection(name: string, setup: (by: LoginBy) => Promise<ConnectionWorld>): void {
   describe(`XmppConnection: ${name}`, () => {
     let world: ConnectionWorld;
-    beforeEach(async () => (world = await setup()));
+    beforeEach(async () => (world = await setup('password')));
     afterEach(async () => {
       await world.connection.stop();
       await world.close();
@@ -261,7 +266,7 @@ export function describeXmppConnection(name: string, setup: () => Promise<Connec
     });
 
     it('does not repeat a wrong password, and never says it', async () => {
-      world.server.refusePassword();
+      world.server.refuseLogin();
       await assert.rejects(online(), (error: XpmnError) => {
         assert.equal(error.code, 'login-failed');
         assert.ok(!JSON.stringify([error.message, error.stack, error.details, String(error.cause)]).includes('battery'));

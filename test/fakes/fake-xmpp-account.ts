@@ -1,10 +1,12 @@
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
-import { bareJid, tryJid } from '../../src/xpmn/model/jid.ts';
+import { bareJid, resourceOf, tryJid } from '../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import { childrenNamed, xml } from '../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../src/xpmn/model/xml.ts';
 import { FakePep } from './fake-pep.ts';
 import type { FakePepOptions } from './fake-pep.ts';
+import { FakeSaslCert } from './fake-saslcert.ts';
+import type { FakeSaslCertOptions } from './fake-saslcert.ts';
 
 const NS_ROSTER = 'jabber:iq:roster';
 
@@ -24,7 +26,10 @@ export interface FakeSession {
   presence: XmlElement | undefined;
   /** PEP nodes it wants to hear of, from its caps. */
   interests: ReadonlySet<string>;
+  /** DER of the certificate that it has logged in by. */
+  readonly certificate: Buffer | undefined;
   deliver(stanza: XmlElement): void;
+  destroy(reason: XpmnError): void;
 }
 
 export interface FakeWorld {
@@ -40,13 +45,22 @@ export class FakeAccount {
   readonly sessions = new Map<Jid, FakeSession>();
   readonly roster = new Map<Jid, RosterEntry>();
   readonly pep: FakePep;
+  readonly certificates: FakeSaslCert;
   private readonly world: FakeWorld;
 
-  constructor(jid: Jid, password: string, world: FakeWorld, options: FakePepOptions) {
+  constructor(jid: Jid, password: string, world: FakeWorld, options: FakePepOptions & FakeSaslCertOptions) {
     this.jid = jid;
     this.password = password;
     this.world = world;
     this.pep = new FakePep(jid, { sees: (reader) => this.isSeenBy(bareJid(reader)), notify: (node, event, allowed) => this.notify(node, event, allowed) }, options);
+    this.certificates = new FakeSaslCert(jid, {
+      resourcesOf: (certificate) => this.loggedInBy(certificate).map((session) => resourceOf(session.jid)),
+      end: (certificate) => this.loggedInBy(certificate).forEach((session) => session.destroy(new XpmnError('login-failed', 'The server ended the stream: not-authorized.'))),
+    }, options);
+  }
+
+  private loggedInBy(certificate: Buffer): FakeSession[] {
+    return [...this.sessions.values()].filter((session) => session.certificate?.equals(certificate));
   }
 
   isSeenBy(bare: Jid): boolean {

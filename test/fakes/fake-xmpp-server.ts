@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import type { Clock, Random } from '../../src/xpmn/kernel/clock.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
@@ -5,21 +6,28 @@ import { bareJid, isFullJid, parseJid, splitJid, tryJid } from '../../src/xpmn/m
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import { child, elements, serialise, xml } from '../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../src/xpmn/model/xml.ts';
-import type { XmppAccount, XmppConnection } from '../../src/xpmn/ports/xmpp-connection.ts';
+import type { LoginCredentials, XmppAccount, XmppConnection } from '../../src/xpmn/ports/xmpp-connection.ts';
 import { parseCaps } from '../../src/xpmn/xmpp/caps.ts';
 import { KeptConnection } from '../../src/xpmn/xmpp/connection.ts';
 import type { LinkHandlers, ServerLink } from '../../src/xpmn/xmpp/connection/link.ts';
 import type { IqDispatcher } from '../../src/xpmn/xmpp/connection/server-channel.ts';
 import { fromStreamError } from '../../src/xpmn/xmpp/connection/stream-errors.ts';
 import { NS_DISCO_INFO, formatInfo, parseInfo } from '../../src/xpmn/xmpp/disco.ts';
+import type { DiscoInfo } from '../../src/xpmn/xmpp/disco.ts';
 import { iqError, iqResult, NS_STREAM } from '../../src/xpmn/xmpp/stanza.ts';
 import { unhandledElement } from '../../src/xpmn/xmpp/stanza-error.ts';
 import { settings } from '../support/settings.ts';
 import { FakeAccount } from './fake-xmpp-account.ts';
 import type { FakeSession } from './fake-xmpp-account.ts';
 import type { FakePepOptions } from './fake-pep.ts';
+import type { FakeSaslCertOptions } from './fake-saslcert.ts';
 
 const NS_PUBSUB = 'http://jabber.org/protocol/pubsub';
+
+export interface FakeServerOptions extends FakePepOptions, FakeSaslCertOptions {
+  /** Whether it tells that it keeps certificates (XEP-0257 §4). */
+  readonly announcesCertificates: boolean;
+}
 
 /**
  * An XMPP server in memory for plays of several devices: accounts on any number of domains, routing, presence, roster,
@@ -34,15 +42,17 @@ export class FakeXmppServer {
   reachable = true;
   /** Takes connections, and says nothing. Called when one is there. */
   onStalled: (() => void) | undefined;
+  /** Whether it lets certificates log in that the account has. */
+  offersExternal = true;
   /** Sees each stanza that a client sent; `true` swallows it. */
   onStanza: ((stanza: XmlElement) => boolean) | undefined;
   private readonly accounts = new Map<Jid, FakeAccount>();
   private readonly links = new Map<Jid, MemoryLink>();
   private readonly capsQueries = new Map<string, FakeSession>();
-  private readonly options: FakePepOptions;
+  private readonly options: FakeServerOptions;
 
-  constructor(options: Partial<FakePepOptions> = {}) {
-    this.options = { keeps: 10_000, knowsPublishOptions: true, ...options };
+  constructor(options: Partial<FakeServerOptions> = {}) {
+    this.options = { keeps: 10_000, knowsPublishOptions: true, dialect: undefined, announcesCertificates: true, ...options };
   }
 
   addAccount(bare: Jid, password: string): FakeAccount {
@@ -63,9 +73,9 @@ export class FakeXmppServer {
   }
 
   /** A connection that is not started yet. */
-  connection(jid: Jid, password: string, { clock, random, router }: { readonly clock: Clock; readonly random: Random; readonly router: IqDispatcher }): XmppConnection {
+  connection(jid: Jid, login: string | LoginCredentials, { clock, random, router }: { readonly clock: Clock; readonly random: Random; readonly router: IqDispatcher }): XmppConnection {
     const establish = (account: XmppAccount, { signal }: { readonly signal: AbortSignal }): Promise<ServerLink> => this.connect(account, signal);
-    const account: XmppAccount = { jid, credentials: { kind: 'password', password } };
+    const account: XmppAccount = { jid, credentials: typeof login === 'string' ? { kind: 'password', password: login } : login };
     return new KeptConnection({ clock, random, log: silentLogger, router, establish }, account, settings.xmpp.server);
   }
 
@@ -93,13 +103,20 @@ export class FakeXmppServer {
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
       throw signal.reason;
     }
-    const account = this.accounts.get(bareJid(jid));
-    if (account?.password !== credentials.password) throw new XpmnError('login-failed', 'The server refused the login: not-authorized.');
+    const certificate = credentials.kind === 'certificate' ? new X509Certificate(credentials.certificate).raw : undefined;
+    const account = this.logIn(this.accounts.get(bareJid(jid)), credentials, certificate);
     this.streamError(jid, 'conflict');
-    const link: MemoryLink = new MemoryLink(jid, (stanza) => this.received(account, link, stanza), () => this.gone(account, link));
+    const link: MemoryLink = new MemoryLink(jid, certificate, (stanza) => this.received(account, link, stanza), () => this.gone(account, link));
     account.sessions.set(jid, link);
     this.links.set(jid, link);
     return link;
+  }
+
+  private logIn(account: FakeAccount | undefined, credentials: LoginCredentials, certificate: Buffer | undefined): FakeAccount {
+    if (certificate && !this.offersExternal) throw new XpmnError('not-supported', 'The server offers no login by certificate: log in by the password once.');
+    const isKnown = certificate ? account?.certificates.takes(certificate) : credentials.kind === 'password' && account?.password === credentials.password;
+    if (!account || !isKnown) throw new XpmnError('login-failed', certificate ? 'The server refused the certificate: log in by the password once.' : 'The server refused the login: not-authorized.');
+    return account;
   }
 
   private gone(account: FakeAccount, link: MemoryLink): void {
@@ -151,11 +168,18 @@ export class FakeXmppServer {
   private serve(from: Jid, to: Jid, type: string, payload: XmlElement): XmlElement | undefined | 'unknown' {
     const account = this.accounts.get(to);
     if (payload.ns === 'urn:xmpp:ping') return undefined;
-    if (payload.ns === NS_DISCO_INFO) return formatInfo(account ? accountInfo : serverInfo, payload.attrs['node']);
+    if (payload.ns === NS_DISCO_INFO) return formatInfo(account ? accountInfo : this.serverInfo(), payload.attrs['node']);
     if (!account) return 'unknown';
     if (payload.ns === 'jabber:iq:roster' && bareJid(from) === to) return account.handleRoster(type, payload);
+    if (payload.ns.startsWith('urn:xmpp:saslcert:') && bareJid(from) === to) return account.certificates.handle(type, payload, account.sessions.get(from)?.certificate);
     if (payload.ns === NS_PUBSUB || payload.ns === `${NS_PUBSUB}#owner`) return account.pep.handle(from, type, payload);
     return 'unknown';
+  }
+
+  private serverInfo(): DiscoInfo {
+    const { dialect, announcesCertificates } = this.options;
+    const features = [NS_DISCO_INFO, 'urn:xmpp:ping', ...(dialect !== undefined && announcesCertificates ? [dialect] : [])];
+    return { identities: [{ category: 'server', type: 'im' }], features, forms: [] };
   }
 
   /** Like real servers: asks who announces caps which `NODE+notify` features he has. */
@@ -183,7 +207,6 @@ const accountInfo = {
   features: ['publish-options', 'persistent-items', 'multi-items', 'retrieve-items', 'access-presence', 'access-whitelist', 'access-open'].map((name) => `${NS_PUBSUB}#${name}`),
   forms: [],
 };
-const serverInfo = { identities: [{ category: 'server', type: 'im' }], features: [NS_DISCO_INFO, 'urn:xmpp:ping'], forms: [] };
 
 function isRequest(stanza: XmlElement): boolean {
   return stanza.name === 'iq' && (stanza.attrs['type'] === 'get' || stanza.attrs['type'] === 'set');
@@ -198,14 +221,16 @@ class MemoryLink implements ServerLink, FakeSession {
   readonly jid: Jid;
   presence: XmlElement | undefined;
   interests: ReadonlySet<string> = new Set();
+  readonly certificate: Buffer | undefined;
   private handlers: LinkHandlers | undefined;
   private readonly early: XmlElement[] = [];
   private ended: XpmnError | undefined;
   private readonly onSent: (stanza: XmlElement) => void;
   private readonly onGone: () => void;
 
-  constructor(jid: Jid, onSent: (stanza: XmlElement) => void, onGone: () => void) {
+  constructor(jid: Jid, certificate: Buffer | undefined, onSent: (stanza: XmlElement) => void, onGone: () => void) {
     this.jid = jid;
+    this.certificate = certificate;
     this.onSent = onSent;
     this.onGone = onGone;
   }

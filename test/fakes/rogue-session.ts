@@ -30,6 +30,13 @@ export interface Behaviour {
   readonly mechanisms: readonly string[];
   readonly scram: 'honest' | 'no-signature' | 'wrong-signature' | 'success-at-once' | 'few-iterations' | 'many-iterations' | 'foreign-nonce' |
     'not-authorized' | 'temporary-auth-failure' | 'signature-in-challenge';
+  /**
+   * How it answers EXTERNAL, which it offers only to a client that has shown a certificate; honest: the one it knows logs
+   * in as romeo, by its address or asked to. `anybody`: whatever was shown.
+   */
+  readonly external: 'honest' | 'not-authorized' | 'invalid-authzid' | 'wants-authzid' | 'asks' | 'asks-on' | 'asks-else' | 'temporary-auth-failure' | 'anybody';
+  /** Whether TLS asks the client for a certificate. */
+  readonly asksCertificate: boolean;
   readonly bound: string | undefined;
   readonly directTls: boolean;
   /** Online, it answers nothing by itself (not even pings). */
@@ -41,6 +48,8 @@ export interface RogueContext {
   readonly certificates: ServerCertificates;
   readonly domain: string;
   readonly password: string;
+  /** DER of the certificate that may log in. */
+  readonly client: Buffer | undefined;
 }
 
 const LIMITS = { depth: 64, bytes: 16 * 1024 * 1024, nodes: 1_000_000 };
@@ -74,6 +83,12 @@ export class RogueSession {
     this.context = context;
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
+  }
+
+  /** DER of the certificate that the client has shown. */
+  get shown(): Buffer | undefined {
+    // Node's type forgets that there may be none.
+    return this.socket instanceof TLSSocket ? (this.socket.getPeerCertificate() as { raw?: Buffer }).raw : undefined;
   }
 
   private get secure(): boolean {
@@ -184,7 +199,8 @@ export class RogueSession {
   private features(): string {
     const { behaviour } = this.context;
     if (this.authenticated) return `<bind xmlns='${NS_BIND}'/>`;
-    const mechanisms = `<mechanisms xmlns='${NS_SASL}'>${behaviour.mechanisms.map((name) => `<mechanism>${name}</mechanism>`).join('')}</mechanisms>`;
+    const offered = behaviour.mechanisms.filter((name) => name !== 'EXTERNAL' || this.shown !== undefined);
+    const mechanisms = `<mechanisms xmlns='${NS_SASL}'>${offered.map((name) => `<mechanism>${name}</mechanism>`).join('')}</mechanisms>`;
     if (this.secure) return mechanisms;
     return behaviour.starttls === 'missing' ? mechanisms : `<starttls xmlns='${NS_TLS}'/>${mechanisms}`;
   }
@@ -214,7 +230,7 @@ export class RogueSession {
   private startTls(): void {
     const { certificates, behaviour } = this.context;
     this.socket.off('data', this.onPlain);
-    const secured = new TLSSocket(this.socket, { isServer: true, ...certificates[behaviour.certificate] });
+    const secured = new TLSSocket(this.socket, { isServer: true, ...certificates[behaviour.certificate], requestCert: behaviour.asksCertificate, rejectUnauthorized: false });
     secured.on('close', () => this.socket.destroy());
     this.socket = secured;
     this.listen();
@@ -223,8 +239,9 @@ export class RogueSession {
   private auth(element: XmlElement): void {
     if (!this.step('auth')) return;
     const { behaviour } = this.context;
-    if (behaviour.scram === 'success-at-once') return this.succeed('');
     const mechanism = element.attrs['mechanism'] ?? '';
+    if (mechanism === 'EXTERNAL') return this.external(textOf(element));
+    if (behaviour.scram === 'success-at-once') return this.succeed('');
     const hash = mechanism === 'SCRAM-SHA-256' ? 'sha256' : 'sha1';
     const firstBare = Buffer.from(textOf(element), 'base64').toString().replace(/^n,,/, '');
     const client = /r=([^,]*)/.exec(firstBare)?.[1] ?? '';
@@ -236,11 +253,24 @@ export class RogueSession {
     this.raw(`<challenge xmlns='${NS_SASL}'>${Buffer.from(serverFirst).toString('base64')}</challenge>`);
   }
 
+  private external(said: string): void {
+    const { client, behaviour: { external } } = this.context;
+    const identity = said === '=' ? '' : Buffer.from(said, 'base64').toString();
+    if (external === 'anybody') return this.succeed('');
+    if (external === 'not-authorized' || external === 'invalid-authzid' || external === 'temporary-auth-failure') return this.refuse(external);
+    if (external === 'wants-authzid' && identity === '') return this.refuse('invalid-authzid');
+    if ((external === 'asks' && identity === '') || external === 'asks-on') return this.raw(`<challenge xmlns='${NS_SASL}'/>`);
+    if (external === 'asks-else') return this.raw(`<challenge xmlns='${NS_SASL}'>${Buffer.from('What else?').toString('base64')}</challenge>`);
+    const isKnown = client !== undefined && (this.shown?.equals(client) ?? false);
+    if (isKnown && ['', `romeo@${this.context.domain}`].includes(identity.replace(/\/.*/, ''))) this.succeed('');
+    else this.refuse('not-authorized');
+  }
+
   private response(element: XmlElement): void {
-    if (!this.scram) return this.destroy();
+    if (!this.step('response')) return;
+    if (!this.scram) return this.external(textOf(element));
     const { behaviour } = this.context;
     if (textOf(element) === '') return this.succeed('');
-    if (!this.step('response')) return;
     if (behaviour.scram === 'temporary-auth-failure') return this.refuse('temporary-auth-failure');
     const signature = this.verify(Buffer.from(textOf(element), 'base64').toString());
     if (signature === undefined || behaviour.scram === 'not-authorized') return this.refuse('not-authorized');

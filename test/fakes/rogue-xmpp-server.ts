@@ -11,7 +11,7 @@ export const ROGUE_PASSWORD = 'correct horse battery staple';
 
 const honest: Behaviour = {
   starttls: 'offered', certificate: 'good', injected: '', afterSuccess: '', afterBind: '', junk: '', features: '', segment: 0, stall: undefined,
-  mechanisms: ['SCRAM-SHA-1', 'SCRAM-SHA-256', 'PLAIN'], scram: 'honest', bound: undefined, directTls: false, mute: false,
+  mechanisms: ['EXTERNAL', 'SCRAM-SHA-1', 'SCRAM-SHA-256', 'PLAIN'], scram: 'honest', external: 'honest', asksCertificate: true, bound: undefined, directTls: false, mute: false,
 };
 
 /**
@@ -22,6 +22,8 @@ export class RogueXmppServer {
   readonly certificates: ServerCertificates;
   readonly sessions: RogueSession[] = [];
   behaviour: Behaviour = honest;
+  /** DER of the certificate that may log in. */
+  client: Buffer | undefined;
   private listener: Server | undefined;
   private readonly waiting: ((session: RogueSession) => void)[] = [];
   private boundPort = 0;
@@ -62,8 +64,8 @@ export class RogueXmppServer {
   }
 
   private accept(socket: Socket): void {
-    const { behaviour, certificates } = this;
-    const session = new RogueSession(socket, { behaviour, certificates, domain: ROGUE_DOMAIN, password: ROGUE_PASSWORD });
+    const { behaviour, certificates, client } = this;
+    const session = new RogueSession(socket, { behaviour, certificates, domain: ROGUE_DOMAIN, password: ROGUE_PASSWORD, client });
     this.sessions.push(session);
     this.waiting.shift()?.(session);
     session.run();

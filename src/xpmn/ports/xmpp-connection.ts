@@ -4,10 +4,21 @@ import type { XmlElement } from '../model/xml.ts';
 import type { StanzaChannel } from './stanza-channel.ts';
 import type { XpmnError } from '../kernel/errors.ts';
 
+/**
+ * How a device logs in: one way. None of them falls back on another by itself; that is decided above, in the open.
+ *
+ * - `password`: SCRAM; both sides prove that they know it.
+ * - `certificate`: shown in TLS, and nothing but SASL EXTERNAL after that. PEM, both; the private key unencrypted. An
+ *   xmppAddr in it must be the account's JID, bare or full.
+ */
+export type LoginCredentials =
+  | { readonly kind: 'password'; readonly password: string }
+  | { readonly kind: 'certificate'; readonly certificate: string; readonly privateKey: string };
+
 export interface XmppAccount {
   /** The full JID to be: the resource is ours and stays the same for ever. */
   readonly jid: Jid;
-  readonly credentials: { readonly kind: 'password'; readonly password: string };
+  readonly credentials: LoginCredentials;
   /** Where to connect instead of what DNS says. */
   readonly server?: { readonly host: string; readonly port: number } | undefined;
   /** PEM certificates to trust instead of the system's authorities. */
@@ -29,10 +40,14 @@ export interface XmppConnectionEvents {
  *
  * Hardening, shown by the suite: no authentication without verified TLS (`server-insecure`, `server-untrusted`), the
  * server proves that it knows the password (`login-failed`), IQ answers only from whom was asked, UTF-8 split anywhere,
- * stanza size, depth and node limits, wrong password and `conflict` are not retried (state `stopped` with the reason),
- * and no secret in any error or log. What anybody on the path can cause (no TLS, a wrong certificate) is retried, state
- * `waiting` with the reason: it must not switch us off for good. What may not pass on the server's stream is refused both
- * ways (`security-required`).
+ * stanza size, depth and node limits, a refused login (`login-failed`), a server that does not have the way to log in
+ * (`not-supported`) and `conflict` are not retried (state `stopped` with the reason), and no secret in any error or log.
+ * What anybody on the path can cause (no TLS, a wrong certificate) is retried, state `waiting` with the reason: it must
+ * not switch us off for good. What may not pass on the server's stream is refused both ways (`security-required`).
+ *
+ * A login by certificate: TLS alone proves the server, SASL EXTERNAL adds nothing to that. A server that does not offer
+ * it to this certificate is `not-supported`, one that refuses it `login-failed`, as is a certificate that can't be used
+ * or is of another account. The certificate is no secret, and whoever answers the dial gets to see it, proven or not.
  */
 export interface XmppConnection extends Pick<EventEmitter<XmppConnectionEvents>, 'on' | 'off' | 'once'> {
   readonly channel: StanzaChannel;

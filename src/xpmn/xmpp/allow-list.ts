@@ -38,7 +38,7 @@ export const ALLOWED: readonly Row[] = [
   { stanza: 'iq', ns: 'jabber:iq:roster', names: ['query'], directions: ['out'] },
   { stanza: 'iq', ns: 'jabber:iq:roster', names: ['query'], directions: ['in'], only: fromOwnAccount },
   { stanza: 'iq', ns: 'jabber:iq:register', names: ['query'], directions: ['out'] },
-  { stanza: 'iq', ns: 'urn:xmpp:saslcert:0', names: ['upload', 'list', 'items', 'remove', 'revoke', 'append', 'disable'], directions: ['out'] },
+  { stanza: 'iq', ns: 'urn:xmpp:saslcert:0', names: ['upload', 'list', 'remove', 'revoke'], directions: ['out'] },
   { stanza: 'iq', ns: 'urn:xmpp:saslcert:1', names: ['append', 'items', 'disable', 'revoke'], directions: ['out'] },
   { stanza: 'iq', ns: 'http://jabber.org/protocol/pubsub', names: ['pubsub'], directions: ['out'], only: ofAccountNodes },
   { stanza: 'iq', ns: 'http://jabber.org/protocol/pubsub#owner', names: ['pubsub'], directions: ['out'], only: ofAccountNodes },

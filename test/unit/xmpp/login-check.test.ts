@@ -5,6 +5,7 @@ import type { XmppAccount } from '../../../src/xpmn/ports/xmpp-connection.ts';
 import { checkLogin } from '../../../src/xpmn/xmpp/login-check.ts';
 import type { Behaviour } from '../../fakes/rogue-session.ts';
 import { ROGUE_PASSWORD, RogueXmppServer } from '../../fakes/rogue-xmpp-server.ts';
+import { clientIdentity } from '../../support/client-certificate.ts';
 import { FakeClock, FakeRandom } from '../../support/fake-clock.ts';
 import { settings } from '../../support/settings.ts';
 
@@ -60,6 +61,19 @@ describe('trying an account', () => {
       await assert.rejects(check(), { code, message });
       await Promise.all(server.sessions.map(({ closed }) => closed));
       assert.equal(server.sessions.length, 1, JSON.stringify(behaviour));
+    }
+  });
+
+  it('tries a certificate the same way, and no password instead', async () => {
+    const device = clientIdentity({ addresses: ['romeo@home.test'] });
+    const credentials = { kind: 'certificate', ...device } as const;
+    server.client = device.der;
+    await check({ credentials });
+    assert.deepEqual(server.sessions[0]?.received.filter(({ secure }) => secure).map(({ element }) => element.name), ['auth', 'iq']);
+    for (const [behaviour, code] of [[{ external: 'not-authorized' }, 'login-failed'], [{ mechanisms: ['SCRAM-SHA-1'] }, 'not-supported']] as const) {
+      server.behave(behaviour);
+      await assert.rejects(check({ credentials }), { code, message: /by the password once/ });
+      assert.ok(!server.sessions.at(-1)?.received.some(({ element }) => element.attrs['mechanism']?.startsWith('SCRAM')));
     }
   });
 

@@ -8,11 +8,13 @@ import { child, xml } from '../../model/xml.ts';
 import type { XmppAccount } from '../../ports/xmpp-connection.ts';
 import type { ScramOptions } from '../sasl.ts';
 import { NS_TLS } from '../stanza.ts';
+import { readCertificateLogin } from '../sasl-external.ts';
+import type { CertificateLogin } from '../sasl-external.ts';
 import { authenticate, bind, readFeatures } from './negotiate.ts';
 import { findEndpoints, systemResolveSrv } from './endpoints.ts';
 import type { Endpoint, EndpointOptions, ResolveSrv } from './endpoints.ts';
 import type { Establish, ServerLink } from './link.ts';
-import { secure } from './secure.ts';
+import { afterCertificate, secure } from './secure.ts';
 import { dial } from './sockets.ts';
 import { isFinal } from './stream-errors.ts';
 import { ServerStream } from './server-stream.ts';
@@ -31,15 +33,16 @@ export interface EstablishDeps {
   readonly resolveSrv?: ResolveSrv | undefined;
 }
 
-/** Links to real servers: DNS, TCP, TLS (direct or STARTTLS), SCRAM, resource binding. */
+/** Links to real servers: DNS, TCP, TLS (direct or STARTTLS), SASL, resource binding. */
 export function createEstablish(deps: EstablishDeps, options: EstablishOptions): Establish {
   return async (account, { server, signal }) => {
     const { domain } = splitJid(account.jid);
+    const certificate = account.credentials.kind === 'certificate' ? readCertificateLogin(account.credentials, account.jid) : undefined;
     const fixed = server ?? account.server;
     const resolveSrv = deps.resolveSrv ?? systemResolveSrv;
     const endpoints = fixed ? [{ ...fixed, direct: false }] : await findEndpoints(domain, { resolveSrv, random: deps.random, signal }, options);
     const socket = await firstSecure(endpoints);
-    return logIn(socket, account, signal);
+    return logIn(socket, account, certificate, signal);
 
     async function firstSecure(candidates: readonly Endpoint[]): Promise<TLSSocket> {
       let failure = new XpmnError('server-unreachable', 'There is no server to connect to.');
@@ -61,7 +64,7 @@ export function createEstablish(deps: EstablishDeps, options: EstablishOptions):
     async function secured(endpoint: Endpoint, within: AbortSignal): Promise<TLSSocket> {
       const raw = await dial(endpoint, within);
       if (!endpoint.direct) await starttls(raw, within);
-      return secure(raw, { domain, ca: account.ca, direct: endpoint.direct, signal: within });
+      return secure(raw, { domain, ca: account.ca, certificate, direct: endpoint.direct, signal: within });
     }
 
     /** SECURITY: all of this is said by anybody on the path. Without `<proceed/>` there is no login. */
@@ -83,17 +86,17 @@ export function createEstablish(deps: EstablishDeps, options: EstablishOptions):
     }
   };
 
-  async function logIn(socket: TLSSocket, account: XmppAccount, signal: AbortSignal): Promise<ServerLink> {
+  async function logIn(socket: TLSSocket, account: XmppAccount, certificate: CertificateLogin | undefined, signal: AbortSignal): Promise<ServerLink> {
     const stream = new ServerStream(socket, options);
     try {
       const { domain } = splitJid(account.jid);
       await stream.open(domain, signal);
-      await authenticate(stream, account, { random: deps.random, signal }, options.scram);
+      await authenticate(stream, account, certificate, { clock: deps.clock, random: deps.random, signal }, options.scram);
       await stream.open(domain, signal);
       await bind(stream, account.jid, { random: deps.random, signal });
       return stream;
     } catch (error) {
-      const reason = asXpmnError(error);
+      const reason = certificate ? afterCertificate(asXpmnError(error), socket) : asXpmnError(error);
       stream.destroy(reason);
       throw reason;
     }

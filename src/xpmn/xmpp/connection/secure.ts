@@ -6,6 +6,15 @@ import type { TLSSocket } from 'node:tls';
 import { XpmnError } from '../../kernel/errors.ts';
 import { settled } from './sockets.ts';
 
+export interface SecureOptions {
+  readonly domain: string;
+  readonly ca: string | undefined;
+  /** Shown to a server that asks for one. PEM. */
+  readonly certificate: { readonly certificate: string; readonly privateKey: string } | undefined;
+  readonly direct: boolean;
+  readonly signal: AbortSignal;
+}
+
 /**
  * TLS as client over a connected socket, which it owns: the certificate must be valid, chain to an authority, and name
  * `domain` (never the host that DNS pointed to, which nobody vouches for).
@@ -14,16 +23,14 @@ import { settled } from './sockets.ts';
  * @spec RFC 7590 §3
  * @throws XpmnError `server-untrusted`, `server-insecure`, `connection-lost`; the signal's reason
  */
-export async function secure(
-  socket: Socket,
-  { domain, ca, direct, signal }: { readonly domain: string; readonly ca: string | undefined; readonly direct: boolean; readonly signal: AbortSignal },
-): Promise<TLSSocket> {
+export async function secure(socket: Socket, { domain, ca, certificate, direct, signal }: SecureOptions): Promise<TLSSocket> {
   const name = isIP(domain) ? domain : domainToASCII(domain);
   const tls = connect({
     socket,
     host: name,
     ...(isIP(name) ? {} : { servername: name }),
     ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { cert: certificate.certificate, key: certificate.privateKey }),
     ...(direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
     minVersion: 'TLSv1.2',
     rejectUnauthorized: true,
@@ -32,7 +39,7 @@ export async function secure(
     await settled(tls, 'secureConnect', signal);
   } catch (error) {
     socket.destroy();
-    throw judged(error, tls);
+    throw judged(error, tls, certificate !== undefined);
   }
   // SECURITY: a second look, should an option above ever be lost.
   if (!tls.authorized) {
@@ -52,13 +59,31 @@ const DISTRUST: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'is for another name',
 };
 
-function judged(error: unknown, tls: TLSSocket): unknown {
+/** How a server says that it does not like the client's certificate (RFC 8446 §6.2), as Node's error codes end. */
+const CERTIFICATE_ALERT = /_ALERT_(?:BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_(?:REVOKED|EXPIRED|UNKNOWN|REQUIRED)|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)$/;
+
+function isCertificateAlert(error: unknown): boolean {
+  return CERTIFICATE_ALERT.test((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+}
+
+/**
+ * Why a stream on `tls`, on which our certificate was shown, has ended: in TLS 1.3 a server judges the certificate after
+ * our side of the handshake is done.
+ */
+export function afterCertificate(reason: XpmnError, tls: TLSSocket): XpmnError {
+  // SECURITY: an alert of TLS 1.3 comes from the proven server; one before that, anybody on the path can make.
+  if (tls.getProtocol() !== 'TLSv1.3' || !isCertificateAlert(reason.cause)) return reason;
+  return new XpmnError('login-failed', 'The server refuses TLS with this device\'s certificate: log in by the password once, and add it again.', { cause: reason.cause });
+}
+
+function judged(error: unknown, tls: TLSSocket, showsCertificate: boolean): unknown {
   if (error instanceof XpmnError) return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
   const distrusted = tls.authorizationError as unknown;
   if (distrusted || code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return new XpmnError('server-untrusted', `The server's certificate ${DISTRUST[code] ?? `is not trusted (${code})`}.`, { cause: error });
   }
+  if (showsCertificate && isCertificateAlert(error)) return new XpmnError('connection-lost', 'The server broke off when it was shown this device\'s certificate.', { cause: error });
   if (code.startsWith('ERR_SSL') || code === 'EPROTO') return new XpmnError('server-insecure', 'The server does not speak TLS 1.2 or 1.3.', { cause: error });
   return new XpmnError('connection-lost', 'The connection to the server broke before it was secure.', { cause: error });
 }

@@ -51,5 +51,5 @@ export function otherHost(error: XpmnError): ServerAddress | undefined {
  * path can cause must not switch us off for good.
  */
 export function isFinal(reason: XpmnError): boolean {
-  return reason.code === 'login-failed' || reason.code === 'conflict';
+  return reason.code === 'login-failed' || reason.code === 'not-supported' || reason.code === 'conflict';
 }

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { parseJid } from '../../../../src/xpmn/model/jid.ts';
+import type { LoginCredentials } from '../../../../src/xpmn/ports/xmpp-connection.ts';
 import { createEstablish } from '../../../../src/xpmn/xmpp/connection/establish.ts';
 import { findEndpoints, inOrder } from '../../../../src/xpmn/xmpp/connection/endpoints.ts';
 import type { ResolveSrv, SrvRecord } from '../../../../src/xpmn/xmpp/connection/endpoints.ts';
 import { otherHost } from '../../../../src/xpmn/xmpp/connection/stream-errors.ts';
 import { ROGUE_PASSWORD, RogueXmppServer } from '../../../fakes/rogue-xmpp-server.ts';
+import { clientIdentity } from '../../../support/client-certificate.ts';
 import { FakeClock, FakeRandom } from '../../../support/fake-clock.ts';
 import { settings } from '../../../support/settings.ts';
 
@@ -62,10 +64,10 @@ describe('reaching the server', () => {
   after(() => rogue.close());
 
   const account = { jid: parseJid('romeo@home.test/gateway-abcd'), credentials: { kind: 'password', password: ROGUE_PASSWORD }, ca: rogue.certificates.ca } as const;
-  const establish = (answers: Record<string, SrvRecord[]>) => createEstablish(
+  const establish = (answers: Record<string, SrvRecord[]>, credentials: LoginCredentials = account.credentials) => createEstablish(
     { clock: new FakeClock(), random: new FakeRandom(), log: silentLogger, resolveSrv: dns(answers) },
     { ...settings.xmpp.server, limits: settings.xml.serverStream },
-  )(account, { server: undefined, signal });
+  )({ ...account, credentials }, { server: undefined, signal });
   const aborted = new XpmnError('aborted', 'Done.');
 
   it('uses TLS at once where the record says so, and checks the domain\'s name', async () => {
@@ -74,6 +76,22 @@ describe('reaching the server', () => {
     assert.equal(rogue.sessions.at(-1)?.plain, '');
     rogue.behave({ directTls: true, certificate: 'wrongName' });
     await assert.rejects(establish({ '_xmpps-client._tcp.home.test': [srv('127.0.0.1', rogue.port)] }), (error: XpmnError) => error.code === 'server-untrusted');
+  });
+
+  it('shows its certificate in direct TLS, too, and at every server that it tries', async () => {
+    const device = clientIdentity({ addresses: [account.jid] });
+    rogue.client = device.der;
+    rogue.behave({ directTls: true });
+    const records = [srv('127.0.0.1', 1, 0), srv('127.0.0.1', rogue.port, 1)];
+    (await establish({ '_xmpps-client._tcp.home.test': records }, { kind: 'certificate', ...device })).destroy(aborted);
+    assert.deepEqual(rogue.sessions.at(-1)?.shown, device.der);
+    assert.equal(rogue.sessions.at(-1)?.plain, '');
+  });
+
+  it('shows none without being told to', async () => {
+    rogue.behave({});
+    (await establish({ '_xmpp-client._tcp.home.test': [srv('127.0.0.1', rogue.port)] })).destroy(aborted);
+    assert.equal(rogue.sessions.at(-1)?.shown, undefined);
   });
 
   it('goes on to the next record, but not after a refused login', async () => {
