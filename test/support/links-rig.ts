@@ -15,12 +15,14 @@ export const gone = new XpmnError('peer-unavailable', 'Gone.');
 /** The links of a device, whose attempts and streams the test makes. */
 export class LinksRig {
   readonly dialer = new FakeDialer();
+  /** Another way, after the first; there is none unless the test says so. */
+  readonly otherDialer = Object.assign(new FakeDialer(), { reachable: false });
   /** What failed in the background. */
   readonly failures: unknown[] = [];
   readonly tasks = new TaskGroup((error) => this.failures.push(error));
   /** Channels that were told of. */
   readonly began: StanzaChannel[] = [];
-  readonly links = new Links({ dialers: [this.dialer], tasks: this.tasks, log: silentLogger, onChannel: (_peer, channel) => this.began.push(channel) });
+  readonly links = new Links({ dialers: [this.dialer, this.otherDialer], tasks: this.tasks, log: silentLogger, onChannel: (_peer, channel) => this.began.push(channel) });
   readonly link: LinkHandle = this.links.to(peer);
 
   /** Links that are known now. */
@@ -42,7 +44,7 @@ export class LinksRig {
   }
 
   async close(): Promise<void> {
-    for (const { result } of this.dialer.attempts) result.reject(gone);
+    for (const { result } of [...this.dialer.attempts, ...this.otherDialer.attempts]) result.reject(gone);
     await this.tasks.close();
   }
 }

@@ -130,10 +130,9 @@ export class Link implements PeerLink {
 
   private dialChannel(): Promise<SecuredChannel> {
     this.openingChannel ??= this.background(async (signal) => {
-      const dialer = this.dialer();
-      const opened = await kept(dialer.openChannel(this.peer, { signal }), signal);
+      const { dialer, opened } = await this.openFirst(signal);
       this.addChannel(opened);
-      this.upgrade(opened);
+      this.upgrade(dialer, opened);
       return opened.application;
     }).finally(() => (this.openingChannel = undefined));
     return this.openingChannel;
@@ -142,18 +141,33 @@ export class Link implements PeerLink {
   private dialBytes(): Promise<ByteSession> {
     this.openingBytes ??= this.background(async (signal) => {
       const via = await this.channel({ signal });
-      const opened = await kept(this.dialer().openBytes(this.peer, via, { signal }), signal);
+      const [dialer] = this.dialers();
+      const opened = await kept(dialer.openBytes(this.peer, via, { signal }), signal);
       this.addBytes(opened);
       return opened.application;
     }).finally(() => (this.openingBytes = undefined));
     return this.openingBytes;
   }
 
+  /** By the best way that works: that a device is on the local link may be old news, or a lie. */
+  private async openFirst(signal: AbortSignal): Promise<{ readonly dialer: Dialer; readonly opened: Opened<SecuredChannel> }> {
+    const [...dialers] = this.dialers();
+    for (;;) {
+      const dialer = dialers.shift() as Dialer;
+      try {
+        return { dialer, opened: await kept(dialer.openChannel(this.peer, { signal }), signal) };
+      } catch (error) {
+        if (signal.aborted || dialers.length === 0) throw error;
+        this.deps.log.info('one way to the device did not work: trying another', { peer: this.peer, error });
+      }
+    }
+  }
+
   /** The initiator of the first stream opens a second one on a better path; until then, and if it fails, the first serves. */
-  private upgrade({ application, path }: Opened<SecuredChannel>): void {
+  private upgrade(dialer: Dialer, { application, path }: Opened<SecuredChannel>): void {
     if (path !== 'in-band') return;
     this.background(async (signal) => {
-      const better = await this.dialer().upgradeChannel(this.peer, application.channel, { signal });
+      const better = await dialer.upgradeChannel(this.peer, application.channel, { signal });
       if (!better) return;
       await kept(Promise.resolve(better), signal);
       this.addChannel(better);
@@ -178,10 +192,11 @@ export class Link implements PeerLink {
     });
   }
 
-  private dialer(): Dialer {
-    const dialer = this.deps.dialers.find((candidate) => candidate.reaches(this.peer));
-    if (!dialer) throw new XpmnError('peer-unavailable', 'The device is not reachable now.');
-    return dialer;
+  /** Those that may reach the peer, the best first. */
+  private dialers(): [Dialer, ...Dialer[]] {
+    const [best, ...others] = this.deps.dialers.filter((candidate) => candidate.reaches(this.peer));
+    if (!best) throw new XpmnError('peer-unavailable', 'The device is not reachable now.');
+    return [best, ...others];
   }
 
   private checkIdle(): void {

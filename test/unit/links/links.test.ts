@@ -70,6 +70,54 @@ describe('links to peers', () => {
       assert.equal(rig.known, 0);
     });
 
+    it('are dialled another way where the first does not work, and made better that way', async () => {
+      rig.otherDialer.reachable = true;
+      const opening = rig.link.channel({ signal: never });
+      await settle();
+      assert.deepEqual([rig.dialer.asked, rig.otherDialer.asked], [['channel'], []]);
+      rig.dialer.fail('channel', new XpmnError('not-trusted', 'Somebody else is there.'));
+      await settle();
+      const first = new FakeChannel();
+      rig.otherDialer.succeed('channel', first, 'in-band');
+      assert.equal(await opening, first.channel);
+      await settle();
+      assert.deepEqual([rig.dialer.asked, rig.otherDialer.asked], [['channel'], ['channel', 'upgrade']]);
+    });
+
+    it('fail with what the last way says', async () => {
+      rig.otherDialer.reachable = true;
+      const opening = caught(rig.link.channel({ signal: never }));
+      await settle();
+      rig.dialer.fail('channel', new XpmnError('not-trusted', 'Somebody else is there.'));
+      await settle();
+      rig.otherDialer.fail('channel', new XpmnError('timeout', 'Nobody answers.'));
+      await rejects(opening, 'timeout');
+      assert.equal(rig.known, 0);
+    });
+
+    it('are dialled no other way when they are not wanted any more', async () => {
+      rig.otherDialer.reachable = true;
+      const opening = caught(rig.link.channel({ signal: never }));
+      await settle();
+      rig.links.peerGone(peer, gone);
+      rig.dialer.fail('channel', gone);
+      await rejects(opening, 'peer-unavailable');
+      await settle();
+      assert.deepEqual(rig.otherDialer.asked, []);
+    });
+
+    it('take the local link before any other path out of the process', async () => {
+      const direct = await rig.openChannel('direct');
+      const local = await rig.openChannel('link-local');
+      assert.equal(await rig.link.channel({ signal: never }), local.channel);
+      assert.equal(rig.links.find(peer)?.path, 'link-local');
+      await rig.openChannel('direct');
+      assert.equal(await rig.link.channel({ signal: never }), local.channel);
+      local.destroy(gone);
+      assert.notEqual(await rig.link.channel({ signal: never }), local.channel);
+      assert.ok(!direct.closed.aborted);
+    });
+
     it('take the best path, and among equals the newest', async () => {
       const inBand = await rig.openChannel('in-band');
       const direct = await rig.openChannel('direct');
