@@ -6,7 +6,7 @@ import { XpmnError } from '../kernel/errors.ts';
 import { fingerprint } from '../kernel/fingerprint.ts';
 import type { KeyName } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
-import { keyNameOf, publicKeyOf, signBytes } from './keys.ts';
+import { isAcceptableKey, keyNameOf, publicKeyOf, signBytes } from './keys.ts';
 
 const { asn1, pki, md } = forge;
 const { Class, Type } = asn1;
@@ -94,6 +94,17 @@ export function readCertificate(der: Uint8Array): CertificateFacts {
   } catch (error) {
     throw new XpmnError('malformed', 'That is not a certificate.', { cause: error });
   }
+}
+
+/**
+ * The name of the key of a certificate that may stand for a device.
+ * @throws XpmnError `malformed`; `not-acceptable`: not RSA, too short, or a certificate authority
+ */
+export function deviceKeyOf(der: Uint8Array): KeyName {
+  const { key, publicKey, isAuthority } = readCertificate(der);
+  // A key that may sign for others must not stand for a device: TLS libraries would take what it signs for the device.
+  if (isAuthority || !isAcceptableKey(publicKey)) throw new XpmnError('not-acceptable', 'That certificate can\'t stand for a device.');
+  return key;
 }
 
 /** @throws XpmnError `malformed` */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import forge from 'node-forge';
 import fc from 'fast-check';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
-import { certificateFromPem, issueCertificate, readCertificate } from '../../../src/xpmn/trust/certificate.ts';
+import { certificateFromPem, deviceKeyOf, issueCertificate, readCertificate } from '../../../src/xpmn/trust/certificate.ts';
 import { keyNameOf, privateKeyPem, spkiOf } from '../../../src/xpmn/trust/keys.ts';
 import { FakeClock, FakeRandom } from '../../support/fake-clock.ts';
 import { testKey } from '../../support/keys.ts';
@@ -40,6 +40,7 @@ describe('certificates', () => {
     assert.equal(facts.key, createHash('sha256').update(spkiOf(key)).digest('hex'));
     assert.deepEqual(facts.xmppAddrs, [jid]);
     assert.equal(facts.isAuthority, false);
+    assert.equal(deviceKeyOf(der), facts.key);
     assert.equal(facts.sha1, createHash('sha1').update(der).digest('hex'));
     assert.equal(facts.sha256, createHash('sha256').update(der).digest('hex'));
   });
@@ -79,7 +80,16 @@ describe('certificates', () => {
     certificate.sign(forge.pki.privateKeyFromPem(privateKeyPem(key)), forge.md.sha256.create());
     const pem = forge.pki.certificateToPem(certificate);
     assert.equal(new X509Certificate(pem).ca, false, 'Node alone would miss it');
-    assert.equal(readCertificate(certificateFromPem(pem).der).isAuthority, true);
+    const { der } = certificateFromPem(pem);
+    assert.equal(readCertificate(der).isAuthority, true);
+    assert.throws(() => deviceKeyOf(der), { code: 'not-acceptable' });
+  });
+
+  it('of short keys, or that are none stand for no device', () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const { der } = issueCertificate(deps, settings.trust, privateKey, { commonName: 'x', jid });
+    assert.throws(() => deviceKeyOf(der), { code: 'not-acceptable' });
+    assert.throws(() => deviceKeyOf(Buffer.from('no certificate')), { code: 'malformed' });
   });
 
   it('that are damaged end in a coded error, whatever the damage', async () => {
