@@ -22,7 +22,7 @@ export interface SecuredStream {
   readonly stream: Duplex;
   readonly peer: PeerIdentity;
   readonly local: Jid;
-  /** How the peer was authenticated, e.g. `x509`, `in-process`. */
+  /** How the peer was authenticated, e.g. `x509`, `srp-cb`, `in-process`. */
   readonly method: string;
   readonly role: Role;
   /** RFC 5705 keying material, equal on both ends of this stream and of no other. */
@@ -41,7 +41,8 @@ export interface SecurityContext {
   /**
    * Decides who the peer is: the one acceptance function, over the newest lists. Asked once, after the handshake.
    * `proven` is the stream that belongs to the leaf: both sides may show lists there before the application's first byte,
-   * at which it is left. Whoever is not accepted gets nothing else.
+   * at which it is left. Whoever is not accepted gets nothing else. A method whose proof is a PIN asks nobody: its peer is
+   * listed nowhere yet.
    */
   accept(leaf: Buffer, peer: Jid, signal: AbortSignal, proven: Duplex): Promise<PeerIdentity>;
   readonly signal: AbortSignal;
