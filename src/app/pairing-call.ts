@@ -12,10 +12,10 @@ import { AcceptedStreams } from '../xpmn/serverless/accepted-streams.ts';
 import type { ServerlessEndpoint } from '../xpmn/serverless/endpoint.ts';
 import { secureAsInitiator } from '../xpmn/serverless/initiator.ts';
 import { openChannel } from '../xpmn/serverless/secure.ts';
-import { keyOfLeaf } from '../xpmn/trust/acceptance.ts';
+import { deviceKeyOf } from '../xpmn/trust/certificate.ts';
 import type { DeviceCredentials } from '../xpmn/trust/device-credentials.ts';
 import { IqRouter } from '../xpmn/xmpp/iq-router.ts';
-import { gatewaySettings, linkLocalOptions } from './gateway-settings.ts';
+import { gatewaySettings } from './gateway-settings.ts';
 import type { SetupDeps } from './setup-api.ts';
 
 export interface PairingCall {
@@ -30,7 +30,7 @@ export interface PairingCall {
 export async function callToPair<T>(deps: SetupDeps, { credentials, host, service, pin }: PairingCall, signal: AbortSignal, talk: (channel: StanzaChannel) => Promise<T>): Promise<T> {
   const { clock, config } = deps;
   const own = endpointOf(deps, credentials, usedOnce(pin));
-  const options = linkLocalOptions(config);
+  const options = config.linkLocal;
   const targets = service.addresses.map((address) => ({ host: address, port: service.port }));
   const socket = await dialDirect({ clock }, targets, config.directTcp, signal);
   const secured = await secureAsInitiator(socket, { own, peer: host, introduce: false, signal }, { clock }, options);
@@ -44,7 +44,7 @@ export async function callToPair<T>(deps: SetupDeps, { credentials, host, servic
 
 /** It offers no way but the PIN, and nobody is accepted otherwise. */
 function endpointOf({ clock, random, log, config }: SetupDeps, { jid, certificate, privateKey }: DeviceCredentials, pin: PairingPin): ServerlessEndpoint {
-  const method = createSrpCb({ credentials: { certificate: certificate.pem, privateKey }, clock, random, pin, keyOf: keyOfLeaf }, { ...config.tls, ...config.pairing });
+  const method = createSrpCb({ credentials: { certificate: certificate.pem, privateKey }, clock, random, pin, keyOf: deviceKeyOf }, { ...config.tls, ...config.pairing });
   const { device } = gatewaySettings(config);
   return {
     local: jid,

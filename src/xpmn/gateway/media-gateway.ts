@@ -217,5 +217,5 @@ export class MediaGateway {
 }
 
 function carriedAccount(account: MediaGatewayDeps['account']): CarriedAccount | undefined {
-  return account && { password: account.credentials.password, server: account.server, ca: account.ca };
+  return account && { password: account.credentials.kind === 'password' ? account.credentials.password : undefined, server: account.server, ca: account.ca };
 }

@@ -78,13 +78,6 @@ function judgeLeaf(der: Uint8Array): { readonly key: KeyName } | { readonly reas
   }
 }
 
-/** The key of a leaf that no list names yet, if it may stand for a device at all. @throws XpmnError `not-trusted` */
-export function keyOfLeaf(certificate: Uint8Array): KeyName {
-  const leaf = judgeLeaf(certificate);
-  if ('reason' in leaf) throw new XpmnError('not-trusted', `That certificate is not of a device: ${leaf.reason}.`, { details: { reason: leaf.reason } });
-  return leaf.key;
-}
-
 type Aliases = 'with aliases' | 'no aliases';
 
 /** Looks for the key under the JID in the `devices` list of a network, then in the `hosted` lists of its current hosts. */
