@@ -7,6 +7,7 @@ import type { GatewayConfig } from './config.ts';
 /** The configuration, sorted by the parts that read it. */
 export function gatewaySettings(config: GatewayConfig): GatewaySettings {
   const { listener, ...socks5 } = config.socks5;
+  const { listener: directListener, ...dial } = config.directTcp;
   return {
     device: {
       iq: config.iq,
@@ -14,6 +15,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
       ibb: config.ibb,
       socks5,
       tls: config.tls,
+      linkLocal: { ...config.linkLocal, dial },
       endToEnd: { ...config.xmlStream, limits: config.xml.endToEndStream, iq: config.iq },
       pingAfterInBand: config.xmlStream.pingAfterInBand,
       outOfBand: config.outOfBand,
@@ -24,6 +26,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     windowBudget: config.outOfBand.windowBudget,
     inProcess: config.inProcess,
     listener,
+    linkLocal: { ...config.linkLocal, ...directListener },
     acceptor: { ...config.gateway, presented: config.xml.presentedLists },
     directory: config.directory,
     directoryController: config.directory,

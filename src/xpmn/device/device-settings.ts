@@ -5,6 +5,7 @@ import type { TlsOptions } from '../jingle/security/tls.ts';
 import type { IbbOptions } from '../jingle/transports/ibb.ts';
 import type { Socks5Options } from '../jingle/transports/socks5-options.ts';
 import type { HeadsOptions } from '../links/heads-exchange.ts';
+import type { LinkLocalDialerOptions } from '../serverless/link-local-dialer.ts';
 import type { AnswerCacheOptions } from '../xmpp/answer-cache.ts';
 import type { IqRouterOptions } from '../xmpp/iq-router.ts';
 
@@ -15,6 +16,7 @@ export interface DeviceSettings {
   readonly ibb: IbbOptions;
   readonly socks5: Socks5Options;
   readonly tls: TlsOptions;
+  readonly linkLocal: LinkLocalDialerOptions;
   readonly endToEnd: EndToEndOptions;
   /** Milliseconds of silence before a stream through the server is asked whether it lives. */
   readonly pingAfterInBand: number;

@@ -3,56 +3,57 @@ import type { EndToEndStream } from '../jingle/applications/end-to-end-stream.ts
 import type { OobSession } from '../jingle/applications/oob-session.ts';
 import { createXmlStreamMethod } from '../jingle/applications/xml-stream.ts';
 import { createJingleManager } from '../jingle/manager.ts';
-import type { Call, JingleManager, OpenedSession } from '../jingle/manager.ts';
+import type { JingleManager, OpenedSession } from '../jingle/manager.ts';
 import { createX509, fingerprintOf } from '../jingle/security/tls.ts';
 import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
-import { createHostSource } from '../jingle/transports/candidate-source.ts';
-import { IbbRouter } from '../jingle/transports/ibb-router.ts';
-import { createIbbTransport } from '../jingle/transports/ibb.ts';
-import { createSocks5Transport } from '../jingle/transports/socks5.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { TaskGroup } from '../kernel/tasks.ts';
-import type { ByteSession, Opened, SecuredChannel } from '../links/dialer.ts';
+import type { ByteSession, Dialer, Opened, SecuredChannel } from '../links/dialer.ts';
 import { HeadsExchange } from '../links/heads-exchange.ts';
 import { createJingleDialer } from '../links/jingle-dialer.ts';
 import { Links } from '../links/links.ts';
 import type { LocalEndpoint } from '../links/local-exchange.ts';
 import { PathMemory, pathOf } from '../links/path.ts';
 import { TurnedAway } from '../links/turned-away.ts';
-import { bareJid, splitJid } from '../model/jid.ts';
+import { splitJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
-import type { TransportMethod } from '../ports/transport.ts';
+import type { SecurityMethod } from '../ports/security.ts';
 import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
 import { abortStream, answerAborts } from '../profiles/abort-stream.ts';
+import type { Describe } from '../serverless/conversation.ts';
 import type { DeviceCredentials } from '../trust/device-credentials.ts';
-import { mayConcernUs } from '../trust/snapshot.ts';
 import { AnswerCache } from '../xmpp/answer-cache.ts';
 import { serverGate } from '../xmpp/allow-list.ts';
 import { IqRouter } from '../xmpp/iq-router.ts';
 import type { DeviceSettings } from './device-settings.ts';
 import type { DeviceShared } from './device-shared.ts';
+import { LinkLocalSide } from './link-local-side.ts';
+import { createTransports } from './transports.ts';
+import { mayShakeHands, refusalOf } from './who-may-call.ts';
 
 export interface DeviceSpec {
   readonly credentials: DeviceCredentials;
   /** Who it is to the other devices of this process. */
   readonly identity: PeerIdentity;
-  /** How it logs in; undefined for a device that is only reached inside the process. */
+  /** How it logs in; undefined for a device that is only reached inside the process, and on the local link. */
   readonly account: XmppAccount | undefined;
 }
 
 /**
- * One XPMN device: a full JID, a key, a presence. It has its own connection to the server, its Jingle sessions, and its
- * links to other devices; services register with `router`.
+ * One XPMN device: a full JID, a key, a presence. It has its own connection to the server, its side of the local link, its
+ * Jingle sessions, and its links to other devices; services register with `router`.
  */
 export class Device {
   readonly jid: Jid;
   readonly router: IqRouter;
   readonly connection: XmppConnection | undefined;
   readonly links: Links;
+  /** What it says of itself to anybody on the local link; nothing, unless somebody sets it. */
+  describe: Describe | undefined;
   private readonly shared: DeviceShared;
   private readonly spec: DeviceSpec;
   private readonly settings: DeviceSettings;
@@ -62,7 +63,11 @@ export class Device {
   private readonly turnedAway: TurnedAway;
   private readonly channelMethod;
   private readonly bytesMethod;
+  /** In order of preference. */
+  private readonly securities: readonly SecurityMethod[];
+  private readonly fingerprint: string;
   private readonly jingle: JingleManager | undefined;
+  private readonly linkLocal: LinkLocalSide | undefined;
   private readonly heads: HeadsExchange;
   private readonly endpoint: LocalEndpoint;
 
@@ -88,8 +93,12 @@ export class Device {
       onChannel: (peer, opened) => this.links.to(peer).addChannel(opened),
       onBytes: (peer, opened) => this.links.to(peer).addBytes(opened),
     };
+    const { certificate, privateKey } = spec.credentials;
+    this.securities = [createX509({ credentials: { certificate: certificate.pem, privateKey }, clock }, settings.tls)];
+    this.fingerprint = fingerprintOf(certificate.der);
     this.connection = spec.account && shared.connect(spec.account, this.router);
-    this.jingle = this.connection && this.createJingle(this.connection);
+    this.jingle = this.connection || shared.linkLocal ? this.createJingle() : undefined;
+    this.linkLocal = this.createLinkLocal();
     this.links = this.createLinks();
     answerAborts({ registry: this.router, links: this.links });
     this.heads = new HeadsExchange(
@@ -98,9 +107,10 @@ export class Device {
     );
   }
 
-  /** Begins to be there: inside the process at once, on the server as soon as it answers. */
+  /** Begins to be there: inside the process and on the local link at once, on the server as soon as it answers. */
   start(): void {
     this.shared.exchange.add(this.endpoint);
+    this.linkLocal?.start();
     this.shared.lists.on('changed', this.onListChanged);
     if (!this.connection) return;
     const { connection } = this;
@@ -115,8 +125,10 @@ export class Device {
   /** Ends everything in order within `signal`, then at once. */
   async stop({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     this.shared.exchange.remove(this.jid);
+    this.linkLocal?.leave();
     this.shared.lists.off('changed', this.onListChanged);
     await this.links.close({ signal });
+    this.linkLocal?.close();
     await this.jingle?.closeAll({ signal });
     await this.connection?.stop({ signal });
     await this.tasks.close();
@@ -135,12 +147,14 @@ export class Device {
   /** Ends all sessions with other machines, at once. */
   endSessions(error: XpmnError): void {
     this.jingle?.endSessions(() => true, error);
+    this.linkLocal?.end(() => true, error);
   }
 
   /** Verdicts may have changed: sessions of whoever would not be accepted now end. */
   reconsiderPeers(): void {
     const { acceptor } = this.shared;
     this.jingle?.endSessions(({ identity }) => identity !== undefined && !acceptor.stillHolds(identity));
+    this.linkLocal?.end((peer) => !acceptor.stillHolds(peer));
   }
 
   /** A list changes verdicts, and the news travels on. */
@@ -159,19 +173,17 @@ export class Device {
     return { ...method, open: (secured, theirs, options) => (pathOf(secured) === 'in-band' ? inBand : method).open(secured, theirs, options) };
   }
 
-  private createJingle(connection: XmppConnection): JingleManager {
-    const { clock, random, acceptor } = this.shared;
-    const { credentials } = this.spec;
-    const security = createX509({ credentials: { certificate: credentials.certificate.pem, privateKey: credentials.privateKey }, clock }, this.settings.tls);
+  private createJingle(): JingleManager {
+    const { clock, random, acceptor, lists } = this.shared;
     return createJingleManager(
       {
         clock, random, log: this.log, local: this.jid, registry: this.router,
-        transports: this.createTransports(connection),
-        securities: [security],
+        transports: createTransports(this.shared, { registry: this.router, server: this.connection?.channel }, this.settings),
+        securities: this.securities,
         applications: [this.channelMethod, this.bytesMethod],
-        fingerprint: fingerprintOf(credentials.certificate.der),
+        fingerprint: this.fingerprint,
         accept: acceptor.accept,
-        mayCall: (call) => this.mayCall(call),
+        mayCall: (call) => refusalOf(call, lists.snapshot, this.jid),
         channelTo: (peer) => this.links.find(peer)?.openChannels[0],
         onOpened: (session) => this.opened(session),
       },
@@ -179,21 +191,38 @@ export class Device {
     );
   }
 
-  private createTransports(connection: XmppConnection): TransportMethod[] {
-    const { clock, random, listener, addresses } = this.shared;
-    const { ibb, socks5 } = this.settings;
-    const blocks = { channel: connection.channel, router: new IbbRouter(this.router), clock, random };
-    const source = createHostSource({ listener, addresses }, socks5);
-    return [
-      createSocks5Transport({ clock, random, listener, addresses, sources: [source] }, socks5),
-      createIbbTransport(blocks, 1, ibb),
-      createIbbTransport(blocks, 0, ibb),
-    ];
+  private createLinkLocal(): LinkLocalSide | undefined {
+    const { shared: { clock, acceptor, linkLocal, lists }, spec: { identity }, jingle } = this;
+    if (!linkLocal || !jingle) return undefined;
+    return new LinkLocalSide({
+      clock, log: this.log, shared: linkLocal,
+      local: this.jid,
+      fingerprint: this.fingerprint,
+      isGateway: identity.roles.includes('host'),
+      methods: (peer) => (mayShakeHands(peer, lists.snapshot, this.jid) ? this.securities : []),
+      accept: acceptor.accept,
+      channelMethod: this.channelMethod,
+      turnedAway: this.turnedAway,
+      paths: this.paths,
+      describe: (node) => this.describe?.(node),
+      isLinked: (peer) => this.links.find(peer)?.path === 'link-local',
+      openBytes: (peer, via, options) => this.openBytes(jingle, peer, via, options),
+      onChannel: (peer, opened) => this.links.to(peer).addChannel(opened),
+    }, this.settings.linkLocal);
+  }
+
+  /** In-band bytes go through the server, on the local link, too: where it does not reach both, there are only sockets. */
+  private async openBytes(jingle: JingleManager, ...[peer, via, { signal }]: Parameters<Dialer['openBytes']>): Promise<Opened<ByteSession>> {
+    const isOnServer = this.connection?.state === 'online' && this.shared.isAvailable(peer);
+    const transports = isOnServer ? undefined : [NS_S5B];
+    const application = await jingle.open({ peer, channel: via, application: this.bytesMethod, transports, signal });
+    return { application, path: this.paths.of(application, via) };
   }
 
   private createLinks(): Links {
     const { exchange, features, isAvailable } = this.shared;
     const dialers = [exchange.dialerFor(this.endpoint)];
+    if (this.linkLocal) dialers.push(this.linkLocal.dialer);
     if (this.jingle && this.connection) {
       const { jingle, connection } = this;
       dialers.push(createJingleDialer({
@@ -209,30 +238,20 @@ export class Device {
     return new Links({ dialers, tasks: this.tasks, log: this.log, onChannel: (_peer, channel) => this.heads.begin(channel) });
   }
 
-  /**
-   * Who may call, and how. Only devices of the own account (and accounts of friends) get as far as a handshake; addresses
-   * are told, and bytes negotiated, only inside an end-to-end stream.
-   */
-  private mayCall({ peer, application, transport, channel }: Call): XpmnError | undefined {
-    if (!mayConcernUs(this.shared.lists.snapshot, bareJid(this.jid), bareJid(peer))) return new XpmnError('peer-unavailable', 'Nobody is here for you.');
-    if (channel.peer) return undefined;
-    const isPrivate = transport === NS_S5B || application !== NS.xmlStream;
-    return isPrivate ? new XpmnError('security-required', 'That is negotiated inside an end-to-end stream.') : undefined;
-  }
-
   /** A device that has called us is there, whatever its presence says. */
   private isLinked(peer: Jid): boolean {
     return this.links.find(peer)?.path !== undefined;
   }
 
-  /** What is negotiated inside a direct stream needs no server. */
+  /** What is negotiated inside a stream on a socket of its own needs no server. */
   private isOnPathOfItsOwn(peer: Jid): boolean {
-    return this.links.find(peer)?.path === 'direct';
+    const path = this.links.find(peer)?.path;
+    return path === 'direct' || path === 'link-local';
   }
 
-  private opened({ peer, namespace, application }: OpenedSession): void {
+  private opened({ peer, namespace, application, channel }: OpenedSession): void {
     const link = this.links.to(peer);
-    const path = this.paths.of(application);
+    const path = this.paths.of(application, channel);
     // The cast is sound: the manager opens what is registered under that namespace.
     if (namespace === NS.xmlStream) link.addChannel({ application, path } as Opened<SecuredChannel>);
     else link.addBytes({ application, path } as Opened<ByteSession>);

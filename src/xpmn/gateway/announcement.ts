@@ -35,7 +35,9 @@ export class Announcement {
     this.device = device;
     this.disco.addIdentity({ category: 'automation', type: 'xpmn', name });
     this.disco.addFeatures(...CORE_FEATURES, ...features);
-    this.disco.serve(device.router, (node) => node === `${NODE}#${this.caps.ver}`);
+    const isOurs = (node: string): boolean => node === `${NODE}#${this.caps.ver}`;
+    this.disco.serve(device.router, isOurs);
+    device.describe = (node) => this.disco.answer(node, isOurs);
     answerPings(device.router);
     device.connection?.on('stateChanged', this.onState);
   }
@@ -44,7 +46,7 @@ export class Announcement {
     return new Announcement(device, spec);
   }
 
-  private get caps(): Caps {
+  get caps(): Caps {
     return { node: NODE, hash: 'sha-1', ver: computeVer(this.disco.info()) };
   }
 

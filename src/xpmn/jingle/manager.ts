@@ -43,6 +43,8 @@ export interface SessionView {
 export interface OpenedSession extends SessionView {
   readonly identity: PeerIdentity;
   readonly application: OpenApplication;
+  /** Where it was called for. */
+  readonly channel: StanzaChannel;
 }
 
 export interface JingleDeps {
@@ -252,7 +254,7 @@ class Manager implements JingleManager {
 
   private opened(session: Session, application: OpenApplication): void {
     const view = viewOf(session);
-    if (view.identity) this.deps.onOpened?.({ ...view, identity: view.identity, application });
+    if (view.identity) this.deps.onOpened?.({ ...view, identity: view.identity, application, channel: session.spec.channel });
   }
 }
 

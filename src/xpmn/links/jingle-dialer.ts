@@ -61,7 +61,7 @@ export function createJingleDialer(deps: JingleDialerDeps): Dialer {
   async function openBytes(peer: Jid, via: StanzaChannel, { signal }: { readonly signal: AbortSignal }): Promise<Opened<ByteSession>> {
     const transports = [NS_S5B, IBB, IBB_PLAIN].filter((transport) => announces(peer, transport, transport !== IBB_PLAIN));
     const application = await jingle.open({ peer, channel: via, application: bytesMethod, transports, signal });
-    return { application, path: paths.of(application) };
+    return { application, path: paths.of(application, via) };
   }
 
   return { reaches: (peer) => deps.isReachable(peer), openChannel, upgradeChannel, openBytes };

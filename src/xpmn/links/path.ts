@@ -1,5 +1,6 @@
 import type { ApplicationMethod, OpenApplication } from '../ports/application.ts';
 import type { SecuredStream } from '../ports/security.ts';
+import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { Path } from './dialer.ts';
 
 /** How a secured stream runs: inside the process, on a socket of its own, or in stanzas through the server. */
@@ -12,9 +13,17 @@ export function pathOf({ method, stream }: SecuredStream): Path {
 /** Remembers on which path each application was opened: sessions change transports before they open, never after. */
 export class PathMemory {
   private readonly paths = new WeakMap<OpenApplication, Path>();
+  private readonly local = new WeakSet<StanzaChannel>();
 
-  of(application: OpenApplication): Path {
-    return this.paths.get(application) ?? 'in-band';
+  /** `via` is the channel that it was negotiated in: what is on a socket then is where that channel is. */
+  of(application: OpenApplication, via?: StanzaChannel): Path {
+    const path = this.paths.get(application) ?? 'in-band';
+    return path === 'direct' && via && this.local.has(via) ? 'link-local' : path;
+  }
+
+  /** `channel` runs on the local link. */
+  onLink(channel: StanzaChannel): void {
+    this.local.add(channel);
   }
 
   /** `method`, remembered. */

@@ -57,6 +57,11 @@ export function mayConcernUs(lists: TrustSnapshot, own: Jid, account: Jid): bool
   return account === own || (friendsList(lists)?.friends ?? []).some(({ jid }) => jid === account);
 }
 
+/** Whether the newest list of my devices names one so, be it by a name that it had before. */
+export function isOwnName(lists: TrustSnapshot, jid: Jid): boolean {
+  return (devicesList(lists, lists.network)?.devices ?? []).some((device) => device.jid === jid || device.aliases.includes(jid));
+}
+
 /** "Friends' lists issued more than a day ahead are refused; own clocks are not judged." */
 export function isIssuedAhead(list: VerifiedList, now: number, { friendClockAhead }: { readonly friendClockAhead: number }): boolean {
   return list.issued > now + friendClockAhead;

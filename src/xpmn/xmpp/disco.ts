@@ -65,13 +65,15 @@ export class DiscoRegistry {
     return { identities: [...this.identities], features: [...this.features].sort(), forms: [] };
   }
 
-  /** Answers queries, without node or for a node that `isOurs` (our caps). There are no items. */
+  /** The answer to a query without node, or for a node that `isOurs` (our caps). @throws XpmnError `not-found` */
+  answer(node: string | undefined, isOurs: (node: string) => boolean): XmlElement {
+    if (node !== undefined && !isOurs(node)) throw new XpmnError('not-found', 'There is no such node here.');
+    return formatInfo(this.info(), node);
+  }
+
+  /** Answers queries. There are no items. */
   serve(registry: IqRegistry, isOurs: (node: string) => boolean): void {
-    registry.handle({ ns: NS_DISCO_INFO, name: 'query', type: 'get' }, ({ payload }) => {
-      const { node } = payload.attrs;
-      if (node !== undefined && !isOurs(node)) throw new XpmnError('not-found', 'There is no such node here.');
-      return formatInfo(this.info(), node);
-    });
+    registry.handle({ ns: NS_DISCO_INFO, name: 'query', type: 'get' }, ({ payload }) => this.answer(payload.attrs['node'], isOurs));
     registry.handle({ ns: NS_DISCO_ITEMS, name: 'query', type: 'get' }, ({ payload }) => xml('query', NS_DISCO_ITEMS, { node: payload.attrs['node'] }));
   }
 }
