@@ -1,0 +1,87 @@
+import { EventEmitter } from 'node:events';
+import type { TcpTarget } from '../jingle/transports/tcp.ts';
+import { XpmnError } from '../kernel/errors.ts';
+import type { KeyName } from '../model/identity.ts';
+import type { Jid } from '../model/jid.ts';
+import type { FoundService, ServiceDiscovery } from '../ports/service-discovery.ts';
+import type { Caps } from '../xmpp/caps.ts';
+import { ServerlessEndpoints } from './endpoints.ts';
+import { LinkLocalListener } from './link-local-listener.ts';
+import type { LinkLocalListenerDeps, LinkLocalListenerOptions } from './link-local-listener.ts';
+import { formatPresence, instanceLabel } from './link-presence.ts';
+import { LinkLocalPeers } from './peers.ts';
+import type { LinkLocalPeersOptions } from './peers.ts';
+
+export interface LocalLinkOptions extends LinkLocalListenerOptions, LinkLocalPeersOptions {}
+
+export interface LocalLinkDeps extends Omit<LinkLocalListenerDeps, 'endpointFor'> {
+  readonly discovery: ServiceDiscovery;
+  /** The network id of our devices. */
+  readonly network: KeyName;
+  /** Name of this machine. */
+  readonly host: string;
+  /** Whether a device of that name would be of use, by the lists. */
+  concerns(jid: Jid): boolean;
+}
+
+/** All devices of this process on the local link: one port, one announcement each, and what is known of the others. */
+export class LocalLink extends EventEmitter<{ changed: [] }> {
+  readonly endpoints = new ServerlessEndpoints();
+  private readonly deps: LocalLinkDeps;
+  private readonly listener: LinkLocalListener;
+  private readonly peers: LinkLocalPeers;
+
+  constructor(deps: LocalLinkDeps, options: LocalLinkOptions) {
+    super();
+    this.deps = deps;
+    this.listener = new LinkLocalListener({ ...deps, endpointFor: (to) => this.endpoints.find(to) }, options);
+    this.peers = new LinkLocalPeers(deps, options);
+  }
+
+  /** @throws XpmnError `bad-configuration` if the port can't be had; the signal's reason */
+  async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const { discovery } = this.deps;
+    await this.listener.listen();
+    discovery.on('found', this.onFound);
+    discovery.on('lost', this.onLost);
+    await discovery.start({ signal });
+  }
+
+  /** Says goodbye for all, and closes the port; open streams live on. */
+  async stop(): Promise<void> {
+    const { discovery } = this.deps;
+    discovery.off('found', this.onFound);
+    discovery.off('lost', this.onLost);
+    await discovery.stop();
+    await this.listener.close();
+  }
+
+  /** Where `peer` is, best first, as somebody on the link says. */
+  find(peer: Jid): readonly TcpTarget[] {
+    return this.peers.find(peer);
+  }
+
+  /** Shows a device of ours to the link, until the returned function is called. What can't be announced is told in the log. */
+  announce(jid: Jid, caps: Caps): () => Promise<void> {
+    const { discovery, network, host, log } = this.deps;
+    const { port } = this.listener;
+    if (port === undefined) throw new XpmnError('internal', 'Nobody listens on the local link.');
+    try {
+      const announced = discovery.announce({ instance: instanceLabel(jid, host), port, txt: formatPresence({ jid, network, caps }) });
+      return () => announced.withdraw();
+    } catch (error) {
+      log.warn('a device can\'t be announced on the local network', { jid, error });
+      return () => Promise.resolve();
+    }
+  }
+
+  private readonly onFound = (service: FoundService): void => {
+    this.peers.found(service);
+    this.emit('changed');
+  };
+
+  private readonly onLost = (instance: string): void => {
+    this.peers.lost(instance);
+    this.emit('changed');
+  };
+}

@@ -1,0 +1,97 @@
+import type { TcpTarget } from '../jingle/transports/tcp.ts';
+import { bareJid } from '../model/jid.ts';
+import type { Jid } from '../model/jid.ts';
+import type { FoundService } from '../ports/service-discovery.ts';
+import { parsePresence } from './link-presence.ts';
+import type { LinkPresence } from './link-presence.ts';
+
+export interface LinkLocalPeersOptions {
+  /** Instances that are remembered. */
+  readonly instances: number;
+  /** Of these, how many may say that they are one and the same device. */
+  readonly instancesPerDevice: number;
+}
+
+/** A device that is said to be on the local link. */
+export interface LinkLocalPeer extends Pick<LinkPresence, 'network' | 'caps'> {
+  readonly jid: Jid;
+  /** Where it may be, best first. */
+  readonly targets: readonly TcpTarget[];
+}
+
+interface Instance extends LinkPresence {
+  readonly targets: readonly TcpTarget[];
+}
+
+/**
+ * Who is said to be on the local link, and where, by the services that were found there.
+ *
+ * SECURITY: anybody may say anything. Whoever believes it connects to somebody who then has to prove the name. Instances of
+ * devices that matter take the place of others where there are too many; and among several that claim one name, each has
+ * its best address tried before any has its second.
+ */
+export class LinkLocalPeers {
+  private readonly concerns: (jid: Jid) => boolean;
+  private readonly options: LinkLocalPeersOptions;
+  private readonly known = new Map<string, Instance>();
+
+  /** `concerns`: whether a device of that name would be of use, by the lists. */
+  constructor({ concerns }: { concerns(jid: Jid): boolean }, options: LinkLocalPeersOptions) {
+    this.concerns = concerns;
+    this.options = options;
+  }
+
+  /** An instance is there, or says something new of itself. One that names nobody is none. */
+  found({ instance, addresses, port, txt }: FoundService): void {
+    const presence = parsePresence(txt);
+    const entry = presence && { ...presence, targets: addresses.map((host) => ({ host, port })) };
+    if (!entry || !this.hasRoom(instance, entry)) this.known.delete(instance);
+    else this.known.set(instance, entry);
+  }
+
+  lost(instance: string): void {
+    this.known.delete(instance);
+  }
+
+  /** Where `peer` may be. Whoever names only the account may be any of its devices, and comes last. */
+  find(peer: Jid): readonly TcpTarget[] {
+    const account = bareJid(peer);
+    return [...this.targetsOf(peer), ...(account === peer ? [] : this.targetsOf(account))];
+  }
+
+  all(): readonly LinkLocalPeer[] {
+    const jids = new Set([...this.known.values()].flatMap((entry) => entry.jids));
+    return [...jids].map((jid) => {
+      const named = this.naming(jid);
+      const [network] = named.flatMap((entry) => entry.network ?? []);
+      const [caps] = named.flatMap((entry) => entry.caps ?? []);
+      return { jid, network, caps, targets: this.targetsOf(jid) };
+    });
+  }
+
+  private hasRoom(instance: string, { jids }: Instance): boolean {
+    const { instances, instancesPerDevice } = this.options;
+    const isCrowded = jids.some((jid) => this.naming(jid, instance).length >= instancesPerDevice);
+    if (isCrowded) return false;
+    if (this.known.has(instance) || this.known.size < instances) return true;
+    if (!this.matters(jids)) return false;
+    const [useless] = [...this.known].find(([, other]) => !this.matters(other.jids)) ?? [];
+    return useless !== undefined && this.known.delete(useless);
+  }
+
+  private matters(jids: readonly Jid[]): boolean {
+    return jids.some((jid) => this.concerns(jid));
+  }
+
+  private naming(jid: Jid, except?: string): Instance[] {
+    return [...this.known].flatMap(([instance, entry]) => (instance !== except && entry.jids.includes(jid) ? [entry] : []));
+  }
+
+  /** The best of each, then the second of each, and so on; each address once. */
+  private targetsOf(jid: Jid): TcpTarget[] {
+    const lists = this.naming(jid).map(({ targets }) => targets);
+    const longest = Math.max(0, ...lists.map(({ length }) => length));
+    const inTurn = Array.from({ length: longest }, (_, i) => lists.flatMap((targets) => targets[i] ?? [])).flat();
+    return [...new Map(inTurn.map((target) => [JSON.stringify(target), target])).values()];
+  }
+}
