@@ -111,4 +111,10 @@ export interface GatewayDeps {
  * Starts a gateway on the state in `storage`; where there is none, it makes a local-only network. Resolves when it works
  * on the local side; the account's server may come later. On failure nothing is left open.
  */
-export type GatewayFactory = (deps: GatewayDeps, options: { readonly signal: AbortSignal }) => Promise<Gateway>;
+export type GatewayFactory = (deps: GatewayDeps, options: GatewayFactoryOptions) => Promise<Gateway>;
+
+export interface GatewayFactoryOptions {
+  readonly signal: AbortSignal;
+  /** The state has changed beneath the gateway, which should be started anew: it has moved to an account. */
+  readonly onStale?: (() => void) | undefined;
+}

@@ -81,13 +81,23 @@ export class GatewayHolder implements Controlled {
     signal.throwIfAborted();
     try {
       const { createGateway, setup: _, ...deps } = this.deps;
-      this.current = await createGateway(deps, { signal });
+      this.current = await createGateway(deps, { signal, onStale: () => this.renew() });
     } catch (thrown) {
       const error = asXpmnError(thrown);
       this.problem = new XpmnError('not-running', `The gateway could not be started: ${error.message}`, { cause: error });
       if (!signal.aborted) this.deps.log.error('the gateway could not be started', { error });
       throw error;
     }
+  }
+
+  /** The media network has moved, and this gateway with it. */
+  private renew(): void {
+    this.queue.run(async () => {
+      if (this.stopping.signal.aborted) return;
+      this.deps.log.info('the media network has moved: starting anew');
+      await this.end('The gateway is being restarted.');
+      await this.launch();
+    }).catch(() => undefined);
   }
 
   private async end(why: string): Promise<void> {

@@ -16,6 +16,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
       socks5,
       tls: config.tls,
       linkLocal: { ...config.linkLocal, dial },
+      pairing: { ...config.tls, ...config.pairing },
       endToEnd: { ...config.xmlStream, limits: config.xml.endToEndStream, iq: config.iq },
       pingAfterInBand: config.xmlStream.pingAfterInBand,
       outOfBand: config.outOfBand,

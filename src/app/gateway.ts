@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { createHttpOrigin } from '../upnp/http-origin.ts';
 import { createHttpRequester } from '../upnp/http-requester.ts';
 import { createSsdpSocket } from '../upnp/dgram-ssdp-socket.ts';
@@ -6,20 +7,22 @@ import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
+import type { CarriedAccount } from '../xpmn/pairing/pairing-codec.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import type { Network } from '../xpmn/trust/network.ts';
 import { PairingWindow } from '../xpmn/trust/pairing-window.ts';
 import { createXmppConnection } from '../xpmn/xmpp/connection.ts';
-import { loadAccount } from './account-store.ts';
+import { loadAccount, saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus } from './gateway-view.ts';
+import { createDiscovery } from './local-link.ts';
 import { PairingDesk } from './pairing-desk.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
-export const createGateway: GatewayFactory = async (deps, { signal }) => {
+export const createGateway: GatewayFactory = async (deps, { signal, onStale = () => undefined }) => {
   const { storage, config, log, clock, random } = deps;
   const network = await loadOrCreateNetwork(deps);
   const account = await loadAccount(storage);
@@ -36,6 +39,10 @@ export const createGateway: GatewayFactory = async (deps, { signal }) => {
   const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
   const gateway = new MediaGateway({
     clock, random, log, network, pairing,
+    discovery: createDiscovery(deps, config),
+    host: hostname(),
+    onMoved: onStale,
+    onAccountFound: (found) => void keepAccount(deps, network, found).then(onStale, (error: unknown) => log.error('how to log in could not be stored', { error })),
     account: loginOf(network, account),
     sources: [upnp],
     connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
@@ -54,6 +61,11 @@ export const createGateway: GatewayFactory = async (deps, { signal }) => {
 function loginOf(network: Network, account: StoredAccount | undefined): ConstructorParameters<typeof MediaGateway>[0]['account'] {
   if (!account || account.jid !== network.bare) return undefined;
   return { credentials: { kind: 'password', password: account.password }, server: account.server, ca: account.ca };
+}
+
+/** What another gateway has told about the account that the network is in. Without a password there is nothing to keep. */
+async function keepAccount({ storage }: GatewayDeps, network: Network, { password, server, ca }: CarriedAccount): Promise<void> {
+  if (password !== undefined) await saveAccount(storage, { jid: network.bare, password, server, ca });
 }
 
 interface Running {

@@ -93,9 +93,5 @@ async function lookingRound<T>(deps: SetupDeps, signal: AbortSignal, look: (disc
 
 /** One entry a device that announces a whole network; bridged devices say less of themselves. */
 function networksIn(services: readonly FoundService[]): FoundNetwork[] {
-  return services.flatMap(({ txt }) => {
-    const { jid, net, nick } = txt;
-    if (jid === undefined || net === undefined || nick === undefined) return [];
-    return [{ jid, network: net, name: nick, isOpen: txt['pair'] === 'open' }];
-  });
+  return services.flatMap(({ txt: { jid, net, nick, pair } }) => (jid === undefined || net === undefined || pair === undefined ? [] : [{ jid, network: net, name: nick ?? jid, isOpen: pair === 'open' }]));
 }

@@ -6,6 +6,7 @@ import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import type { Logger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
+import type { ServiceDiscovery } from '../../src/xpmn/ports/service-discovery.ts';
 import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
 import { createXmppConnection } from '../../src/xpmn/xmpp/connection.ts';
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
@@ -45,11 +46,13 @@ export interface TestGatewayOptions {
   readonly clock?: Clock;
   /** Instead of a real server. */
   readonly server?: FakeXmppServer;
+  /** Where they meet without a server. */
+  readonly discovery?: ServiceDiscovery;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = { ...shipped, device: { ...shipped.device, socks5: { ...shipped.device.socks5, loopback: true } } };
   return new MediaGateway({
@@ -59,6 +62,8 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
       createXmppConnection({ clock, random: systemRandom, log, router }, login, serverOptions(config)),
     account: account && { credentials: { kind: 'password', password: account.password }, server: { host: account.host, port: account.port }, ca: account.ca },
     addresses: () => ['127.0.0.1', '::1'],
+    host: 'test',
+    discovery,
     pairing: new PairingWindow({ clock, random: systemRandom, storage: new MemoryStorage() }, config.pairing),
   }, change(settings));
 }

@@ -1,6 +1,7 @@
 import type { OobOptions } from '../jingle/applications/oob-session.ts';
 import type { EndToEndOptions } from '../jingle/applications/end-to-end-stream.ts';
 import type { JingleOptions } from '../jingle/manager.ts';
+import type { SrpCbOptions } from '../jingle/security/srp-cb.ts';
 import type { TlsOptions } from '../jingle/security/tls.ts';
 import type { IbbOptions } from '../jingle/transports/ibb.ts';
 import type { Socks5Options } from '../jingle/transports/socks5-options.ts';
@@ -17,6 +18,7 @@ export interface DeviceSettings {
   readonly socks5: Socks5Options;
   readonly tls: TlsOptions;
   readonly linkLocal: LinkLocalDialerOptions;
+  readonly pairing: SrpCbOptions;
   readonly endToEnd: EndToEndOptions;
   /** Milliseconds of silence before a stream through the server is asked whether it lives. */
   readonly pingAfterInBand: number;

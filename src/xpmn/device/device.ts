@@ -4,6 +4,7 @@ import type { OobSession } from '../jingle/applications/oob-session.ts';
 import { createXmlStreamMethod } from '../jingle/applications/xml-stream.ts';
 import { createJingleManager } from '../jingle/manager.ts';
 import type { JingleManager, OpenedSession } from '../jingle/manager.ts';
+import { createSrpCb } from '../jingle/security/srp-cb.ts';
 import { createX509, fingerprintOf } from '../jingle/security/tls.ts';
 import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { XpmnError } from '../kernel/errors.ts';
@@ -21,13 +22,15 @@ import type { Jid } from '../model/jid.ts';
 import type { PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
+import type { PairingPin } from '../ports/pairing-pin.ts';
 import type { SecurityMethod } from '../ports/security.ts';
 import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
 import { abortStream, answerAborts } from '../profiles/abort-stream.ts';
 import type { Describe } from '../serverless/conversation.ts';
+import { deviceKeyOf } from '../trust/certificate.ts';
 import type { DeviceCredentials } from '../trust/device-credentials.ts';
 import { AnswerCache } from '../xmpp/answer-cache.ts';
-import { serverGate } from '../xmpp/allow-list.ts';
+import { pairingGate, serverGate } from '../xmpp/allow-list.ts';
 import { IqRouter } from '../xmpp/iq-router.ts';
 import type { DeviceSettings } from './device-settings.ts';
 import type { DeviceShared } from './device-shared.ts';
@@ -41,6 +44,13 @@ export interface DeviceSpec {
   readonly identity: PeerIdentity;
   /** How it logs in; undefined for a device that is only reached inside the process, and on the local link. */
   readonly account: XmppAccount | undefined;
+  /** Of a device with which others can be paired on the local link. */
+  readonly pairing?: DevicePairing | undefined;
+}
+
+export interface DevicePairing extends PairingPin {
+  /** Whether somebody may prove a PIN now; else the method is not even offered. */
+  readonly isOpen: boolean;
 }
 
 /**
@@ -65,6 +75,7 @@ export class Device {
   private readonly bytesMethod;
   /** In order of preference. */
   private readonly securities: readonly SecurityMethod[];
+  private readonly pinMethod: SecurityMethod | undefined;
   private readonly fingerprint: string;
   private readonly jingle: JingleManager | undefined;
   private readonly linkLocal: LinkLocalSide | undefined;
@@ -81,7 +92,7 @@ export class Device {
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
     const { clock } = shared;
     this.turnedAway = new TurnedAway(settings.turnedAway);
-    this.router = new IqRouter({ log, gate: serverGate }, settings.iq);
+    this.router = new IqRouter({ log, gate: (channel, stanza) => serverGate(channel, stanza) ?? pairingGate(channel, stanza) }, settings.iq);
     this.channelMethod = this.paths.watch(this.createChannelMethod());
     this.bytesMethod = this.paths.watch(
       createOutOfBand({ clock, pool: shared.pool, budget: shared.budget, givenUp: (session, id) => this.tellGivenUp(session, id), doubted: ({ peer }) => this.doubt(peer.jid) }, settings.outOfBand),
@@ -95,6 +106,7 @@ export class Device {
     };
     const { certificate, privateKey } = spec.credentials;
     this.securities = [createX509({ credentials: { certificate: certificate.pem, privateKey }, clock }, settings.tls)];
+    this.pinMethod = spec.pairing && createSrpCb({ credentials: { certificate: certificate.pem, privateKey }, clock, random: shared.random, pin: spec.pairing, keyOf: deviceKeyOf }, settings.pairing);
     this.fingerprint = fingerprintOf(certificate.der);
     this.connection = spec.account && shared.connect(spec.account, this.router);
     this.jingle = this.connection || shared.linkLocal ? this.createJingle() : undefined;
@@ -154,7 +166,13 @@ export class Device {
   reconsiderPeers(): void {
     const { acceptor } = this.shared;
     this.jingle?.endSessions(({ identity }) => identity !== undefined && !acceptor.stillHolds(identity));
-    this.linkLocal?.end((peer) => !acceptor.stillHolds(peer));
+    // Who is being paired is listed nowhere: its time ends otherwise.
+    this.linkLocal?.end((peer) => peer.verdict !== 'pairing' && !acceptor.stillHolds(peer));
+  }
+
+  /** Nobody is to be paired any more: whoever has proven the PIN, and is not in the network, has nothing to say. */
+  endPairing(): void {
+    this.linkLocal?.end((peer) => peer.verdict === 'pairing', new XpmnError('not-allowed', 'The pairing has ended.'));
   }
 
   /** A list changes verdicts, and the news travels on. */
@@ -192,14 +210,14 @@ export class Device {
   }
 
   private createLinkLocal(): LinkLocalSide | undefined {
-    const { shared: { clock, acceptor, linkLocal, lists }, spec: { identity }, jingle } = this;
+    const { shared: { clock, acceptor, linkLocal, lists }, spec: { identity, pairing }, jingle } = this;
     if (!linkLocal || !jingle) return undefined;
     return new LinkLocalSide({
       clock, log: this.log, shared: linkLocal,
       local: this.jid,
       fingerprint: this.fingerprint,
       isGateway: identity.roles.includes('host'),
-      methods: (peer) => (mayShakeHands(peer, lists.snapshot, this.jid) ? this.securities : []),
+      methods: (peer) => [...(mayShakeHands(peer, lists.snapshot, this.jid) ? this.securities : []), ...(this.pinMethod && pairing?.isOpen ? [this.pinMethod] : [])],
       accept: acceptor.accept,
       channelMethod: this.channelMethod,
       turnedAway: this.turnedAway,
@@ -207,7 +225,10 @@ export class Device {
       describe: (node) => this.describe?.(node),
       isLinked: (peer) => this.links.find(peer)?.path === 'link-local',
       openBytes: (peer, via, options) => this.openBytes(jingle, peer, via, options),
-      onChannel: (peer, opened) => this.links.to(peer).addChannel(opened),
+      onChannel: (peer, opened) => {
+        // Who is being paired is nobody yet: what it asks is answered on its stream, and nothing is ever sent to it.
+        if (opened.application.channel.peer?.verdict !== 'pairing') this.links.to(peer).addChannel(opened);
+      },
     }, this.settings.linkLocal);
   }
 

@@ -6,7 +6,9 @@ import type { TaskGroup } from '../kernel/tasks.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
+import type { LocalLink } from '../serverless/local-link.ts';
 import type { Network } from '../trust/network.ts';
+import type { PairingWindow } from '../trust/pairing-window.ts';
 import { mayConcernUs } from '../trust/snapshot.ts';
 import { Announcement } from './announcement.ts';
 import { CertificatePublisher } from './certificate-publisher.ts';
@@ -24,6 +26,8 @@ export interface AccountServicesDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly tasks: TaskGroup;
+  readonly link: LocalLink | undefined;
+  readonly pairing: PairingWindow;
   /** The server says that a device has gone. */
   onGone(jid: Jid): void;
 }
@@ -34,7 +38,7 @@ export type AccountServicesOptions = DirectoryLimits & ListPublisherOptions;
  * What the gateway device does for the whole account: it knows who is there, and keeps the lists on the server and here in
  * step. Without an account it knows nobody.
  */
-export class AccountServices extends EventEmitter<{ changed: [] }> implements PeerDirectory {
+export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> implements PeerDirectory {
   private readonly deps: AccountServicesDeps;
   private readonly announcement: Announcement;
   private readonly directory: PresenceDirectory;
@@ -45,10 +49,10 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
 
   constructor(deps: AccountServicesDeps, options: AccountServicesOptions) {
     super();
-    const { device, network, clock, log, tasks } = deps;
+    const { device, network, clock, log, tasks, link, pairing } = deps;
     this.deps = deps;
     this.options = options;
-    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`, `${NS.pubkey}+notify`] });
+    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`, `${NS.pubkey}+notify`], link, pairing });
     this.directory = new PresenceDirectory(
       { device, tasks, clock, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
       options,
@@ -76,6 +80,11 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
       if (this.certificates?.concerns(stanza)) this.syncCertificates();
       else this.deps.tasks.run(async () => this.publisher?.received(stanza));
     });
+  }
+
+  /** The device has started: it can be shown. */
+  announce(): void {
+    this.announcement.start();
   }
 
   async stop(): Promise<void> {
@@ -111,7 +120,9 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
   }
 
   private readonly onListChanged = (): void => {
-    this.deps.tasks.run(() => this.deps.network.adopt());
+    this.deps.tasks.run(async () => {
+      if (await this.deps.network.adopt()) this.emit('moved');
+    });
     if (this.deps.device.connection?.state === 'online') this.sync();
     this.emit('changed');
   };

@@ -5,6 +5,9 @@ import { ibbNamespace } from '../jingle/transports/ibb-codec.ts';
 import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { NS } from '../model/namespaces.ts';
 import type { ConnectionState } from '../ports/xmpp-connection.ts';
+import type { OwnPresence } from '../serverless/link-presence.ts';
+import type { AnnouncedDevice, LocalLink } from '../serverless/local-link.ts';
+import type { PairingWindow } from '../trust/pairing-window.ts';
 import { NS_CAPS, computeVer } from '../xmpp/caps.ts';
 import type { Caps } from '../xmpp/caps.ts';
 import { DiscoRegistry } from '../xmpp/disco.ts';
@@ -24,15 +27,23 @@ export interface AnnouncementSpec {
   readonly name: string;
   /** Beside those of every device. */
   readonly features: readonly string[];
+  /** Where it is announced, too. */
+  readonly link?: LocalLink | undefined;
+  /** Of a gateway. */
+  readonly pairing?: PairingWindow | undefined;
 }
 
-/** A device's presence and what it says of itself: sent whenever it comes online. */
+/** A device's presence and what it says of itself: on the local link, and on the server whenever it comes online. */
 export class Announcement {
   private readonly device: Device;
+  private readonly spec: AnnouncementSpec;
+  private announced: AnnouncedDevice | undefined;
   private readonly disco = new DiscoRegistry();
 
-  private constructor(device: Device, { name, features }: AnnouncementSpec) {
+  private constructor(device: Device, spec: AnnouncementSpec) {
+    const { name, features } = spec;
     this.device = device;
+    this.spec = spec;
     this.disco.addIdentity({ category: 'automation', type: 'xpmn', name });
     this.disco.addFeatures(...CORE_FEATURES, ...features);
     const isOurs = (node: string): boolean => node === `${NODE}#${this.caps.ver}`;
@@ -50,12 +61,27 @@ export class Announcement {
     return { node: NODE, hash: 'sha-1', ver: computeVer(this.disco.info()) };
   }
 
+  /** The device can be reached from now on. */
+  start(): void {
+    this.announced = this.spec.link?.announce(this.presence);
+    this.spec.pairing?.on('changed', this.onPairing);
+  }
+
   /** Says goodbye, if anybody listens. */
   async stop(): Promise<void> {
     const { connection } = this.device;
     connection?.off('stateChanged', this.onState);
+    this.spec.pairing?.off('changed', this.onPairing);
+    await this.announced?.withdraw();
     if (connection?.state === 'online') await connection.channel.send(unavailablePresence()).catch(() => undefined);
   }
+
+  private get presence(): OwnPresence {
+    const { name, pairing } = this.spec;
+    return { jid: this.device.jid, name, caps: this.caps, pairing: pairing && (pairing.isOpen ? 'open' : 'closed') };
+  }
+
+  private readonly onPairing = (): void => this.announced?.update(this.presence);
 
   private readonly onState = (state: ConnectionState): void => {
     // A failed send is a lost connection: the next one announces again.

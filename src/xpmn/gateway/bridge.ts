@@ -6,6 +6,7 @@ import type { TaskGroup } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import type { DeviceSource, MediaDevice } from '../ports/media-device.ts';
 import type { XmppAccount } from '../ports/xmpp-connection.ts';
+import type { LocalLink } from '../serverless/local-link.ts';
 import type { Network } from '../trust/network.ts';
 import { Announcement } from './announcement.ts';
 import { devicesWithOlderRight } from './bridging.ts';
@@ -22,6 +23,7 @@ export interface BridgeDeps {
   readonly shared: DeviceShared;
   readonly tasks: TaskGroup;
   readonly directory: PeerDirectory;
+  readonly link: LocalLink | undefined;
 }
 
 interface Bridged {
@@ -123,7 +125,7 @@ export class Bridge {
   }
 
   private async bridge(media: MediaDevice): Promise<void> {
-    const { network, shared, log } = this.deps;
+    const { network, shared, log, link } = this.deps;
     const { id, name } = media.description;
     // A player has no service yet that could be offered; a device that can do nothing is not shown.
     if (this.isStopped || !media.library) return;
@@ -132,9 +134,10 @@ export class Bridge {
     const device = new Device(shared, { credentials, identity, account: this.accountFor(credentials.jid) }, this.settings.device);
     provideServices(device, media, shared, this.settings);
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => ({ certificate: credentials.certificate.der, signatures: [] }) });
-    const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES });
+    const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES, link });
     this.bridged.set(id, { device, announcement, name });
     device.start();
+    announcement.start();
     log.info('bridging a device', { name, jid: device.jid });
   }
 

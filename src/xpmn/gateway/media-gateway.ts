@@ -17,21 +17,29 @@ import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
 import type { MediaPage } from '../model/media.ts';
 import type { DeviceSource } from '../ports/media-device.ts';
+import type { ServiceDiscovery } from '../ports/service-discovery.ts';
 import type { ConnectionState, XmppAccount } from '../ports/xmpp-connection.ts';
 import { browsePeer } from '../profiles/directory-controller.ts';
+import { LocalLink } from '../serverless/local-link.ts';
 import { openTransfer } from '../profiles/transfer-controller.ts';
 import type { RemoteTransfer } from '../profiles/transfer-controller.ts';
 import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import { ExpiryWatch } from '../trust/expiry-watch.ts';
 import type { Network } from '../trust/network.ts';
-import type { PairingWindow } from '../trust/pairing-window.ts';
+import type { PairingState, PairingWindow } from '../trust/pairing-window.ts';
+import { queryInfo } from '../xmpp/disco.ts';
+import type { DiscoInfo } from '../xmpp/disco.ts';
+import { AccountSeeker } from './account-seeker.ts';
 import { AccountServices } from './account-services.ts';
 import { Bridge } from './bridge.ts';
 import { Membership } from './membership.ts';
 import { servePairing } from './pairing-service.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
-import { knownDevices } from './known-devices.ts';
+import { knownDevices, listedDevices } from './known-devices.ts';
 import type { KnownDevice } from './known-devices.ts';
+import { Directories, Neighbourhood } from './neighbourhood.ts';
+import type { Neighbour } from './neighbourhood.ts';
+import type { PeerDirectory } from './peer-directory.ts';
 
 export interface MediaGatewayDeps {
   readonly clock: Clock;
@@ -45,6 +53,14 @@ export interface MediaGatewayDeps {
   readonly addresses: LocalAddresses;
   /** In which devices are added by PIN. */
   readonly pairing: PairingWindow;
+  /** Undefined: others are reached through the server only. */
+  readonly discovery?: ServiceDiscovery | undefined;
+  /** Name of this machine on the link. */
+  readonly host: string;
+  /** The lists give this gateway another JID: it is to be started anew. */
+  onMoved?(): void;
+  /** Another gateway has told how to log in; this one was made without knowing that. */
+  onAccountFound?(account: CarriedAccount): void;
 }
 
 /** A gateway: the controller device of this machine, the legacy devices it bridges, and the port players fetch from. */
@@ -55,6 +71,11 @@ export class MediaGateway {
   private readonly listener: Socks5Listener;
   private readonly controller: Device;
   private readonly services: AccountServices;
+  private readonly link: LocalLink | undefined;
+  private readonly neighbourhood: Neighbourhood | undefined;
+  /** Who is there, on the link or by the server's word. */
+  private readonly directory: PeerDirectory;
+  private readonly seeker: AccountSeeker | undefined;
   private readonly bridge: Bridge;
   private readonly mediaPort: MediaPort;
   private readonly expiry: ExpiryWatch;
@@ -70,20 +91,25 @@ export class MediaGateway {
     network.lists.setMaxListeners(0);
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
     this.listener = new Socks5Listener({ clock, log }, settings.listener);
+    this.link = deps.discovery && new LocalLink({ clock, random, log: log.child('link'), discovery: deps.discovery, network: network.id, host: deps.host, concerns: (jid) => this.isListed(jid) }, settings.linkLocal);
     const shared = this.createShared();
     this.controller = new Device(shared, {
       credentials: network.gateway,
       identity: { verdict: 'own', key: network.gateway.key, jid: network.gateway.jid, network: network.id, roles: ['host'] },
       account: deps.account && { ...deps.account, jid: network.gateway.jid },
+      pairing: deps.pairing,
     }, settings.device);
     this.services = new AccountServices(
-      { device: this.controller, network, clock, log, tasks: this.tasks, onGone: (jid) => this.peerGone(jid) },
+      { device: this.controller, network, clock, log, tasks: this.tasks, link: this.link, pairing: deps.pairing, onGone: (jid) => this.peerGone(jid) },
       settings.account,
     );
-    this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.services }, settings);
+    this.neighbourhood = this.link && this.createNeighbourhood(this.link);
+    this.directory = this.neighbourhood ? new Directories(this.neighbourhood, this.services) : this.services;
+    this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.directory, link: this.link }, settings);
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
     servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, log, account: carriedAccount(deps.account) }, settings.pairing);
+    this.seeker = network.isLocalOnly || deps.account ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, log, onFound: (account) => deps.onAccountFound?.(account) });
     this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
   }
 
@@ -92,11 +118,17 @@ export class MediaGateway {
     try {
       await this.listener.listen();
       await this.mediaPort.start();
+      await this.link?.start({ signal });
       this.controller.connection?.on('stateChanged', (state, reason) => (this.problem = state === 'online' ? undefined : (reason ?? this.problem)));
       this.deps.network.lists.on('changed', this.onListChanged);
       this.expiry.start();
       this.services.start();
       this.controller.start();
+      this.services.announce();
+      this.services.on('moved', () => this.deps.onMoved?.());
+      this.deps.pairing.on('changed', this.onPairing);
+      this.neighbourhood?.start();
+      this.seeker?.start();
       await this.bridge.start({ signal });
       this.refresh();
     } catch (error) {
@@ -109,12 +141,16 @@ export class MediaGateway {
     const ended = new AbortController();
     const timer = this.deps.clock.after(this.settings.stopTimeout, () => ended.abort(new XpmnError('timeout', 'Closing took too long.')));
     this.deps.network.lists.off('changed', this.onListChanged);
+    this.deps.pairing.off('changed', this.onPairing);
+    this.seeker?.stop();
+    this.neighbourhood?.stop();
     this.expiry.stop();
     this.refreshTimer?.cancel();
     await this.mediaPort.stop();
     await this.bridge.stop({ signal: ended.signal });
     await this.services.stop();
     await this.controller.stop({ signal: ended.signal });
+    await this.link?.stop();
     await this.listener.close();
     await this.tasks.close();
     timer.cancel();
@@ -142,8 +178,8 @@ export class MediaGateway {
   /** All devices that the lists name, and what is known of them now. */
   devices(): KnownDevice[] {
     return knownDevices(this.deps.network, {
-      directory: this.services,
-      isHere: (jid) => jid === this.jid || this.bridge.has(jid),
+      directory: this.directory,
+      isHere: (jid) => this.isHere(jid),
       path: (jid) => (jid === this.jid ? 'in-process' : this.controller.links.find(jid)?.path),
       nameOf: (jid) => (jid === this.jid ? this.deps.network.name : this.bridge.nameOf(jid)),
     });
@@ -189,13 +225,37 @@ export class MediaGateway {
       exchange: new LocalExchange({ random }, this.settings.inProcess),
       pool: new SendPool(this.settings.pool),
       budget: new WindowBudget(this.settings.windowBudget),
-      features: (peer) => this.services.find(peer)?.features,
+      linkLocal: this.link,
+      features: (peer) => this.directory.find(peer)?.features,
       isAvailable: (peer) => this.services.find(peer) !== undefined,
     };
   }
 
+  /** A device that says that it is of my network is asked, even if no list that I have names it: it may have a newer one. */
+  private createNeighbourhood(link: LocalLink): Neighbourhood {
+    const { clock, log, network } = this.deps;
+    const neighbours = (): Neighbour[] => link.all()
+      .filter((peer) => !this.isHere(peer.jid) && (peer.network === network.id || this.isListed(peer.jid)))
+      .map(({ jid, targets, caps }) => ({ jid, said: JSON.stringify([targets, caps?.ver]) }));
+    const ask = async (jid: Jid, signal: AbortSignal): Promise<DiscoInfo> => queryInfo(await this.controller.links.to(jid).channel({ signal }), undefined, { signal });
+    return new Neighbourhood({ link, clock, log, tasks: this.tasks, neighbours, ask }, this.settings.account);
+  }
+
+  private isHere(jid: Jid): boolean {
+    return jid === this.jid || this.bridge.has(jid);
+  }
+
+  private isListed(jid: Jid): boolean {
+    return listedDevices(this.deps.network).some((device) => device.jid === jid);
+  }
+
+  private readonly onPairing = ({ state }: PairingState): void => {
+    if (state === 'closed') this.controller.endPairing();
+  };
+
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
   private readonly onListChanged = (): void => {
+    this.neighbourhood?.lookAgain();
     if (!this.deps.network.isMember) this.controller.endSessions(new XpmnError('not-trusted', 'This machine was removed from the media network.'));
   };
 

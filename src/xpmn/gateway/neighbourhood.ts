@@ -4,7 +4,6 @@ import type { Logger } from '../kernel/log.ts';
 import { sleep } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
-import type { ServiceDiscovery } from '../ports/service-discovery.ts';
 import type { DiscoInfo } from '../xmpp/disco.ts';
 import type { PeerDirectory, PeerPresence } from './peer-directory.ts';
 
@@ -16,14 +15,13 @@ export interface Neighbour {
 }
 
 export interface NeighbourhoodDeps {
-  readonly discovery: ServiceDiscovery;
+  /** Says when somebody came, went, or says something else. */
+  readonly link: Pick<EventEmitter<{ changed: [] }>, 'on' | 'off'>;
   readonly clock: Clock;
   readonly tasks: TaskGroup;
   readonly log: Logger;
-  /** Who is announced now. */
+  /** Who is announced now and may be of my network, but for this process. */
   neighbours(): readonly Neighbour[];
-  /** Whether a device is of my network and not in this process: only those are looked at. */
-  isOfInterest(jid: Jid): boolean;
   /** Asks a device what it is, on a secured stream over the link. @throws XpmnError could not reach; `not-trusted` */
   ask(jid: Jid, signal: AbortSignal): Promise<DiscoInfo>;
 }
@@ -52,14 +50,12 @@ export class Neighbourhood extends EventEmitter<{ changed: [] }> implements Peer
   }
 
   start(): void {
-    this.deps.discovery.on('found', this.lookAgain);
-    this.deps.discovery.on('lost', this.lookAgain);
+    this.deps.link.on('changed', this.lookAgain);
     this.lookAgain();
   }
 
   stop(): void {
-    this.deps.discovery.off('found', this.lookAgain);
-    this.deps.discovery.off('lost', this.lookAgain);
+    this.deps.link.off('changed', this.lookAgain);
   }
 
   all(): readonly PeerPresence[] {
@@ -72,7 +68,7 @@ export class Neighbourhood extends EventEmitter<{ changed: [] }> implements Peer
 
   /** Also when a list changes: who is announced may be one of us now, or no more. */
   readonly lookAgain = (): void => {
-    const there = new Map(this.deps.neighbours().filter(({ jid }) => this.deps.isOfInterest(jid)).map((neighbour) => [neighbour.jid, neighbour]));
+    const there = new Map(this.deps.neighbours().map((neighbour) => [neighbour.jid, neighbour]));
     for (const jid of [...this.asked.keys()]) if (!there.has(jid)) this.went(jid);
     for (const neighbour of there.values()) {
       const before = this.asked.get(neighbour.jid);

@@ -12,20 +12,32 @@ export interface LinkPresence {
   readonly caps: Caps | undefined;
 }
 
+/** What a device of ours says. */
+export interface OwnPresence {
+  readonly jid: Jid;
+  readonly caps?: Caps | undefined;
+  /** For people. */
+  readonly name?: string | undefined;
+  /** Of a gateway: whether a device can be paired with it now. */
+  readonly pairing?: 'open' | 'closed' | undefined;
+}
+
 type Txt = Readonly<Record<string, string>>;
 
 /** A TXT record names so many at most; its strings are short. */
 const MAX_JIDS = 4;
 /** Bytes of a DNS label (RFC 1035 §2.3.4). */
 const MAX_LABEL = 63;
+/** Bytes of a name: a string of a TXT record has 255 with its key. */
+const MAX_NAME = 200;
 
 /**
  * The TXT record of one of our devices, in the order in which it is sent.
  *
  * @spec XEP-0174 v2.0.1 §3.1, §10
  */
-export function formatPresence({ jid, network, caps }: { readonly jid: Jid; readonly network: KeyName; readonly caps?: Caps | undefined }): Txt {
-  return { txtvers: '1', jid, net: network, ...caps, status: 'avail' };
+export function formatPresence({ jid, network, caps, name, pairing }: OwnPresence & { readonly network: KeyName }): Txt {
+  return { txtvers: '1', jid, net: network, ...caps, status: 'avail', ...(name !== undefined && { nick: cut(name, MAX_NAME) }), ...(pairing !== undefined && { pair: pairing }) };
 }
 
 /** Reads anybody's; undefined if it names nobody. Keys are in lower case. */

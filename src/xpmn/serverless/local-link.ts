@@ -4,13 +4,13 @@ import { XpmnError } from '../kernel/errors.ts';
 import type { KeyName } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import type { FoundService, ServiceDiscovery } from '../ports/service-discovery.ts';
-import type { Caps } from '../xmpp/caps.ts';
 import { ServerlessEndpoints } from './endpoints.ts';
 import { LinkLocalListener } from './link-local-listener.ts';
 import type { LinkLocalListenerDeps, LinkLocalListenerOptions } from './link-local-listener.ts';
 import { formatPresence, instanceLabel } from './link-presence.ts';
+import type { OwnPresence } from './link-presence.ts';
 import { LinkLocalPeers } from './peers.ts';
-import type { LinkLocalPeersOptions } from './peers.ts';
+import type { LinkLocalPeer, LinkLocalPeersOptions } from './peers.ts';
 
 export interface LocalLinkOptions extends LinkLocalListenerOptions, LinkLocalPeersOptions {}
 
@@ -22,6 +22,14 @@ export interface LocalLinkDeps extends Omit<LinkLocalListenerDeps, 'endpointFor'
   readonly host: string;
   /** Whether a device of that name would be of use, by the lists. */
   concerns(jid: Jid): boolean;
+}
+
+/** A device of ours that is shown to the link. */
+export interface AnnouncedDevice {
+  /** It says something else. */
+  update(presence: Omit<OwnPresence, 'jid'>): void;
+  /** It says goodbye. */
+  withdraw(): Promise<void>;
 }
 
 /** All devices of this process on the local link: one port, one announcement each, and what is known of the others. */
@@ -61,17 +69,23 @@ export class LocalLink extends EventEmitter<{ changed: [] }> {
     return this.peers.find(peer);
   }
 
-  /** Shows a device of ours to the link, until the returned function is called. What can't be announced is told in the log. */
-  announce(jid: Jid, caps: Caps): () => Promise<void> {
+  /** All that are said to be on the link. */
+  all(): readonly LinkLocalPeer[] {
+    return this.peers.all();
+  }
+
+  /** Shows a device of ours to the link. What can't be announced is told in the log. */
+  announce(presence: OwnPresence): AnnouncedDevice {
     const { discovery, network, host, log } = this.deps;
+    const { jid } = presence;
     const { port } = this.listener;
     if (port === undefined) throw new XpmnError('internal', 'Nobody listens on the local link.');
     try {
-      const announced = discovery.announce({ instance: instanceLabel(jid, host), port, txt: formatPresence({ jid, network, caps }) });
-      return () => announced.withdraw();
+      const announced = discovery.announce({ instance: instanceLabel(jid, host), port, txt: formatPresence({ ...presence, network }) });
+      return { update: (news) => announced.update(formatPresence({ ...news, jid, network })), withdraw: () => announced.withdraw() };
     } catch (error) {
       log.warn('a device can\'t be announced on the local network', { jid, error });
-      return () => Promise.resolve();
+      return { update: () => undefined, withdraw: () => Promise.resolve() };
     }
   }
 

@@ -8,7 +8,6 @@ import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import { TaskGroup } from '../../../src/xpmn/kernel/tasks.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../../src/xpmn/model/jid.ts';
-import type { ServiceDiscovery } from '../../../src/xpmn/ports/service-discovery.ts';
 import type { DiscoInfo } from '../../../src/xpmn/xmpp/disco.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 
@@ -20,7 +19,7 @@ const info = (name: string): DiscoInfo => ({ identities: [{ category: 'automatio
 describe('the neighbourhood', () => {
   let clock: FakeClock;
   let tasks: TaskGroup;
-  let link: EventEmitter;
+  let link: EventEmitter<{ changed: [] }>;
   let there: Neighbour[];
   let listed: Set<Jid>;
   let asked: Jid[];
@@ -33,9 +32,8 @@ describe('the neighbourhood', () => {
     tasks = new TaskGroup((error) => assert.fail(String(error)));
     answer = (who) => Promise.resolve(info(who));
     neighbourhood = new Neighbourhood({
-      discovery: link as unknown as ServiceDiscovery, clock, tasks, log: silentLogger,
-      neighbours: () => there,
-      isOfInterest: (who) => listed.has(who),
+      link, clock, tasks, log: silentLogger,
+      neighbours: () => there.filter(({ jid: who }) => listed.has(who)),
       ask: (who) => (asked.push(who), answer(who)),
     }, options);
     neighbourhood.on('changed', () => (changes += 1));
@@ -44,12 +42,12 @@ describe('the neighbourhood', () => {
   afterEach(async () => {
     neighbourhood.stop();
     await tasks.close();
-    assert.equal(link.listenerCount('found') + link.listenerCount('lost'), 0);
+    assert.equal(link.listenerCount('changed'), 0);
   });
 
   async function announce(...neighbours: Neighbour[]): Promise<void> {
     there = neighbours;
-    link.emit('found', undefined);
+    link.emit('changed');
     await settle();
   }
   const seen = (): Jid[] => neighbourhood.all().map((presence) => presence.jid);

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { ControlClient } from '../../../../src/app/control/client.ts';
-import type { Controlled } from '../../../../src/app/control/handlers.ts';
 import { OPERATIONS, operationPath } from '../../../../src/app/control/operations.ts';
 import type { OperationName } from '../../../../src/app/control/operations.ts';
 import { ControlServer, statusOf } from '../../../../src/app/control/server.ts';
