@@ -26,8 +26,11 @@ type Waiting = { readonly signal: AbortSignal };
 export async function findNetworks(deps: SetupDeps, { signal }: Waiting): Promise<FoundNetwork[]> {
   const own = (await readStanding(deps))?.network;
   return lookingRound(deps, signal, async (discovery) => {
-    await sleep(deps.clock, deps.config.pairing.lookRound, signal);
-    return networksIn(discovery.services()).filter(({ network }) => network !== own);
+    const found = (): FoundNetwork[] => networksIn(discovery.services()).filter(({ network }) => network !== own);
+    const { lookRound, lookFurther } = deps.config.pairing;
+    // One that waits for a device is what is looked for; a second one would say so at about the same time.
+    await heard(deps, discovery, () => found().some(({ isOpen }) => isOpen), lookRound, signal).then(() => sleep(deps.clock, lookFurther, signal), () => throwIfAborted(signal));
+    return found();
   });
 }
 
@@ -64,18 +67,24 @@ function pair(
 }
 
 /** The announcement of that device, as soon as it is seen. */
-async function announcedBy({ clock, config }: SetupDeps, discovery: ServiceDiscovery, host: Jid, signal: AbortSignal): Promise<FoundService> {
+async function announcedBy(deps: SetupDeps, discovery: ServiceDiscovery, host: Jid, signal: AbortSignal): Promise<FoundService> {
   const find = (): FoundService | undefined => discovery.services().find(({ txt }) => txt['jid'] === host);
-  return withDeadline({ clock, signal, delay: config.pairing.lookRound, what: 'Looking for the device on the link' }, (within) => new Promise((resolve, reject) => {
+  await heard(deps, discovery, () => find() !== undefined, deps.config.pairing.lookRound, signal).catch(() => throwIfAborted(signal));
+  const found = find();
+  if (!found) throw new XpmnError('not-found', `${host} is not on this link any more.`);
+  return found;
+}
+
+/** Resolves when what is found on the link is what is looked for. @throws XpmnError `timeout`; the signal's reason */
+function heard({ clock }: SetupDeps, discovery: ServiceDiscovery, isThere: () => boolean, delay: number, signal: AbortSignal): Promise<void> {
+  return withDeadline({ clock, signal, delay, what: 'Looking round on the link' }, (within) => new Promise((resolve) => {
+    const stop = (): void => void discovery.off('found', look);
     const look = (): void => {
-      const found = find();
-      if (found) stop(() => resolve(found));
+      if (!isThere()) return;
+      stop();
+      resolve();
     };
-    const stop = (settle: () => void): void => {
-      discovery.off('found', look);
-      settle();
-    };
-    within.addEventListener('abort', () => stop(() => reject(new XpmnError('not-found', `${host} is not on this link any more.`))), { once: true });
+    within.addEventListener('abort', stop, { once: true });
     discovery.on('found', look);
     look();
   }));
