@@ -19,10 +19,10 @@ const MAIN = join(ROOT, 'src/app/main.ts');
 export async function runDev(argv: readonly string[]): Promise<number> {
   const place = await mkdtemp(join(tmpdir(), 'xpmn-dev-'));
   const [home, config] = [join(place, 'home'), join(place, 'config.json')];
-  const ssdpPort = await freeUdpPort();
+  const [ssdpPort, mdnsPort] = [await freeUdpPort(), await freeUdpPort()];
   const server = new FakeMediaServer(TONES, { ssdpPort });
   try {
-    await writeFile(config, JSON.stringify({ upnp: { ssdp: { port: ssdpPort, interfaces: ['lo'] }, discovery: { tracker: { loopback: true } } } }));
+    await writeFile(config, JSON.stringify({ mdns: { port: mdnsPort, interfaces: ['lo'] }, upnp: { ssdp: { port: ssdpPort, interfaces: ['lo'] }, discovery: { tracker: { loopback: true } } } }));
     await server.start();
     process.stderr.write(`The state is in ${home}, for as long as this runs. To command this gateway, in another terminal, in this directory:
   export XPMN_HOME=${home}

@@ -170,6 +170,11 @@ export class MediaGateway {
     return this.mediaPort.address;
   }
 
+  /** Whether devices are reached on the local network without a server. */
+  get isOnLocalNetwork(): boolean {
+    return this.link !== undefined;
+  }
+
   /** Bridged devices that have no connection to the server, since the budget is used up. */
   get unconnected(): number {
     return this.bridge.unconnected;
@@ -180,6 +185,7 @@ export class MediaGateway {
     return knownDevices(this.deps.network, {
       directory: this.directory,
       isHere: (jid) => this.isHere(jid),
+      isOnLink: (jid) => this.neighbourhood?.find(jid) !== undefined,
       path: (jid) => (jid === this.jid ? 'in-process' : this.controller.links.find(jid)?.path),
       nameOf: (jid) => (jid === this.jid ? this.deps.network.name : this.bridge.nameOf(jid)),
     });

@@ -6,6 +6,9 @@ import { waitUntil } from '../../peers/wait.ts';
 import { Daemon } from './daemon.ts';
 import type { Target } from './sink.ts';
 
+/** The two are on one machine, and stand for two homes: they must not find each other but by the server. */
+const APART = { mdns: { interfaces: ['none'] } };
+
 const PASSWORD = 'a plague on both your houses';
 
 export interface PairPlan {
@@ -44,9 +47,9 @@ export async function startPair(plan: PairPlan): Promise<Pair> {
     await prosody.stop();
   };
   try {
-    await configure(near, plan.overrides, {});
+    await configure(near, plan.overrides, APART);
     // What the near side shows is to come from there only.
-    await configure(far, plan.overrides, { upnp: { ssdp: { interfaces: ['none'] } } });
+    await configure(far, plan.overrides, { ...APART, upnp: { ssdp: { interfaces: ['none'] } } });
     await introduce(directory, prosody, near, far);
     await near.start();
     await far.start();
