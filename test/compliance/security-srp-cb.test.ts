@@ -3,6 +3,7 @@ import { FakePin } from '../fakes/fake-pin.ts';
 import { PIN, WRONG_PIN } from '../support/pin-play.ts';
 import { srpCbParty } from '../support/srp-cb-party.ts';
 import { duplexWire, socketWire } from '../support/wire.ts';
+import { describePinMemory } from './pin-memory.suite.ts';
 import { describePinSecurity } from './pin-security.suite.ts';
 import { contextFor, describeSecurity } from './security.suite.ts';
 import type { SecuritySetup } from './security.suite.ts';
@@ -22,6 +23,8 @@ const over: Record<string, SecuritySetup['wire']> = {
   'a Duplex': (tap) => Promise.resolve(duplexWire(tap)),
   'a TCP socket': (tap) => socketWire(tap),
 };
+
+describePinMemory('srp-cb', { party: srpCbParty, wire: (tap) => Promise.resolve(duplexWire(tap)), binds: [] });
 
 for (const [name, wire] of Object.entries(over)) {
   describeSecurity(`srp-cb over ${name}`, { parties, wire, asksNobody: true });

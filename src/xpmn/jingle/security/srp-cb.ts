@@ -51,6 +51,7 @@ export function createSrpCb(deps: SrpCbDeps, options: SrpCbOptions): SecurityMet
       timeout: options.proofTimeout,
       identify: async (end, session, signal) => {
         const { stream } = end;
+        // There is no time to wait for the stream then: it takes that at once, or the peer is told by the end alone.
         const onAbort = (): void => void (stream.writable && stream.write(encodeFailure()));
         signal.addEventListener('abort', onAbort, { once: true });
         try {
