@@ -142,7 +142,7 @@ export class LinkResponder {
     }
     if (answers.size === 0) return packets;
     const said = [...answers.values()];
-    const more = this.additionalsOf(said);
+    const more = this.additionalsOf(said).filter((record) => !this.answers.wasSaid(record, now));
     this.answers.note([...said, ...more], now);
     return [...packets, ...packResponse(said, more)];
   }
