@@ -7,6 +7,7 @@ import type { Link } from '../model/link-addresses.ts';
 import { encodeService, encodeTxt } from '../model/service-entry.ts';
 import type { Announced, FoundService, ServiceAnnouncement, ServiceDiscovery, ServiceDiscoveryEvents } from '../ports/service-discovery.ts';
 import { earliest } from './mdns/answer-queue.ts';
+import { ByteBudget } from './mdns/byte-budget.ts';
 import { createMdnsSocket } from './mdns/dgram-mdns-socket.ts';
 import type { MdnsSocketOptions } from './mdns/dgram-mdns-socket.ts';
 import type { DnsMessage, DnsName, DnsRecord } from './mdns/dns-message.ts';
@@ -25,6 +26,8 @@ import { ServiceView } from './mdns/service-view.ts';
 
 /** The section `mdns` of the configuration. */
 export interface MdnsOptions extends MdnsSocketOptions, DnsLimits, BrowserOptions {
+  /** What is read of each link in a second; a burst may be of twice as much. */
+  readonly bytesPerSecond: number;
   /** The service, XEP-0174's by default. */
   readonly type?: string;
 }
@@ -39,6 +42,10 @@ export interface MdnsDeps {
 
 /** Of serverless messaging, XEP-0174. */
 const PRESENCE = '_presence._tcp';
+/** Milliseconds between two looks at all that is seen, while it changes: others may not keep us busy. */
+const LOOK_PAUSE = 100;
+/** Milliseconds that packets have to come together before they are acted upon. */
+const GATHER = 5;
 /** Packets about our names that may still come back. Mere questions are others' questions, too. */
 const RECENT = 64;
 
@@ -54,6 +61,7 @@ interface LinkState {
   link: Link;
   readonly responder: LinkResponder;
   readonly browser: LinkBrowser;
+  readonly budget: ByteBudget;
 }
 
 class MdnsDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements ServiceDiscovery {
@@ -66,6 +74,10 @@ class MdnsDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Serv
   private readonly sent = new RecentPackets(RECENT);
   private readonly links = new Map<string, LinkState>();
   private timer: Timer | undefined;
+  private timerAt = 0;
+  /** When what is seen was last looked at, and whether it may be other by now. */
+  private lookedAt = -Infinity;
+  private isNews = false;
   private hasStarted = false;
   private stopping: Promise<void> | undefined;
 
@@ -143,7 +155,7 @@ class MdnsDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Serv
         state.responder.change(this.own.hostClaim(link), now);
       }
     }
-    this.look();
+    this.isNews = true;
     this.act();
   }
 
@@ -151,7 +163,8 @@ class MdnsDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Serv
     const { random } = this.deps;
     const responder = new LinkResponder(random, (address) => this.isOwnAddress(address));
     for (const claim of [this.own.hostClaim(link), ...this.own.all().map((own) => this.own.claimOf(own))]) responder.hold(claim, now);
-    return { link, responder, browser: new LinkBrowser(link, this.service, this.options, random, now) };
+    const budget = new ByteBudget(this.options.bytesPerSecond, now);
+    return { link, budget, responder, browser: new LinkBrowser(link, this.service, this.options, random, now) };
   }
 
   private isOwnAddress(address: string): boolean {
@@ -160,7 +173,7 @@ class MdnsDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Serv
 
   private received(packet: MdnsPacket): void {
     const state = this.links.get(packet.link);
-    if (!state || this.stopping || this.sent.has(packet.data)) return;
+    if (!state || this.stopping || this.sent.has(packet.data) || !state.budget.take(packet.data.length, this.now())) return;
     let message: DnsMessage;
     try {
       message = readMessage(packet.data, this.options);
@@ -171,7 +184,7 @@ class MdnsDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Serv
     if (!message.isResponse) this.asked(state, message, packet);
     // RFC 6762 §6: what comes from another port is no response.
     else if (packet.port === this.options.port) this.told(state, [...message.answers, ...message.additionals], packet.address);
-    this.act();
+    this.actAt(this.now() + GATHER);
   }
 
   private asked({ link, responder }: LinkState, message: DnsMessage, { address, port }: MdnsPacket): void {
@@ -185,7 +198,7 @@ class MdnsDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Serv
   private told({ responder, browser }: LinkState, records: readonly DnsRecord[], sender: string): void {
     const now = this.now();
     for (const name of responder.response(records, now)) this.giveUp(name, now);
-    if (browser.heard(records, sender, now)) this.look();
+    this.isNews = browser.heard(records, sender, now) || this.isNews;
   }
 
   /** Somebody else has that name. */
@@ -199,29 +212,41 @@ class MdnsDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Serv
       state.responder.hold(service ? this.own.claimOf(service) : this.own.hostClaim(state.link), from);
       if (!service) for (const own of this.own.all()) state.responder.change(this.own.claimOf(own), now);
     }
-    this.look();
+    this.isNews = true;
   }
 
   /** Does what is due, and comes back when more is. */
   private act(): void {
     if (this.stopping) return;
     const now = this.now();
-    let hasChanged = false;
     for (const state of this.links.values()) {
       const { responder, browser } = state;
-      hasChanged = browser.expire(now) || hasChanged;
+      this.isNews = browser.expire(now) || this.isNews;
       for (const packet of responder.due(now)) this.send(state, packet);
       const { questions, known } = browser.questions(now, responder.pointers());
       for (const packet of packQuery(questions, known)) void this.socket.multicast(state.link.name, packet);
     }
-    if (hasChanged) this.look();
-    const due = earliest([...this.links.values()].flatMap(({ responder, browser }) => [responder.nextDue(), browser.nextDue()]));
+    if (this.isNews && now >= this.lookedAt + LOOK_PAUSE) this.look(now);
     this.timer?.cancel();
-    if (due !== undefined && !this.stopping) this.timer = this.deps.clock.after(Math.max(0, due - now), () => this.act());
+    this.timer = undefined;
+    const look = this.isNews ? this.lookedAt + LOOK_PAUSE : undefined;
+    this.actAt(earliest([look, ...[...this.links.values()].flatMap(({ responder, browser }) => [responder.nextDue(), browser.nextDue()])]));
+  }
+
+  private actAt(time: number | undefined): void {
+    if (time === undefined || this.stopping || (this.timer && this.timerAt <= time)) return;
+    this.timer?.cancel();
+    this.timerAt = time;
+    this.timer = this.deps.clock.after(Math.max(0, time - this.now()), () => {
+      this.timer = undefined;
+      this.act();
+    });
   }
 
   /** Tells what is other than before. */
-  private look(): void {
+  private look(now: number): void {
+    this.isNews = false;
+    this.lookedAt = now;
     const links = [...this.links.values()].map(({ browser }) => browser.services().filter((seen) => !this.own.isOwn(seen)));
     const { found, lost } = this.view.update(links);
     for (const instance of lost) if (!this.stopping) this.emit('lost', instance);

@@ -51,6 +51,11 @@ export class AnswerQueue {
     for (const record of records) this.said.set(recordKey(record), now);
   }
 
+  /** Whether everybody heard it just now. */
+  wasSaid(record: DnsRecord, now: number): boolean {
+    return now < (this.said.get(recordKey(record)) ?? -Infinity) + SPACING;
+  }
+
   /** These are not said any more. */
   forget(records: readonly DnsRecord[]): void {
     for (const record of records) {

@@ -50,6 +50,13 @@ export interface DnsMessage {
 
 /** Under which a name is one and the same: no case in ASCII. Dots inside of labels are told from those between. */
 export function nameKey(name: DnsName): string {
+  const known = nameKeys.get(name);
+  if (known !== undefined) return known;
   const escaped = name.map((label) => label.replace(/[\\.]/g, '\\$&'));
-  return escaped.join('.').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  const key = escaped.join('.').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  nameKeys.set(name, key);
+  return key;
 }
+
+/** Names never change, and are compared again and again. */
+const nameKeys = new WeakMap<DnsName, string>();

@@ -4,13 +4,14 @@
  * @spec RFC 6762 §5.2, §7.1, §10
  * @spec RFC 6763 §4
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Random } from '../../kernel/clock.ts';
 import type { Link } from '../../model/link-addresses.ts';
 import { decodeTxt, isInstanceLabel } from '../../model/service-entry.ts';
 import type { DiscoveryLimits, FoundService } from '../../ports/service-discovery.ts';
 import { earliest } from './answer-queue.ts';
 import { nameKey } from './dns-message.ts';
-import type { DnsName, DnsQuestion, DnsRecord } from './dns-message.ts';
+import type { DnsData, DnsName, DnsQuestion, DnsRecord } from './dns-message.ts';
 import { Lease } from './lease.ts';
 import { LinkHosts } from './link-hosts.ts';
 import { QuestionPlan } from './question-plan.ts';
@@ -46,6 +47,8 @@ export class LinkBrowser {
   private readonly instances = new Map<string, Instance>();
   private readonly hosts: LinkHosts;
   private readonly plan: QuestionPlan;
+  /** What `nextDue` gives; undefined when it has to be found anew: most packets change nothing. */
+  private due: { readonly at: number | undefined } | undefined;
 
   constructor(link: Link, service: DnsName, options: BrowserOptions, random: Random, now: number) {
     this.service = service;
@@ -57,6 +60,7 @@ export class LinkBrowser {
 
   /** The link has other addresses: what can be reached now is asked for. */
   moveTo(link: Link, now: number): void {
+    this.due = undefined;
     this.hosts.moveTo(link);
     this.plan.startAgain(now);
   }
@@ -64,16 +68,22 @@ export class LinkBrowser {
   /** Takes what belongs here; tells whether `services` may have changed. */
   heard(records: readonly DnsRecord[], sender: string, now: number): boolean {
     // First what the others depend on.
-    for (const record of records) if (record.data.type === 'PTR') this.takePointer(record, sender, now);
-    const details = records.map((record) => this.takeDetail(record, now));
-    this.hosts.keep([...this.instances.values()].flatMap(({ srv }) => (srv ? [srv.value.target] : [])));
-    const hasAddresses = this.hosts.heard(records, sender, now);
-    this.askForMissing(now);
-    return hasAddresses || details.includes(true);
+    const count = this.instances.size;
+    const isTouched = records.filter((record) => this.takePointer(record, sender, now)).length > 0;
+    const spoken = records.map(({ name, data }) => (isDetail(data) ? this.instances.get(nameKey(name)) : undefined)).filter((one) => one !== undefined);
+    const before = spoken.map(({ srv, txt }) => [srv?.value, txt?.value]);
+    for (const record of records) this.takeDetail(record, now);
+    const hasChanged = !isDeepStrictEqual(before, spoken.map(({ srv, txt }) => [srv?.value, txt?.value]));
+    if (hasChanged) this.hosts.keep(this.targets());
+    const addresses = this.hosts.heard(records, sender, now);
+    if (isTouched || spoken.length > 0 || addresses.isTouched) this.due = undefined;
+    if (hasChanged || addresses.hasChanged || this.instances.size !== count) this.askForMissing(now);
+    return hasChanged || addresses.hasChanged;
   }
 
   /** What time alone has changed; tells whether `services` may have changed. */
   expire(now: number): boolean {
+    if ((this.nextDue() ?? Infinity) > now) return false;
     let hasChanged = this.hosts.expire(now);
     for (const [key, { pointer, srv, txt }] of this.instances) {
       const over = [pointer, srv, txt].filter((lease) => lease && lease.until <= now);
@@ -83,8 +93,11 @@ export class LinkBrowser {
       // It was asked and did not answer: it may be back, or the whole link is, at any time (RFC 6762 §10.4).
       if (over.some((lease) => lease?.isEnding === false)) this.plan.startAgain(now);
     }
-    if (hasChanged) this.askForMissing(now);
-    return hasChanged;
+    if (!hasChanged) return false;
+    this.due = undefined;
+    this.hosts.keep(this.targets());
+    this.askForMissing(now);
+    return true;
   }
 
   /**
@@ -92,11 +105,15 @@ export class LinkBrowser {
    * our own instances: nobody needs to say them because of us, not even this machine.
    */
   questions(now: number, own: readonly DnsRecord[]): { readonly questions: readonly DnsQuestion[]; readonly known: readonly DnsRecord[] } {
-    const due = this.plan.mayAsk(now) ? this.leases().filter(({ lease }) => (lease.refreshAt ?? Infinity) <= now) : [];
-    if (!this.plan.mayAsk(now) || (due.length === 0 && (this.plan.nextDue() ?? Infinity) > now)) return { questions: [], known: [] };
+    const nothing = { questions: [], known: [] };
+    if ((this.nextDue() ?? Infinity) > now || !this.plan.mayAsk(now)) return nothing;
+    const refreshed = this.leases().filter(({ lease }) => (lease.refreshAt ?? Infinity) <= now);
+    if (refreshed.length === 0 && (this.plan.nextDue() ?? Infinity) > now) return nothing;
+    this.due = undefined;
     this.plan.noteAsked(now);
-    const questions = new Map([...due.map(({ question }) => question), ...this.plan.missing(now)].map((question) => [questionKey(question), question]));
-    for (const { lease } of due) lease.noteAsked(now);
+    for (const { lease } of refreshed) lease.noteAsked(now);
+    const wanted = [...refreshed.map(({ question }) => question), ...this.plan.missing(now)];
+    const questions = new Map(wanted.map((question) => [questionKey(question), question]));
     const browse: DnsQuestion = { name: this.service, type: 'PTR' };
     const isBrowsing = this.plan.browse(now) || questions.has(questionKey(browse));
     questions.delete(questionKey(browse));
@@ -104,9 +121,8 @@ export class LinkBrowser {
   }
 
   nextDue(): number | undefined {
-    const leases = this.leases().map(({ lease }) => lease);
-    const asking = earliest([this.plan.nextDue(), ...leases.map(({ refreshAt }) => refreshAt)]);
-    return earliest([asking === undefined ? undefined : this.plan.freeFrom(asking), ...leases.map(({ until }) => until)]);
+    this.due ??= { at: this.findDue() };
+    return this.due.at;
   }
 
   services(): Seen[] {
@@ -120,26 +136,34 @@ export class LinkBrowser {
     return seen;
   }
 
-  private takePointer({ name, ttl, data }: DnsRecord, sender: string, now: number): void {
+  private findDue(): number | undefined {
+    const leases = this.leases().map(({ lease }) => lease);
+    const asking = earliest([this.plan.nextDue(), ...leases.map(({ refreshAt }) => refreshAt)]);
+    return earliest([asking === undefined ? undefined : this.plan.freeFrom(asking), ...leases.map(({ until }) => until)]);
+  }
+
+  /** Tells whether the record is one of the service. */
+  private takePointer({ name, ttl, data }: DnsRecord, sender: string, now: number): boolean {
     const target = 'target' in data && nameKey(name) === nameKey(this.service) ? data.target : [];
     const [label = '', ...rest] = target;
-    if (nameKey(rest) !== nameKey(this.service) || !isInstanceLabel(label)) return;
+    if (nameKey(rest) !== nameKey(this.service) || !isInstanceLabel(label)) return false;
     const known = this.instances.get(nameKey(target));
     if (ttl === 0) known?.pointer.end(now);
     else if (known) known.pointer = this.lease(undefined, ttl, now);
     else if (this.hasRoom(sender)) {
       this.instances.set(nameKey(target), { label, name: target, sender, pointer: this.lease(undefined, ttl, now), srv: undefined, txt: undefined });
     }
+    return true;
   }
 
   private hasRoom(sender: string): boolean {
-    const ofSender = [...this.instances.values()].filter((instance) => instance.sender === sender).length;
-    return this.instances.size < this.options.instances && ofSender < this.options.instancesPerSender;
+    if (this.instances.size >= this.options.instances) return false;
+    return [...this.instances.values()].filter((instance) => instance.sender === sender).length < this.options.instancesPerSender;
   }
 
-  private takeDetail({ name, ttl, data }: DnsRecord, now: number): boolean {
-    const instance = data.type === 'SRV' || data.type === 'TXT' ? this.instances.get(nameKey(name)) : undefined;
-    if (!instance) return false;
+  private takeDetail({ name, ttl, data }: DnsRecord, now: number): void {
+    const instance = isDetail(data) ? this.instances.get(nameKey(name)) : undefined;
+    if (!instance) return;
     if (data.type === 'TXT') {
       if (ttl === 0) instance.txt?.end(now);
       else instance.txt = this.lease(decodeTxt(data.strings, this.options.txtBytes), ttl, now);
@@ -149,7 +173,10 @@ export class LinkBrowser {
       // Another one's goodbye is none of this one.
       else if (isSameHost) instance.srv?.end(now);
     }
-    return true;
+  }
+
+  private targets(): DnsName[] {
+    return [...this.instances.values()].flatMap(({ srv }) => (srv ? [srv.value.target] : []));
   }
 
   private askForMissing(now: number): void {
@@ -178,6 +205,10 @@ export class LinkBrowser {
   private lease<T>(value: T, ttl: number, now: number): Lease<T> {
     return new Lease(value, now, Math.min(ttl * 1_000, this.options.maxLifetime), this.random.fraction());
   }
+}
+
+function isDetail(data: DnsData): boolean {
+  return data.type === 'SRV' || data.type === 'TXT';
 }
 
 function questionKey({ name, type }: DnsQuestion): string {

@@ -42,12 +42,12 @@ export class LinkHosts {
     }
   }
 
-  /** Tells whether any of the records belongs here. */
-  heard(records: readonly DnsRecord[], sender: string, now: number): boolean {
+  /** Tells whether any of the records belongs here, and whether any address is new. */
+  heard(records: readonly DnsRecord[], sender: string, now: number): { readonly isTouched: boolean; readonly hasChanged: boolean } {
     const own = records.filter(({ name, data }) => 'address' in data && this.hosts.has(nameKey(name)));
     for (const record of own) if (record.flush && record.ttl > 0) this.replace(record, now);
-    for (const record of own) this.take(record, sender, now);
-    return own.length > 0;
+    const added = own.filter((record) => this.take(record, sender, now));
+    return { isTouched: own.length > 0, hasChanged: added.length > 0 };
   }
 
   expire(now: number): boolean {
@@ -81,16 +81,18 @@ export class LinkHosts {
     }
   }
 
-  private take({ name, ttl, data }: DnsRecord, sender: string, now: number): void {
+  /** Tells whether it is new. */
+  private take({ name, ttl, data }: DnsRecord, sender: string, now: number): boolean {
     const host = this.hosts.get(nameKey(name));
-    if (!host || !('address' in data)) return;
-    const [address] = dialableOnLink([data.address], this.link, sender);
-    if (address === undefined) return;
+    const [address] = host && 'address' in data ? dialableOnLink([data.address], this.link, sender) : [];
+    if (!host || address === undefined || !('address' in data)) return false;
     const known = host.addresses.get(address);
     const standing = [...host.addresses.values()].filter(({ isEnding }) => !isEnding).length;
     if (ttl === 0) known?.end(now);
     else if (known || standing < this.options.addresses) {
       host.addresses.set(address, new Lease(data.type, now, Math.min(ttl * 1_000, this.options.maxLifetime), this.random.fraction()));
+      return !known;
     }
+    return false;
   }
 }

@@ -90,20 +90,18 @@ export class LinkResponder {
     for (const record of message.answers) this.answers.drop(record, asker);
     const isProbe = message.authorities.length > 0;
     const known = new Map(message.answers.map((record) => [recordKey(record), record.ttl]));
-    for (const question of message.questions) {
-      for (const record of this.recordsFor(question)) {
-        // RFC 6762 §7.1: not what the asker knows and will know for a while.
-        if ((known.get(recordKey(record)) ?? 0) >= record.ttl / 2) continue;
-        const wait = record.flush ? 0 : this.answerWait(message.isTruncated);
-        this.answers.add(record, now + wait, { asker, isDefence: isProbe });
-      }
+    for (const record of this.answersTo(message.questions)) {
+      // RFC 6762 §7.1: not what the asker knows and will know for a while.
+      if ((known.get(recordKey(record)) ?? 0) >= record.ttl / 2) continue;
+      const wait = record.flush ? 0 : this.answerWait(message.isTruncated);
+      this.answers.add(record, now + wait, { asker, isDefence: isProbe });
     }
     for (const held of this.held.values()) if (isProbe && held.phase === 'probing') this.breakTie(held, message.authorities, now);
   }
 
   /** What answers a question of an older kind of resolver; what it is about comes after it. */
   directAnswers(questions: readonly DnsQuestion[]): { answers: DnsRecord[]; additionals: DnsRecord[] } {
-    const answers = [...new Set(questions.flatMap((question) => this.recordsFor(question)))];
+    const answers = this.answersTo(questions);
     return { answers, additionals: this.additionalsOf(answers) };
   }
 
@@ -142,7 +140,7 @@ export class LinkResponder {
     }
     if (answers.size === 0) return packets;
     const said = [...answers.values()];
-    const more = this.additionalsOf(said);
+    const more = this.additionalsOf(said).filter((record) => !this.answers.wasSaid(record, now));
     this.answers.note([...said, ...more], now);
     return [...packets, ...packResponse(said, more)];
   }
@@ -193,6 +191,11 @@ export class LinkResponder {
     }
     this.spoken = index;
     return index;
+  }
+
+  private answersTo(questions: readonly DnsQuestion[]): DnsRecord[] {
+    const distinct = new Map(questions.map((question) => [`${question.type} ${nameKey(question.name)}`, question]));
+    return [...new Set([...distinct.values()].flatMap((question) => this.recordsFor(question)))];
   }
 
   private recordsFor({ name, type }: DnsQuestion): DnsRecord[] {

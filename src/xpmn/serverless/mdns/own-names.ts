@@ -6,8 +6,8 @@ import type { DnsName } from './dns-message.ts';
 import { hostClaim, serviceClaim } from './own-records.ts';
 import type { Claim } from './own-records.ts';
 
-/** So many conflicts within so many milliseconds, and each further one has to wait. @spec RFC 6762 §8.1 */
-const CONFLICTS = { count: 15, within: 10_000, wait: 5_000 };
+/** So many conflicts within so many milliseconds, and each further name has to wait, until there was none for a while. @spec RFC 6762 §8.1 */
+const CONFLICTS = { count: 15, within: 10_000, wait: 5_000, calm: 60_000 };
 
 export interface OwnService {
   readonly wanted: string;
@@ -20,14 +20,13 @@ export interface OwnService {
 
 /** The names that this machine claims: of its services, and of itself. */
 export class OwnNames {
-  /**
-   * A name of its own, and not the machine's: another responder beside us may have that one, with other addresses.
-   */
+  /** A name of its own, and not the machine's: another responder beside us may have that one, with other addresses. */
   host: DnsName;
   private readonly service: DnsName;
   private readonly random: Random;
   private readonly services = new Set<OwnService>();
   private conflicts: number[] = [];
+  private isFought = false;
 
   constructor(service: DnsName, random: Random) {
     this.service = service;
@@ -44,10 +43,6 @@ export class OwnNames {
 
   remove(own: OwnService): void {
     this.services.delete(own);
-  }
-
-  has(own: OwnService): boolean {
-    return this.services.has(own);
   }
 
   /** Whether an instance is one of these. */
@@ -84,8 +79,10 @@ export class OwnNames {
 
   /** Notes a conflict; gives the milliseconds to wait before the next name is tried. */
   waitAfterConflict(now: number): number {
-    this.conflicts = [...this.conflicts.filter((time) => time > now - CONFLICTS.within), now].slice(-CONFLICTS.count);
-    return this.conflicts.length < CONFLICTS.count ? 0 : CONFLICTS.wait;
+    this.isFought = this.isFought && (this.conflicts.at(-1) ?? 0) > now - CONFLICTS.calm;
+    this.conflicts = [...this.conflicts, now].slice(-CONFLICTS.count);
+    this.isFought ||= this.conflicts.length === CONFLICTS.count && (this.conflicts[0] ?? 0) > now - CONFLICTS.within;
+    return this.isFought ? CONFLICTS.wait : 0;
   }
 
   private next(own: OwnService): void {

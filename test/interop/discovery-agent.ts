@@ -1,0 +1,31 @@
+import { createInterface } from 'node:readline';
+import { silentLogger } from '../../src/xpmn/kernel/log.ts';
+import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
+import type { Announced, ServiceAnnouncement } from '../../src/xpmn/ports/service-discovery.ts';
+import { createMdnsDiscovery } from '../../src/xpmn/serverless/mdns-discovery.ts';
+import { settings } from '../support/settings.ts';
+
+/**
+ * Service discovery as a process, to be run inside a network namespace. One JSON a line: events as they happen; the lines
+ * of stdin are orders: `{"announce": {…}}`, `{"update": {"instance": …, "txt": {…}}}`, `{"withdraw": "…"}`. Stops with its stdin.
+ */
+type Order = { readonly announce: ServiceAnnouncement } | { readonly update: Omit<ServiceAnnouncement, 'port'> } | { readonly withdraw: string };
+
+const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+const announced = new Map<string, Announced>();
+const discovery = createMdnsDiscovery({ clock: systemClock, random: systemRandom, log: silentLogger }, { ...settings.mdns, interfaceInterval: 250 });
+discovery.on('found', (service) => say({ found: service }));
+discovery.on('lost', (instance) => say({ lost: instance }));
+
+// timers of the clock keep no process alive: stdin does
+createInterface({ input: process.stdin })
+  .on('line', (line) => void obey(JSON.parse(line) as Order).catch((error: unknown) => say({ failed: String(error) })))
+  .on('close', () => void discovery.stop());
+await discovery.start({ signal: new AbortController().signal });
+say({ started: true });
+
+async function obey(order: Order): Promise<void> {
+  if ('announce' in order) announced.set(order.announce.instance, discovery.announce(order.announce));
+  if ('update' in order) announced.get(order.update.instance)?.update(order.update.txt);
+  if ('withdraw' in order) await announced.get(order.withdraw)?.withdraw();
+}
