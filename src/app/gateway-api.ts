@@ -40,7 +40,7 @@ export interface GatewayDevice {
   /** Profiles it provides: `directory`, `transfer`, … */
   readonly services: readonly string[];
   readonly where: 'here' | 'elsewhere';
-  /** How it is reached now, or would be: `server` means that no stream is open yet. */
+  /** How it is reached now, or would be: `server`, and `link-local` of a device that was only seen there, mean that no stream is open yet. */
   readonly reach: Reach;
   readonly trust: Trust;
 }

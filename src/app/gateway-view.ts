@@ -9,15 +9,23 @@ import type { Network } from '../xpmn/trust/network.ts';
 import type { GatewayDeps, GatewayDevice, GatewayStatus, LibraryPage } from './gateway-api.ts';
 
 export function describeDevice(device: KnownDevice): GatewayDevice {
-  const { jid, name, trust, isHere, isAvailable, services, path } = device;
+  const { jid, name, trust, isHere, services } = device;
   const id = resourceOf(jid);
   const kind = services.includes('directory') ? 'media-server' : trust === 'own' ? 'gateway' : 'unknown';
   return {
     jid, id, kind, services, trust,
     name: name ?? id,
     where: isHere ? 'here' : 'elsewhere',
-    reach: path ?? (isHere ? 'in-process' : isAvailable ? 'server' : 'unreachable'),
+    reach: reachOf(device),
   };
+}
+
+/** How it is reached now, or would be: the local network comes before the server. */
+function reachOf({ path, isHere, isOnLink, isAvailable }: KnownDevice): GatewayDevice['reach'] {
+  if (path) return path;
+  if (isHere) return 'in-process';
+  if (isOnLink) return 'link-local';
+  return isAvailable ? 'server' : 'unreachable';
 }
 
 export function describePage(page: MediaPage, device: Jid): LibraryPage {
@@ -50,9 +58,10 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
 
 function warningsOf(gateway: MediaGateway, network: Network): string[] {
   const warnings: string[] = [];
+  const nearby = gateway.isOnLocalNetwork ? 'on this local network only' : 'on this machine only';
   if (!network.isMember) warnings.push('This machine was removed from the media network: it bridges nothing, and the other devices do not answer it any more.');
   else if (!network.isHost) warnings.push('The media network does not list this machine as a host: it bridges nothing.');
-  if (network.isLocalOnly) warnings.push('The media network has no account yet: its devices are reached on this machine only. xpmn init --jid makes the rest of the world.');
-  if (gateway.unconnected > 0) warnings.push(`${gateway.unconnected} devices have no connection of their own to the server, as the limit is reached; they work on this machine only.`);
+  if (network.isLocalOnly) warnings.push(`The media network has no account yet: its devices are reached ${nearby}. xpmn init --jid makes the rest of the world.`);
+  if (gateway.unconnected > 0) warnings.push(`${gateway.unconnected} devices have no connection of their own to the server, as the limit is reached; they work ${nearby}.`);
   return warnings;
 }

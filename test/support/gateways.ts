@@ -7,6 +7,7 @@ import type { Logger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
+import type { ServiceDiscovery } from '../../src/xpmn/ports/service-discovery.ts';
 import { createXmppConnection } from '../../src/xpmn/xmpp/connection.ts';
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
 import { Network } from '../../src/xpmn/trust/network.ts';
@@ -26,9 +27,9 @@ export interface TestAccount {
   readonly ca: string;
 }
 
-/** A new media network on an account, with this as its first gateway. */
-export function firstNetwork({ jid }: TestAccount, name = 'home', changes: Partial<NetworkDeps> = {}): Promise<Network> {
-  return Network.create({ ...deps, storage: new MemoryStorage(), ...changes }, trustOptions(config), { name, account: parseJid(jid) });
+/** A new media network, on an account or (undefined) local-only, with this as its first gateway. */
+export function firstNetwork(account: TestAccount | undefined, name = 'home', changes: Partial<NetworkDeps> = {}): Promise<Network> {
+  return Network.create({ ...deps, storage: new MemoryStorage(), ...changes }, trustOptions(config), { name, account: account && parseJid(account.jid) });
 }
 
 /** Another gateway of the same owner, made by the first. */
@@ -44,13 +45,19 @@ export interface TestGatewayOptions {
   readonly clock?: Clock;
   /** Instead of a real server. */
   readonly server?: FakeXmppServer;
+  /** How it finds others on the local network; left out: not at all. */
+  readonly discovery?: ServiceDiscovery;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
-  const settings = { ...shipped, device: { ...shipped.device, socks5: { ...shipped.device.socks5, loopback: true } } };
+  const settings = {
+    ...shipped,
+    device: { ...shipped.device, socks5: { ...shipped.device.socks5, loopback: true } },
+    linkLocal: { ...shipped.linkLocal, host: '127.0.0.1' },
+  };
   return new MediaGateway({
     clock, random: systemRandom, log, network, sources,
     connect: (login, router) =>
@@ -58,5 +65,6 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
       createXmppConnection({ clock, random: systemRandom, log, router }, login, serverOptions(config)),
     account: account && { credentials: { kind: 'password', password: account.password }, server: { host: account.host, port: account.port }, ca: account.ca },
     addresses: () => ['127.0.0.1', '::1'],
+    localNetwork: discovery && { discovery, host: 'machine' },
   }, change(settings));
 }

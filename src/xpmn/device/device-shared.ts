@@ -11,6 +11,7 @@ import type { Jid } from '../model/jid.ts';
 import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
 import type { ServerlessEndpoints } from '../serverless/endpoints.ts';
 import type { ListStore } from '../trust/list-store.ts';
+import type { Caps } from '../xmpp/caps.ts';
 import type { IqRouter } from '../xmpp/iq-router.ts';
 
 /** What all devices of a process share: one listener, one pool of buffers, one view of who is who. */
@@ -41,4 +42,6 @@ export interface LinkLocalShared {
   readonly endpoints: ServerlessEndpoints;
   /** Where another device is, best first, as somebody on the link says. */
   find(peer: Jid): readonly TcpTarget[];
+  /** Shows a device of ours there, until the returned function is called. */
+  announce(jid: Jid, caps: Caps): () => Promise<void>;
 }

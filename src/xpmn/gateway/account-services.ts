@@ -8,6 +8,7 @@ import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { Network } from '../trust/network.ts';
 import { mayConcernUs } from '../trust/snapshot.ts';
+import type { Caps } from '../xmpp/caps.ts';
 import { Announcement } from './announcement.ts';
 import { CertificatePublisher } from './certificate-publisher.ts';
 import { listedDevices } from './known-devices.ts';
@@ -81,6 +82,11 @@ export class AccountServices extends EventEmitter<{ changed: [] }> implements Pe
   async stop(): Promise<void> {
     this.deps.network.lists.off('changed', this.onListChanged);
     await this.announcement.stop();
+  }
+
+  /** What the gateway device can do. */
+  get caps(): Caps {
+    return this.announcement.caps;
   }
 
   all(): readonly PeerPresence[] {

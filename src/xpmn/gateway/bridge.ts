@@ -28,6 +28,8 @@ interface Bridged {
   readonly device: Device;
   readonly announcement: Announcement;
   readonly name: string;
+  /** Takes it off the local link. */
+  readonly leaveLink: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -133,7 +135,8 @@ export class Bridge {
     provideServices(device, media, shared, this.settings);
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => ({ certificate: credentials.certificate.der, signatures: [] }) });
     const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES });
-    this.bridged.set(id, { device, announcement, name });
+    const leaveLink = shared.linkLocal?.announce(credentials.jid, announcement.caps);
+    this.bridged.set(id, { device, announcement, name, leaveLink });
     device.start();
     log.info('bridging a device', { name, jid: device.jid });
   }
@@ -142,6 +145,7 @@ export class Bridge {
     const entry = this.bridged.get(id);
     if (!entry) return;
     this.bridged.delete(id);
+    await entry.leaveLink?.();
     await entry.announcement.stop();
     await entry.device.stop({ signal });
     this.deps.log.info('a device is not bridged any more', { name: entry.name, jid: entry.device.jid });

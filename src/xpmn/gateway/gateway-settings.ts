@@ -8,7 +8,7 @@ import type { MediaPortOptions } from '../media/media-port.ts';
 import type { DirectoryControllerOptions } from '../profiles/directory-controller.ts';
 import type { DirectoryOptions } from '../profiles/directory.ts';
 import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
-import type { LinkLocalListenerOptions } from '../serverless/link-local-listener.ts';
+import type { LocalLinkOptions } from '../serverless/local-link.ts';
 import type { ExpiryWatchOptions } from '../trust/expiry-watch.ts';
 
 export interface GatewaySettings extends ExpiryWatchOptions {
@@ -18,7 +18,7 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly windowBudget: number;
   readonly inProcess: InProcessOptions;
   readonly listener: Socks5ListenerOptions;
-  readonly linkLocal: LinkLocalListenerOptions;
+  readonly linkLocal: LocalLinkOptions;
   readonly acceptor: AcceptorOptions;
   readonly directory: DirectoryOptions;
   readonly directoryController: DirectoryControllerOptions;

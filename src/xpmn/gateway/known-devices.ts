@@ -13,6 +13,8 @@ export interface KnownDevice {
   readonly trust: ListedVerdict;
   readonly isHere: boolean;
   readonly isAvailable: boolean;
+  /** Somebody says that it is on the local link: it is tried there first. */
+  readonly isOnLink: boolean;
   /** What it provides: `directory`, `transfer`. */
   readonly services: readonly string[];
   /** How it is reached now; undefined while nothing is open. */
@@ -27,6 +29,7 @@ const SERVICES: Readonly<Record<string, string>> = {
 export interface Knowledge {
   readonly directory: PeerDirectory;
   isHere(jid: Jid): boolean;
+  isOnLink(jid: Jid): boolean;
   path(jid: Jid): Path | undefined;
   /** The name of this gateway, or of a device that it bridges: known without anybody's presence. */
   nameOf(jid: Jid): string | undefined;
@@ -44,10 +47,10 @@ export function knownDevices(network: Network, knowledge: Knowledge): KnownDevic
   return listedDevices(network).map(({ jid, trust }) => describe(jid, trust, knowledge));
 }
 
-function describe(jid: Jid, trust: ListedVerdict, { directory, isHere, path, nameOf }: Knowledge): KnownDevice {
+function describe(jid: Jid, trust: ListedVerdict, { directory, isHere, isOnLink, path, nameOf }: Knowledge): KnownDevice {
   const presence = directory.find(jid);
-  const here = isHere(jid);
+  const [here, onLink] = [isHere(jid), isOnLink(jid)];
   const features = [...(presence?.features ?? [])];
   const services = here && trust === 'own-hosted' ? Object.values(SERVICES) : features.flatMap((feature) => (Object.hasOwn(SERVICES, feature) ? (SERVICES[feature] as string) : []));
-  return { jid, name: presence?.name ?? nameOf(jid), trust, isHere: here, isAvailable: here || presence !== undefined, services, path: path(jid) };
+  return { jid, name: presence?.name ?? nameOf(jid), trust, isHere: here, isAvailable: here || onLink || presence !== undefined, isOnLink: onLink, services, path: path(jid) };
 }

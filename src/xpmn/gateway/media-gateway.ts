@@ -17,12 +17,15 @@ import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
 import type { MediaPage } from '../model/media.ts';
 import type { DeviceSource } from '../ports/media-device.ts';
+import type { ServiceDiscovery } from '../ports/service-discovery.ts';
 import type { ConnectionState, XmppAccount } from '../ports/xmpp-connection.ts';
 import { browsePeer } from '../profiles/directory-controller.ts';
 import { openTransfer } from '../profiles/transfer-controller.ts';
 import type { RemoteTransfer } from '../profiles/transfer-controller.ts';
+import { LocalLink } from '../serverless/local-link.ts';
 import { ExpiryWatch } from '../trust/expiry-watch.ts';
 import type { Network } from '../trust/network.ts';
+import { isListedName } from '../trust/snapshot.ts';
 import { AccountServices } from './account-services.ts';
 import { Bridge } from './bridge.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
@@ -39,6 +42,8 @@ export interface MediaGatewayDeps {
   readonly sources: readonly DeviceSource[];
   readonly connect: DeviceShared['connect'];
   readonly addresses: LocalAddresses;
+  /** The local network, on which devices reach each other without a server, and this machine's name there; left out: it is not used. */
+  readonly localNetwork?: { readonly discovery: ServiceDiscovery; readonly host: string } | undefined;
 }
 
 /** A gateway: the controller device of this machine, the legacy devices it bridges, and the port players fetch from. */
@@ -47,6 +52,7 @@ export class MediaGateway {
   private readonly settings: GatewaySettings;
   private readonly tasks: TaskGroup;
   private readonly listener: Socks5Listener;
+  private readonly localLink: LocalLink | undefined;
   private readonly controller: Device;
   private readonly services: AccountServices;
   private readonly bridge: Bridge;
@@ -63,6 +69,7 @@ export class MediaGateway {
     network.lists.setMaxListeners(0);
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
     this.listener = new Socks5Listener({ clock, log }, settings.listener);
+    this.localLink = this.createLocalLink();
     const shared = this.createShared();
     this.controller = new Device(shared, {
       credentials: network.gateway,
@@ -82,12 +89,14 @@ export class MediaGateway {
   async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     try {
       await this.listener.listen();
+      await this.localLink?.start({ signal });
       await this.mediaPort.start();
       this.controller.connection?.on('stateChanged', (state, reason) => (this.problem = state === 'online' ? undefined : (reason ?? this.problem)));
       this.deps.network.lists.on('changed', this.onListChanged);
       this.expiry.start();
       this.services.start();
       this.controller.start();
+      this.localLink?.announce(this.jid, this.services.caps);
       await this.bridge.start({ signal });
       this.refresh();
     } catch (error) {
@@ -103,6 +112,7 @@ export class MediaGateway {
     this.expiry.stop();
     this.refreshTimer?.cancel();
     await this.mediaPort.stop();
+    await this.localLink?.stop();
     await this.bridge.stop({ signal: ended.signal });
     await this.services.stop();
     await this.controller.stop({ signal: ended.signal });
@@ -125,6 +135,11 @@ export class MediaGateway {
     return this.mediaPort.address;
   }
 
+  /** Whether devices are reached on the local network without a server. */
+  get isOnLocalNetwork(): boolean {
+    return this.localLink !== undefined;
+  }
+
   /** Bridged devices that have no connection to the server, since the budget is used up. */
   get unconnected(): number {
     return this.bridge.unconnected;
@@ -135,6 +150,7 @@ export class MediaGateway {
     return knownDevices(this.deps.network, {
       directory: this.services,
       isHere: (jid) => jid === this.jid || this.bridge.has(jid),
+      isOnLink: (jid) => this.localLink !== undefined && this.localLink.find(jid).length > 0,
       path: (jid) => (jid === this.jid ? 'in-process' : this.controller.links.find(jid)?.path),
       nameOf: (jid) => (jid === this.jid ? this.deps.network.name : this.bridge.nameOf(jid)),
     });
@@ -164,6 +180,12 @@ export class MediaGateway {
     return this.askedTwice(item.device, () => openTransfer(link, { uid: item.uid, ...request }, { options: this.settings.transferController, clock: this.deps.clock, signal }));
   }
 
+  private createLocalLink(): LocalLink | undefined {
+    const { clock, random, log, network, localNetwork } = this.deps;
+    const concerns = (jid: Jid): boolean => isListedName(network.lists.snapshot, jid);
+    return localNetwork && new LocalLink({ ...localNetwork, clock, random, log, network: network.id, concerns }, this.settings.linkLocal);
+  }
+
   private createShared(): DeviceShared {
     const { clock, random, log, network, addresses, connect } = this.deps;
     const { lists } = network;
@@ -171,6 +193,7 @@ export class MediaGateway {
     return {
       clock, random, log, lists, addresses, connect,
       listener: this.listener,
+      linkLocal: this.localLink,
       acceptor: createAcceptor({ lists, clock, log, lookUp }, this.settings.acceptor),
       exchange: new LocalExchange({ random }, this.settings.inProcess),
       pool: new SendPool(this.settings.pool),

@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import type { TcpTarget } from '../jingle/transports/tcp.ts';
-import { XpmnError } from '../kernel/errors.ts';
 import type { KeyName } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import type { FoundService, ServiceDiscovery } from '../ports/service-discovery.ts';
@@ -61,17 +60,17 @@ export class LocalLink extends EventEmitter<{ changed: [] }> {
     return this.peers.find(peer);
   }
 
-  /** Shows a device of ours to the link, until the returned function is called. What can't be announced is told in the log. */
+  /** Shows a device of ours to the link while that is in use, or until the returned function is called. What can't be announced is told in the log. */
   announce(jid: Jid, caps: Caps): () => Promise<void> {
     const { discovery, network, host, log } = this.deps;
     const { port } = this.listener;
-    if (port === undefined) throw new XpmnError('internal', 'Nobody listens on the local link.');
+    if (port === undefined) return nothing;
     try {
       const announced = discovery.announce({ instance: instanceLabel(jid, host), port, txt: formatPresence({ jid, network, caps }) });
       return () => announced.withdraw();
     } catch (error) {
       log.warn('a device can\'t be announced on the local network', { jid, error });
-      return () => Promise.resolve();
+      return nothing;
     }
   }
 
@@ -84,4 +83,8 @@ export class LocalLink extends EventEmitter<{ changed: [] }> {
     this.peers.lost(instance);
     this.emit('changed');
   };
+}
+
+function nothing(): Promise<void> {
+  return Promise.resolve();
 }

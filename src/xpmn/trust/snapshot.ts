@@ -62,6 +62,11 @@ export function isOwnName(lists: TrustSnapshot, jid: Jid): boolean {
   return (devicesList(lists, lists.network)?.devices ?? []).some((device) => device.jid === jid || device.aliases.includes(jid));
 }
 
+/** Whether any list names a device so: mine, or a friend's. */
+export function isListedName(lists: TrustSnapshot, jid: Jid): boolean {
+  return lists.lists.some(({ devices }) => devices.some((device) => device.jid === jid || device.aliases.includes(jid)));
+}
+
 /** "Friends' lists issued more than a day ahead are refused; own clocks are not judged." */
 export function isIssuedAhead(list: VerifiedList, now: number, { friendClockAhead }: { readonly friendClockAhead: number }): boolean {
   return list.issued > now + friendClockAhead;
