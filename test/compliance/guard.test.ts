@@ -2,11 +2,16 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 
 /** Where implementations of ports are made and handed on. */
-const ROOTS = ['src/app/gateway.ts', 'src/app/daemon.ts', 'src/xpmn/gateway/media-gateway.ts', 'src/xpmn/device/device.ts', 'src/xpmn/links/local-exchange.ts'];
+const ROOTS = [
+  'src/app/gateway.ts', 'src/app/daemon.ts', 'src/xpmn/gateway/media-gateway.ts', 'src/xpmn/device/device.ts', 'src/xpmn/device/transports.ts',
+  'src/xpmn/device/link-local-side.ts', 'src/xpmn/links/local-exchange.ts',
+];
 
 /** What the roots make that implements no port: everything else must pass its port's suite. */
 const NO_PORT: Readonly<Record<string, string>> = {
   createJingleManager: 'the Jingle core itself; its table and plays are its tests',
+  createTransports: 'the list of transports, which are guarded themselves',
+  createLinkLocalDialer: 'one step of a link; tested with its listener, and in plays',
   createJingleDialer: 'one step of a link; tested with the links',
   createHostSource: 'a list of addresses',
   createAcceptor: 'the acceptance function with a look-up; tested with the links',

@@ -28,9 +28,9 @@ export interface TestAccount {
   readonly ca: string;
 }
 
-/** A new media network on an account, with this as its first gateway. */
-export function firstNetwork({ jid }: TestAccount, name = 'home', changes: Partial<NetworkDeps> = {}): Promise<Network> {
-  return Network.create({ ...deps, storage: new MemoryStorage(), ...changes }, trustOptions(config), { name, account: parseJid(jid) });
+/** A new media network, on an account or (undefined) local-only, with this as its first gateway. */
+export function firstNetwork(account: TestAccount | undefined, name = 'home', changes: Partial<NetworkDeps> = {}): Promise<Network> {
+  return Network.create({ ...deps, storage: new MemoryStorage(), ...changes }, trustOptions(config), { name, account: account && parseJid(account.jid) });
 }
 
 /** Another gateway of the same owner, made by the first. */
@@ -54,7 +54,11 @@ export interface TestGatewayOptions {
 /** A gateway with the shipped settings, on loopback. */
 export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
-  const settings = { ...shipped, device: { ...shipped.device, socks5: { ...shipped.device.socks5, loopback: true } } };
+  const settings = {
+    ...shipped,
+    device: { ...shipped.device, socks5: { ...shipped.device.socks5, loopback: true } },
+    linkLocal: { ...shipped.linkLocal, host: '127.0.0.1' },
+  };
   return new MediaGateway({
     clock, random: systemRandom, log, network, sources,
     connect: (login, router) =>
@@ -62,7 +66,7 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
       createXmppConnection({ clock, random: systemRandom, log, router }, login, serverOptions(config)),
     account: account && { credentials: { kind: 'password', password: account.password }, server: { host: account.host, port: account.port }, ca: account.ca },
     addresses: () => ['127.0.0.1', '::1'],
-    host: 'test',
+    host: 'machine',
     discovery,
     pairing: new PairingWindow({ clock, random: systemRandom, storage: new MemoryStorage() }, config.pairing),
   }, change(settings));

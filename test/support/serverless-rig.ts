@@ -14,6 +14,7 @@ import { secureAsInitiator } from '../../src/xpmn/serverless/initiator.ts';
 import { secureAsResponder } from '../../src/xpmn/serverless/responder.ts';
 import type { ServerlessOptions } from '../../src/xpmn/serverless/secure.ts';
 import { issueCertificate } from '../../src/xpmn/trust/certificate.ts';
+import type { DeviceCredentials } from '../../src/xpmn/trust/device-credentials.ts';
 import { keyNameOf, privateKeyPem } from '../../src/xpmn/trust/keys.ts';
 import { FakeApplication } from '../fakes/fake-application.ts';
 import { testKey } from './keys.ts';
@@ -32,13 +33,17 @@ export async function linkParty(name: string): Promise<LinkParty> {
   const key = await testKey(`link-${name}`);
   const jid = parseJid(`romeo@home.test/${name}`);
   const certificate = issueCertificate({ clock: systemClock, random: systemRandom }, { certificateYears: 10 }, key, { commonName: name, jid });
-  const credentials = { certificate: certificate.pem, privateKey: privateKeyPem(key) };
+  return partyOf({ jid, key: keyNameOf(key), certificate, privateKey: privateKeyPem(key) });
+}
+
+/** The device with those credentials. */
+export function partyOf({ jid, key, certificate: { pem, der }, privateKey }: Pick<DeviceCredentials, 'jid' | 'key' | 'certificate' | 'privateKey'>): LinkParty {
   return {
     jid,
-    identity: { verdict: 'own', key: keyNameOf(key), jid, network: keyNameOf(key), roles: [] },
-    fingerprint: fingerprintOf(certificate.der),
-    certificate: certificate.der,
-    x509: createX509({ credentials, clock: systemClock }, settings.tls),
+    identity: { verdict: 'own', key, jid, network: key, roles: [] },
+    fingerprint: fingerprintOf(der),
+    certificate: der,
+    x509: createX509({ credentials: { certificate: pem, privateKey }, clock: systemClock }, settings.tls),
   };
 }
 

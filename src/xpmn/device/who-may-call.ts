@@ -4,7 +4,7 @@ import { XpmnError } from '../kernel/errors.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
-import { isOwnName, mayConcernUs } from '../trust/snapshot.ts';
+import { isListedName, mayConcernUs } from '../trust/snapshot.ts';
 import type { TrustSnapshot } from '../trust/snapshot.ts';
 
 /**
@@ -20,5 +20,5 @@ export function refusalOf({ peer, application, transport, channel }: Call, lists
 
 /** The same for a handshake on the local link, where an own device may call that does not know its new name yet. */
 export function mayShakeHands(peer: Jid, lists: TrustSnapshot, own: Jid): boolean {
-  return mayConcernUs(lists, bareJid(own), bareJid(peer)) || isOwnName(lists, peer);
+  return mayConcernUs(lists, bareJid(own), bareJid(peer)) || isListedName(lists, peer);
 }

@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import type { TcpTarget } from '../jingle/transports/tcp.ts';
-import { XpmnError } from '../kernel/errors.ts';
 import type { KeyName } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import type { FoundService, ServiceDiscovery } from '../ports/service-discovery.ts';
@@ -31,6 +30,8 @@ export interface AnnouncedDevice {
   /** It says goodbye. */
   withdraw(): Promise<void>;
 }
+
+const UNSEEN: AnnouncedDevice = { update: () => undefined, withdraw: () => Promise.resolve() };
 
 /** All devices of this process on the local link: one port, one announcement each, and what is known of the others. */
 export class LocalLink extends EventEmitter<{ changed: [] }> {
@@ -79,13 +80,13 @@ export class LocalLink extends EventEmitter<{ changed: [] }> {
     const { discovery, network, host, log } = this.deps;
     const { jid } = presence;
     const { port } = this.listener;
-    if (port === undefined) throw new XpmnError('internal', 'Nobody listens on the local link.');
+    if (port === undefined) return UNSEEN;
     try {
       const announced = discovery.announce({ instance: instanceLabel(jid, host), port, txt: formatPresence({ ...presence, network }) });
       return { update: (news) => announced.update(formatPresence({ ...news, jid, network })), withdraw: () => announced.withdraw() };
     } catch (error) {
       log.warn('a device can\'t be announced on the local network', { jid, error });
-      return { update: () => undefined, withdraw: () => Promise.resolve() };
+      return UNSEEN;
     }
   }
 

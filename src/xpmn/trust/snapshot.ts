@@ -57,9 +57,9 @@ export function mayConcernUs(lists: TrustSnapshot, own: Jid, account: Jid): bool
   return account === own || (friendsList(lists)?.friends ?? []).some(({ jid }) => jid === account);
 }
 
-/** Whether the newest list of my devices names one so, be it by a name that it had before. */
-export function isOwnName(lists: TrustSnapshot, jid: Jid): boolean {
-  return (devicesList(lists, lists.network)?.devices ?? []).some((device) => device.jid === jid || device.aliases.includes(jid));
+/** Whether any list, mine or a friend's, names a device so, be it as an older name of it. Nothing is granted by it. */
+export function isListedName(lists: TrustSnapshot, jid: Jid): boolean {
+  return lists.lists.some(({ devices }) => devices.some((device) => device.jid === jid || device.aliases.includes(jid)));
 }
 
 /** "Friends' lists issued more than a day ahead are refused; own clocks are not judged." */
