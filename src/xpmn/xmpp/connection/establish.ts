@@ -90,6 +90,8 @@ export function createEstablish(deps: EstablishDeps, options: EstablishOptions):
 
   async function logIn(socket: TLSSocket, account: XmppAccount, certificate: CertificateLogin | undefined, signal: AbortSignal): Promise<ServerLink> {
     const stream = new ServerStream(socket, options);
+    // Asked now: a socket that has ended knows no more what it spoke.
+    const isJudgedLate = certificate !== undefined && socket.getProtocol() === 'TLSv1.3';
     try {
       const { domain } = splitJid(account.jid);
       await stream.open(domain, signal);
@@ -98,7 +100,7 @@ export function createEstablish(deps: EstablishDeps, options: EstablishOptions):
       await bind(stream, account.jid, { random: deps.random, signal });
       return stream;
     } catch (error) {
-      const reason = certificate ? afterCertificate(asXpmnError(error), socket) : asXpmnError(error);
+      const reason = isJudgedLate ? afterCertificate(asXpmnError(error)) : asXpmnError(error);
       stream.destroy(reason);
       throw reason;
     }
