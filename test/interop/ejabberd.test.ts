@@ -7,7 +7,7 @@ import { ping } from '../../src/xpmn/xmpp/ping.ts';
 import { startEjabberd } from '../peers/ejabberd.ts';
 import type { Ejabberd } from '../peers/ejabberd.ts';
 import { settings } from '../support/settings.ts';
-import { Logins, makeDevice } from './certificate-rig.ts';
+import { Logins, makeDevice } from './login-rig.ts';
 
 const signal = new AbortController().signal;
 const PASSWORD = { kind: 'password', password: 'Grüße, "= 日本' } as const;

@@ -12,8 +12,8 @@ import { startProsody } from '../peers/prosody.ts';
 import type { Prosody } from '../peers/prosody.ts';
 import { clientIdentity } from '../support/client-certificate.ts';
 import { settings } from '../support/settings.ts';
-import { Logins, makeDevice } from './certificate-rig.ts';
-import type { TestDevice } from './certificate-rig.ts';
+import { Logins, makeDevice } from './login-rig.ts';
+import type { TestDevice } from './login-rig.ts';
 
 const signal = new AbortController().signal;
 const options = settings.xmpp.clientCertificates;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { makeServerCertificate } from './authority.ts';
 import { freePort, run, startProcess } from './process.ts';
 import type { ManagedProcess } from './process.ts';
-import { mendClientCerts } from './prosody-mended.ts';
+import { mendModule } from './prosody-mended.ts';
 import { accountFile, storeName } from './prosody-account.ts';
 
 export interface ProsodyOptions {
@@ -30,10 +30,10 @@ export interface ProsodyOptions {
   readonly certificateNames?: readonly string[] | undefined;
   /** Modules of `prosody-modules` beside that, by name. */
   readonly modules?: readonly string[] | undefined;
-  /** Installed modules beside those that every server here has, by name. */
-  readonly installed?: readonly string[] | undefined;
   /** Asks clients for certificates, of anybody, and takes those that users have added (XEP-0257, mod_client_certs). */
   readonly clientCertificates?: boolean | undefined;
+  /** Gives tokens to log in with (SASL2 and FAST, XEP-0388 and XEP-0484). */
+  readonly tokens?: boolean | undefined;
   /** Lines of Lua for the global part of the configuration. */
   readonly extra?: string | undefined;
 }
@@ -76,7 +76,8 @@ export async function startProsody(options: ProsodyOptions): Promise<Prosody> {
     for (const name of ['trace', ...(options.modules ?? [])]) {
       await copyFile(new URL(`prosody-modules/mod_${name}.lua`, import.meta.url), join(state, `modules/mod_${name}.lua`));
     }
-    if (options.clientCertificates) await mendClientCerts(join(state, 'modules/mod_client_certs.lua'));
+    if (options.clientCertificates) await mendModule('client_certs', join(state, 'modules'));
+    if (options.tokens) for (const name of ['sasl2', 'sasl2_fast'] as const) await mendModule(name, join(state, 'modules'));
     await writeFile(join(state, 'prosody.cfg.lua'), configuration({ ...options, domain, host, port, proxyPort, state }));
     const server = new RunningProsody(options, state, domain, { host, port, proxyPort, ca: certificate.ca });
     for (const [local, password] of Object.entries(options.users)) await server.addUser(local, password);
@@ -102,7 +103,8 @@ function configuration(c: Configuration): string {
   if (c.limits !== undefined) modules.push('limits');
   if (c.trace) modules.push('trace');
   if (c.clientCertificates) modules.push('client_certs');
-  modules.push(...(c.modules ?? []), ...(c.installed ?? []));
+  if (c.tokens) modules.push('sasl2', 'sasl2_fast');
+  modules.push(...(c.modules ?? []));
   const lines = [
     `plugin_paths = { "${c.state}/modules" }`,
     `data_path = "${c.state}/data"; pidfile = "${c.state}/prosody.pid"; trace_directory = "${c.state}/trace"`,

@@ -3,13 +3,13 @@ import type { Clock, Random } from '../../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { throwIfAborted, withDeadline } from '../../kernel/tasks.ts';
-import { splitJid } from '../../model/jid.ts';
+import { bareJid, splitJid } from '../../model/jid.ts';
 import { child, xml } from '../../model/xml.ts';
 import type { XmppAccount } from '../../ports/xmpp-connection.ts';
-import type { ScramOptions } from '../sasl.ts';
 import { readCertificateLogin } from '../sasl-external.ts';
 import type { CertificateLogin } from '../sasl-external.ts';
 import { authenticate, bind, readFeatures } from './negotiate.ts';
+import type { LoginOptions } from './negotiate.ts';
 import { findEndpoints, systemResolveSrv } from './endpoints.ts';
 import type { Endpoint, EndpointOptions, ResolveSrv } from './endpoints.ts';
 import type { Establish, ServerLink } from './link.ts';
@@ -22,10 +22,9 @@ import type { ServerStreamOptions } from './server-stream.ts';
 /** @spec RFC 6120 §5.4 */
 const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 
-export interface EstablishOptions extends ServerStreamOptions, EndpointOptions {
+export interface EstablishOptions extends ServerStreamOptions, EndpointOptions, LoginOptions {
   /** ms for one endpoint to take the connection and be secure. */
   readonly dialTimeout: number;
-  readonly scram: ScramOptions;
 }
 
 export interface EstablishDeps {
@@ -94,9 +93,11 @@ export function createEstablish(deps: EstablishDeps, options: EstablishOptions):
     const isJudgedLate = certificate !== undefined && socket.getProtocol() === 'TLSv1.3';
     try {
       const { domain } = splitJid(account.jid);
-      await stream.open(domain, signal);
-      await authenticate(stream, account, certificate, { clock: deps.clock, random: deps.random, signal }, options.scram);
-      await stream.open(domain, signal);
+      // XEP-0388 §2.1: a server offers tokens only to whom it knows by name.
+      await stream.open(domain, signal, usesTokens(account) ? bareJid(account.jid) : undefined);
+      const { restarts, token } = await authenticate(stream, account, certificate, { clock: deps.clock, random: deps.random, signal }, options);
+      stream.token = token;
+      if (restarts) await stream.open(domain, signal);
       await bind(stream, account.jid, { random: deps.random, signal });
       return stream;
     } catch (error) {
@@ -105,6 +106,10 @@ export function createEstablish(deps: EstablishDeps, options: EstablishOptions):
       throw reason;
     }
   }
+}
+
+function usesTokens({ credentials }: XmppAccount): boolean {
+  return credentials.kind === 'token' || (credentials.kind === 'password' && credentials.tokenFor !== undefined);
 }
 
 /** What nobody has proven to have said is neither final nor a direction to follow. */
