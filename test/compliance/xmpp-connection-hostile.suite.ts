@@ -47,6 +47,7 @@ const LOGIN_CASES: readonly Case[] = [
   { what: 'stanzas between login and the new stream', behaviour: { afterSuccess: "<message xmlns='jabber:client'/>" }, code: 'server-insecure' },
   { what: 'another resource than ours', behaviour: { bound: 'romeo@home.test/random' }, code: 'conflict', state: 'stopped' },
   { what: 'another account than ours', behaviour: { bound: 'mallory@home.test/gateway-abcd' }, code: 'conflict', state: 'stopped' },
+  { what: 'no service at bind', behaviour: { bound: 'service-unavailable' }, code: 'server-unreachable' },
   { what: 'a conflict at bind', behaviour: { bound: 'conflict' }, code: 'conflict', state: 'stopped' },
 ];
 

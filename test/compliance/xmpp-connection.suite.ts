@@ -10,8 +10,11 @@ import type { ConnectionState, XmppConnection } from '../../src/xpmn/ports/xmpp-
 import type { IqRegistry } from '../../src/xpmn/ports/stanza-channel.ts';
 import type { FakeClock } from '../support/fake-clock.ts';
 
-/** How the connection logs in; the certificate is one that the server knows. */
-export type LoginBy = 'password' | 'certificate';
+/** How the connection logs in; certificate and token are ones that the server knows. */
+export type LoginBy = 'password' | 'certificate' | 'token';
+
+/** What a client is known by that has tokens. */
+export const CLIENT_ID = 'd4565fa7-4d72-4749-b3d3-740edbf87770';
 
 /** A server, and one connection to it that is not started yet. The account is `romeo@home.test/gateway-abcd`. */
 export interface ConnectionWorld {
@@ -35,10 +38,14 @@ export interface ServerSide {
   streamError(condition: string): void;
   /** Away: nobody can connect. `true` again: it is back. */
   reachable(is: boolean): Promise<void>;
-  /** Refuses the password, or the certificate, from now on. */
+  /** Refuses the password, the certificate and the token from now on. */
   refuseLogin(): void;
   /** Offers no login by certificate from now on. */
   offerNoExternal(): void;
+  /** Gives and takes no tokens from now on. */
+  offerNoTokens(): void;
+  /** Gives a newer token, `next`, to who logs in by one. */
+  rotateTokens(): void;
   /** Takes the connection, and then says nothing. Resolves when a client is there. */
   stall(): Promise<void>;
 }

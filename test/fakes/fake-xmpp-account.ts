@@ -46,6 +46,8 @@ export class FakeAccount {
   readonly roster = new Map<Jid, RosterEntry>();
   readonly pep: FakePep;
   readonly certificates: FakeSaslCert;
+  /** Tokens that may log in. */
+  readonly tokens = new Set<string>();
   private readonly world: FakeWorld;
 
   constructor(jid: Jid, password: string, world: FakeWorld, options: FakePepOptions & FakeSaslCertOptions) {

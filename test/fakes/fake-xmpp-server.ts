@@ -6,7 +6,7 @@ import { bareJid, isFullJid, parseJid, splitJid, tryJid } from '../../src/xpmn/m
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import { child, elements, serialise, xml } from '../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../src/xpmn/model/xml.ts';
-import type { LoginCredentials, XmppAccount, XmppConnection } from '../../src/xpmn/ports/xmpp-connection.ts';
+import type { LoginCredentials, LoginToken, XmppAccount, XmppConnection } from '../../src/xpmn/ports/xmpp-connection.ts';
 import { parseCaps } from '../../src/xpmn/xmpp/caps.ts';
 import { KeptConnection } from '../../src/xpmn/xmpp/connection.ts';
 import type { LinkHandlers, ServerLink } from '../../src/xpmn/xmpp/connection/link.ts';
@@ -44,6 +44,10 @@ export class FakeXmppServer {
   onStalled: (() => void) | undefined;
   /** Whether it lets certificates log in that the account has. */
   offersExternal = true;
+  /** Whether it gives tokens to who asks for one with the password, and lets them log in. */
+  givesTokens = true;
+  /** Whether it gives a newer one, `next`, to who logs in by a token. */
+  rotatesTokens = false;
   /** Sees each stanza that a client sent; `true` swallows it. */
   onStanza: ((stanza: XmlElement) => boolean) | undefined;
   private readonly accounts = new Map<Jid, FakeAccount>();
@@ -107,6 +111,7 @@ export class FakeXmppServer {
     const account = this.logIn(this.accounts.get(bareJid(jid)), credentials, certificate);
     this.streamError(jid, 'conflict');
     const link: MemoryLink = new MemoryLink(jid, certificate, (stanza) => this.received(account, link, stanza), () => this.gone(account, link));
+    link.token = this.newToken(account, credentials);
     account.sessions.set(jid, link);
     this.links.set(jid, link);
     return link;
@@ -114,9 +119,16 @@ export class FakeXmppServer {
 
   private logIn(account: FakeAccount | undefined, credentials: LoginCredentials, certificate: Buffer | undefined): FakeAccount {
     if (certificate && !this.offersExternal) throw new XpmnError('not-supported', 'The server offers no login by certificate: log in by the password once.');
-    const isKnown = certificate ? account?.certificates.takes(certificate) : credentials.kind === 'password' && account?.password === credentials.password;
-    if (!account || !isKnown) throw new XpmnError('login-failed', certificate ? 'The server refused the certificate: log in by the password once.' : 'The server refused the login: not-authorized.');
-    return account;
+    if (credentials.kind === 'token' && !this.givesTokens) throw new XpmnError('not-supported', 'The server has no login by token: log in by the password.');
+    if (account && knows(account, credentials, certificate)) return account;
+    throw new XpmnError('login-failed', `The server refused the login: not-authorized.${credentials.kind === 'password' ? '' : ' Log in by the password once.'}`);
+  }
+
+  private newToken(account: FakeAccount, credentials: LoginCredentials): LoginToken | undefined {
+    const isAsked = credentials.kind === 'password' ? credentials.tokenFor !== undefined && this.givesTokens : credentials.kind === 'token' && this.rotatesTokens;
+    if (!isAsked) return undefined;
+    account.tokens.add('next');
+    return { token: 'next', mechanism: 'HT-SHA-256-NONE', expires: Date.UTC(2026, 1, 1) };
   }
 
   private gone(account: FakeAccount, link: MemoryLink): void {
@@ -208,6 +220,11 @@ const accountInfo = {
   forms: [],
 };
 
+function knows(account: FakeAccount, credentials: LoginCredentials, certificate: Buffer | undefined): boolean {
+  if (credentials.kind === 'password') return account.password === credentials.password;
+  return credentials.kind === 'token' ? account.tokens.has(credentials.token.token) : certificate !== undefined && account.certificates.takes(certificate);
+}
+
 function isRequest(stanza: XmlElement): boolean {
   return stanza.name === 'iq' && (stanza.attrs['type'] === 'get' || stanza.attrs['type'] === 'set');
 }
@@ -222,6 +239,7 @@ class MemoryLink implements ServerLink, FakeSession {
   presence: XmlElement | undefined;
   interests: ReadonlySet<string> = new Set();
   readonly certificate: Buffer | undefined;
+  token: LoginToken | undefined;
   private handlers: LinkHandlers | undefined;
   private readonly early: XmlElement[] = [];
   private ended: XpmnError | undefined;

@@ -35,6 +35,13 @@ export interface Behaviour {
    * in as romeo, by its address or asked to. `anybody`: whatever was shown.
    */
   readonly external: 'honest' | 'not-authorized' | 'invalid-authzid' | 'wants-authzid' | 'asks' | 'asks-on' | 'asks-else' | 'temporary-auth-failure' | 'anybody';
+  /**
+   * Whether it gives tokens (SASL2 with FAST), and how it answers a login by one; honest: the one it knows logs in, and
+   * who asks gets one. `odd`: gives what is no token. `continue`: wants a second factor.
+   */
+  readonly tokens: 'none' | 'honest' | 'rotates' | 'no-proof' | 'wrong-proof' | 'not-authorized' | 'credentials-expired' | 'temporary-auth-failure' | 'odd' | 'continue';
+  /** What SASL2 offers instead of `mechanisms`. */
+  readonly newerMechanisms: readonly string[] | undefined;
   /** Whether TLS asks the client for a certificate. */
   readonly asksCertificate: boolean;
   readonly bound: string | undefined;
@@ -50,11 +57,15 @@ export interface RogueContext {
   readonly password: string;
   /** DER of the certificate that may log in. */
   readonly client: Buffer | undefined;
+  /** The token that may log in. */
+  readonly token: string;
 }
 
 const LIMITS = { depth: 64, bytes: 16 * 1024 * 1024, nodes: 1_000_000 };
 const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
+const NS_SASL2 = 'urn:xmpp:sasl:2';
+const NS_FAST = 'urn:xmpp:fast:0';
 const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
 
 /** One connection to the rogue server. */
@@ -68,6 +79,8 @@ export class RogueSession {
   /** Sizes of what arrived decrypted, one per TLS record or more. */
   readonly chunks: number[] = [];
   sawFooter = false;
+  /** DER of the certificate that the client has shown. */
+  shown: Buffer | undefined;
   private socket: Socket;
   private parser: XmlParser | undefined;
   private readonly context: RogueContext;
@@ -76,6 +89,9 @@ export class RogueSession {
   private readonly segments = new SerialQueue();
   private authenticated = false;
   private silent = false;
+  /** Which profile of SASL the client has begun. */
+  private profile: typeof NS_SASL | typeof NS_SASL2 = NS_SASL;
+  private givesToken = false;
   private scram: { nonce: string; firstBare: string; serverFirst: string; hash: string; salt: Buffer; iterations: number } | undefined;
 
   constructor(socket: Socket, context: RogueContext) {
@@ -83,12 +99,6 @@ export class RogueSession {
     this.context = context;
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
-  }
-
-  /** DER of the certificate that the client has shown. */
-  get shown(): Buffer | undefined {
-    // Node's type forgets that there may be none.
-    return this.socket instanceof TLSSocket ? (this.socket.getPeerCertificate() as { raw?: Buffer }).raw : undefined;
   }
 
   private get secure(): boolean {
@@ -200,8 +210,10 @@ export class RogueSession {
     const { behaviour } = this.context;
     if (this.authenticated) return `<bind xmlns='${NS_BIND}'/>`;
     const offered = behaviour.mechanisms.filter((name) => name !== 'EXTERNAL' || this.shown !== undefined);
-    const mechanisms = `<mechanisms xmlns='${NS_SASL}'>${offered.map((name) => `<mechanism>${name}</mechanism>`).join('')}</mechanisms>`;
-    if (this.secure) return mechanisms;
+    const names = (list: readonly string[]): string => list.map((name) => `<mechanism>${name}</mechanism>`).join('');
+    const mechanisms = `<mechanisms xmlns='${NS_SASL}'>${names(offered)}</mechanisms>`;
+    const newer = `<authentication xmlns='${NS_SASL2}'>${names(behaviour.newerMechanisms ?? offered)}<inline><fast xmlns='${NS_FAST}'>${names(['HT-SHA-256-ENDP', 'HT-SHA-256-NONE'])}</fast></inline></authentication>`;
+    if (this.secure) return behaviour.tokens === 'none' ? mechanisms : newer + mechanisms;
     return behaviour.starttls === 'missing' ? mechanisms : `<starttls xmlns='${NS_TLS}'/>${mechanisms}`;
   }
 
@@ -210,8 +222,9 @@ export class RogueSession {
     const index = this.awaited.findIndex(({ matches }) => matches(element));
     if (index >= 0) this.awaited.splice(index, 1)[0]?.found(element);
     if (element.ns === NS_TLS) this.starttls();
-    else if (element.ns === NS_SASL && element.name === 'auth') this.auth(element);
-    else if (element.ns === NS_SASL && element.name === 'response') this.response(element);
+    else if (element.ns === NS_SASL && element.name === 'auth') this.auth(element.attrs['mechanism'] ?? '', textOf(element));
+    else if (element.ns === NS_SASL2 && element.name === 'authenticate') this.authenticate(element);
+    else if (element.ns === this.profile && element.name === 'response') this.response(element);
     else if (child(element, 'bind', NS_BIND)) this.bind(element);
     else if (this.jid !== '' && !this.context.behaviour.mute && child(element, 'ping', 'urn:xmpp:ping')) {
       this.raw(`<iq type='result' id='${element.attrs['id'] ?? ''}' from='${this.context.domain}'/>`);
@@ -232,25 +245,45 @@ export class RogueSession {
     this.socket.off('data', this.onPlain);
     const secured = new TLSSocket(this.socket, { isServer: true, ...certificates[behaviour.certificate], requestCert: behaviour.asksCertificate, rejectUnauthorized: false });
     secured.on('close', () => this.socket.destroy());
+    // Node's type forgets that there may be none.
+    secured.once('secure', () => (this.shown = (secured.getPeerCertificate() as { raw?: Buffer }).raw));
     this.socket = secured;
     this.listen();
   }
 
-  private auth(element: XmlElement): void {
+  private authenticate(element: XmlElement): void {
+    this.profile = NS_SASL2;
+    this.givesToken = child(element, 'request-token', NS_FAST) !== undefined;
+    const initial = childText(element, 'initial-response', NS_SASL2) ?? '';
+    if (child(element, 'fast', NS_FAST)) this.byToken(Buffer.from(initial, 'base64'));
+    else this.auth(element.attrs['mechanism'] ?? '', initial);
+  }
+
+  private byToken(said: Buffer): void {
+    if (!this.step('auth')) return;
+    const { token, behaviour: { tokens } } = this.context;
+    if (tokens === 'not-authorized' || tokens === 'credentials-expired' || tokens === 'temporary-auth-failure') return this.refuse(tokens);
+    if (tokens === 'continue') return this.raw(`<continue xmlns='${NS_SASL2}'><tasks><task>OTP</task></tasks></continue>`);
+    const hmac = (role: string): Buffer => createHmac('sha256', token).update(role).digest();
+    if (!said.equals(Buffer.concat([Buffer.from('romeo\0'), hmac('Initiator')]))) return this.refuse('not-authorized');
+    this.givesToken = tokens === 'rotates' || tokens === 'odd';
+    this.succeed(tokens === 'no-proof' ? '' : (tokens === 'wrong-proof' ? hmac('Initiator') : hmac('Responder')).toString('base64'));
+  }
+
+  private auth(mechanism: string, initial: string): void {
     if (!this.step('auth')) return;
     const { behaviour } = this.context;
-    const mechanism = element.attrs['mechanism'] ?? '';
-    if (mechanism === 'EXTERNAL') return this.external(textOf(element));
+    if (mechanism === 'EXTERNAL') return this.external(initial);
     if (behaviour.scram === 'success-at-once') return this.succeed('');
     const hash = mechanism === 'SCRAM-SHA-256' ? 'sha256' : 'sha1';
-    const firstBare = Buffer.from(textOf(element), 'base64').toString().replace(/^n,,/, '');
+    const firstBare = Buffer.from(initial, 'base64').toString().replace(/^n,,/, '');
     const client = /r=([^,]*)/.exec(firstBare)?.[1] ?? '';
     const nonce = (behaviour.scram === 'foreign-nonce' ? 'elsewhere' : client) + randomBytes(9).toString('base64');
     const salt = randomBytes(16);
     const iterations = behaviour.scram === 'few-iterations' ? 100 : behaviour.scram === 'many-iterations' ? 2_000_000_000 : 4096;
     const serverFirst = `r=${nonce},s=${salt.toString('base64')},i=${iterations}`;
     this.scram = { nonce, firstBare, serverFirst, hash, salt, iterations };
-    this.raw(`<challenge xmlns='${NS_SASL}'>${Buffer.from(serverFirst).toString('base64')}</challenge>`);
+    this.raw(`<challenge xmlns='${this.profile}'>${Buffer.from(serverFirst).toString('base64')}</challenge>`);
   }
 
   private external(said: string): void {
@@ -276,7 +309,7 @@ export class RogueSession {
     if (signature === undefined || behaviour.scram === 'not-authorized') return this.refuse('not-authorized');
     const said = behaviour.scram === 'wrong-signature' ? randomBytes(20) : signature;
     const final = behaviour.scram === 'no-signature' ? '' : Buffer.from(`v=${said.toString('base64')}`).toString('base64');
-    if (behaviour.scram === 'signature-in-challenge') this.raw(`<challenge xmlns='${NS_SASL}'>${final}</challenge>`);
+    if (behaviour.scram === 'signature-in-challenge') this.raw(`<challenge xmlns='${this.profile}'>${final}</challenge>`);
     else this.succeed(final);
   }
 
@@ -294,21 +327,30 @@ export class RogueSession {
   }
 
   private refuse(condition: string): void {
-    this.raw(`<failure xmlns='${NS_SASL}'><${condition}/></failure>`);
+    this.raw(`<failure xmlns='${this.profile}'><${condition} xmlns='${NS_SASL}'/></failure>`);
   }
 
   private succeed(data: string): void {
     this.authenticated = true;
+    if (this.profile === NS_SASL2) return this.succeedOnward(data);
     this.fresh();
     this.raw(`<success xmlns='${NS_SASL}'>${data}</success>${this.context.behaviour.afterSuccess}`);
+  }
+
+  /** SASL2: the stream goes on. */
+  private succeedOnward(data: string): void {
+    const { behaviour: { tokens, afterSuccess }, domain } = this.context;
+    const given = tokens === 'odd' ? "token='next' expiry='tomorrow'" : "token='next' expiry='2026-02-01T00:00:00Z'";
+    const parts = [data === '' ? '' : `<additional-data>${data}</additional-data>`, `<authorization-identifier>romeo@${domain}</authorization-identifier>`, this.givesToken ? `<token xmlns='${NS_FAST}' ${given}/>` : ''];
+    this.raw(`<success xmlns='${NS_SASL2}'>${parts.join('')}</success>${afterSuccess}<stream:features>${this.features()}</stream:features>`);
   }
 
   private bind(element: XmlElement): void {
     if (!this.step('bind')) return;
     const { behaviour, domain } = this.context;
     const id = element.attrs['id'] ?? '';
-    if (behaviour.bound === 'conflict') {
-      return this.raw(`<iq type='error' id='${id}'><error type='cancel'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`);
+    if (behaviour.bound === 'conflict' || behaviour.bound === 'service-unavailable') {
+      return this.raw(`<iq type='error' id='${id}'><error type='cancel'><${behaviour.bound} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`);
     }
     const bind = child(element, 'bind', NS_BIND) as XmlElement;
     this.jid = behaviour.bound ?? `romeo@${domain}/${childText(bind, 'resource') ?? 'random'}`;

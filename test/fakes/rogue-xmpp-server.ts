@@ -11,7 +11,7 @@ export const ROGUE_PASSWORD = 'correct horse battery staple';
 
 const honest: Behaviour = {
   starttls: 'offered', certificate: 'good', injected: '', afterSuccess: '', afterBind: '', junk: '', features: '', segment: 0, stall: undefined,
-  mechanisms: ['EXTERNAL', 'SCRAM-SHA-1', 'SCRAM-SHA-256', 'PLAIN'], scram: 'honest', external: 'honest', asksCertificate: true, bound: undefined, directTls: false, mute: false,
+  mechanisms: ['EXTERNAL', 'SCRAM-SHA-1', 'SCRAM-SHA-256', 'PLAIN'], scram: 'honest', external: 'honest', tokens: 'none', newerMechanisms: undefined, asksCertificate: true, bound: undefined, directTls: false, mute: false,
 };
 
 /**
@@ -24,6 +24,8 @@ export class RogueXmppServer {
   behaviour: Behaviour = honest;
   /** DER of the certificate that may log in. */
   client: Buffer | undefined;
+  /** The token that may log in. */
+  token = 'secret-token:of-romeo';
   private listener: Server | undefined;
   private readonly waiting: ((session: RogueSession) => void)[] = [];
   private boundPort = 0;
@@ -64,8 +66,8 @@ export class RogueXmppServer {
   }
 
   private accept(socket: Socket): void {
-    const { behaviour, certificates, client } = this;
-    const session = new RogueSession(socket, { behaviour, certificates, domain: ROGUE_DOMAIN, password: ROGUE_PASSWORD, client });
+    const { behaviour, certificates, client, token } = this;
+    const session = new RogueSession(socket, { behaviour, certificates, domain: ROGUE_DOMAIN, password: ROGUE_PASSWORD, client, token });
     this.sessions.push(session);
     this.waiting.shift()?.(session);
     session.run();

@@ -29,3 +29,20 @@ export async function makeServerCertificate(directory: string, names: readonly s
   await writeFile(file('server.crt'), (await readFile(file('server.leaf'), 'utf8')) + ca);
   return { ca, certificateFile: file('server.crt'), keyFile: file('server.key') };
 }
+
+/** PEM texts. */
+export interface ClientCertificate {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+/** A client's certificate under the authority in `directory`, which names that xmppAddr, or nobody. */
+export async function signClient(directory: string, address?: string): Promise<ClientCertificate> {
+  const file = (name: string) => join(directory, name);
+  const names = address === undefined ? [] : ['-addext', `subjectAltName=otherName:1.3.6.1.5.5.7.8.5;UTF8:${address}`];
+  await run([
+    'openssl', 'req', '-x509', '-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', '/CN=A device',
+    ...names, '-addext', 'basicConstraints=critical,CA:FALSE', '-keyout', file('client.key'), '-out', file('client.crt'),
+  ]);
+  return { certificate: await readFile(file('client.crt'), 'utf8'), privateKey: await readFile(file('client.key'), 'utf8') };
+}

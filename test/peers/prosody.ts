@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { makeServerCertificate } from './authority.ts';
 import { freePort, run, startProcess } from './process.ts';
 import type { ManagedProcess } from './process.ts';
+import { mendModule } from './prosody-mended.ts';
 import { accountFile, storeName } from './prosody-account.ts';
 
 export interface ProsodyOptions {
@@ -29,6 +30,10 @@ export interface ProsodyOptions {
   readonly certificateNames?: readonly string[] | undefined;
   /** Modules of `prosody-modules` beside that, by name. */
   readonly modules?: readonly string[] | undefined;
+  /** Asks clients for certificates, of anybody, and takes those that users have added (XEP-0257, mod_client_certs). */
+  readonly clientCertificates?: boolean | undefined;
+  /** Gives tokens to log in with (SASL2 and FAST, XEP-0388 and XEP-0484). */
+  readonly tokens?: boolean | undefined;
   /** Lines of Lua for the global part of the configuration. */
   readonly extra?: string | undefined;
 }
@@ -71,6 +76,8 @@ export async function startProsody(options: ProsodyOptions): Promise<Prosody> {
     for (const name of ['trace', ...(options.modules ?? [])]) {
       await copyFile(new URL(`prosody-modules/mod_${name}.lua`, import.meta.url), join(state, `modules/mod_${name}.lua`));
     }
+    if (options.clientCertificates) await mendModule('client_certs', join(state, 'modules'));
+    if (options.tokens) for (const name of ['sasl2', 'sasl2_fast'] as const) await mendModule(name, join(state, 'modules'));
     await writeFile(join(state, 'prosody.cfg.lua'), configuration({ ...options, domain, host, port, proxyPort, state }));
     const server = new RunningProsody(options, state, domain, { host, port, proxyPort, ca: certificate.ca });
     for (const [local, password] of Object.entries(options.users)) await server.addUser(local, password);
@@ -95,6 +102,8 @@ function configuration(c: Configuration): string {
   if (c.smacks) modules.push('smacks');
   if (c.limits !== undefined) modules.push('limits');
   if (c.trace) modules.push('trace');
+  if (c.clientCertificates) modules.push('client_certs');
+  if (c.tokens) modules.push('sasl2', 'sasl2_fast');
   modules.push(...(c.modules ?? []));
   const lines = [
     `plugin_paths = { "${c.state}/modules" }`,
@@ -108,6 +117,7 @@ function configuration(c: Configuration): string {
     'storage = "internal"; pep_max_items = 10000',
     `ssl = { certificate = "${c.state}/server.crt", key = "${c.state}/server.key" }`,
   ];
+  if (c.clientCertificates) lines.push('c2s_ssl = { verify = { "peer", "client_once" }, verifyext = { "lsec_continue", "lsec_ignore_purpose" } }');
   if (c.limits !== undefined) lines.push(`limits = { c2s = { rate = "${c.limits}" } }`);
   if (c.proxyPort !== undefined) lines.push(`proxy65_ports = { ${c.proxyPort} }; proxy65_interfaces = { "${c.host}" }`);
   if (c.extra !== undefined) lines.push(c.extra);

@@ -4,16 +4,27 @@ import type { XmlElement } from '../model/xml.ts';
 import type { StanzaChannel } from './stanza-channel.ts';
 import type { XpmnError } from '../kernel/errors.ts';
 
+/** A secret that the server has given to one client of the account, to log in with (XEP-0484). */
+export interface LoginToken {
+  readonly token: string;
+  readonly mechanism: 'HT-SHA-256-NONE';
+  /** ms since 1970. */
+  readonly expires: number;
+}
+
 /**
  * How a device logs in: one way. None of them falls back on another by itself; that is decided above, in the open.
  *
- * - `password`: SCRAM; both sides prove that they know it.
+ * - `password`: SCRAM; both sides prove that they know it. With `tokenFor`, a server that gives tokens is asked for one, in
+ *   the name of that client: a UUID, the same for ever.
  * - `certificate`: shown in TLS, and nothing but SASL EXTERNAL after that. PEM, both; the private key unencrypted. An
  *   xmppAddr in it must be the account's JID, bare or full.
+ * - `token`: as a password, but for this client alone, and for a time; each login may bring a newer one.
  */
 export type LoginCredentials =
-  | { readonly kind: 'password'; readonly password: string }
-  | { readonly kind: 'certificate'; readonly certificate: string; readonly privateKey: string };
+  | { readonly kind: 'password'; readonly password: string; readonly tokenFor?: string | undefined }
+  | { readonly kind: 'certificate'; readonly certificate: string; readonly privateKey: string }
+  | { readonly kind: 'token'; readonly token: LoginToken; readonly clientId: string };
 
 export interface XmppAccount {
   /** The full JID to be: the resource is ours and stays the same for ever. */
@@ -30,6 +41,8 @@ export type ConnectionState = 'idle' | 'connecting' | 'online' | 'waiting' | 'st
 export interface XmppConnectionEvents {
   /** State changed; `reason` says why it went down, or will not come back. */
   stateChanged: [state: ConnectionState, reason: XpmnError | undefined];
+  /** The server has given a token, or a newer one, just before the connection is online. A secret; the newest one counts. */
+  tokenIssued: [token: LoginToken];
   /** A presence or message stanza from the server; IQs go to the router. */
   stanza: [stanza: XmlElement];
 }
@@ -47,7 +60,7 @@ export interface XmppConnectionEvents {
  *
  * A login by certificate: TLS alone proves the server, SASL EXTERNAL adds nothing to that. A server that does not offer
  * it to this certificate is `not-supported`, one that refuses it `login-failed`, as is a certificate that can't be used
- * or is of another account. The certificate is no secret, and whoever answers the dial gets to see it, proven or not.
+ * or is of another account. In TLS 1.3 only the proven server gets to see the certificate.
  */
 export interface XmppConnection extends Pick<EventEmitter<XmppConnectionEvents>, 'on' | 'off' | 'once'> {
   readonly channel: StanzaChannel;

@@ -7,7 +7,7 @@ import type { Logger } from '../kernel/log.ts';
 import { abortReason, abortable, deferred, sleep, throwIfAborted, withDeadline } from '../kernel/tasks.ts';
 import { isFullJid, parseJid, splitJid } from '../model/jid.ts';
 import type { XmlElement } from '../model/xml.ts';
-import type { ConnectionState, XmppAccount, XmppConnection, XmppConnectionEvents } from '../ports/xmpp-connection.ts';
+import type { ConnectionState, LoginToken, XmppAccount, XmppConnection, XmppConnectionEvents } from '../ports/xmpp-connection.ts';
 import { BackOff } from './connection/back-off.ts';
 import type { BackOffOptions } from './connection/back-off.ts';
 import { createEstablish } from './connection/establish.ts';
@@ -58,7 +58,7 @@ export function createXmppConnection(deps: XmppConnectionDeps, account: XmppAcco
 export class KeptConnection extends EventEmitter<XmppConnectionEvents> implements XmppConnection {
   readonly channel: ServerChannel;
   private readonly deps: XmppConnectionDeps & { readonly establish: Establish };
-  private readonly account: XmppAccount;
+  private account: XmppAccount;
   private readonly options: KeptConnectionOptions;
   private readonly backOff: BackOff;
   private readonly stopping = new AbortController();
@@ -148,6 +148,7 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
     const onDead = (): void => link.destroy(new XpmnError('connection-lost', 'The server has gone silent.'));
     const keepAlive = new KeepAlive({ clock, ask: () => this.askServer(), onDead }, this.options.keepAlive);
     this.keepAlive = keepAlive;
+    if (link.token) this.issued(link.token);
     const stable = clock.after(this.options.stableAfter, () => this.backOff.reset());
     this.become('online');
     this.firstOnline.resolve();
@@ -167,6 +168,14 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
     const ended = reason ?? asXpmnError(abortReason(signal));
     this.channel.detach(new XpmnError('connection-lost', 'The connection to the server was lost.', { cause: ended }));
     return ended;
+  }
+
+  /** The next login is by the newest token; who has one by password need not ask again. */
+  private issued(token: LoginToken): void {
+    const { credentials } = this.account;
+    if (credentials.kind === 'token') this.account = { ...this.account, credentials: { ...credentials, token } };
+    if (credentials.kind === 'password') this.account = { ...this.account, credentials: { ...credentials, tokenFor: undefined } };
+    this.emit('tokenIssued', token);
   }
 
   private askServer(): void {

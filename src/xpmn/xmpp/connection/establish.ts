@@ -3,14 +3,14 @@ import type { Clock, Random } from '../../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { throwIfAborted, withDeadline } from '../../kernel/tasks.ts';
-import { splitJid } from '../../model/jid.ts';
+import { bareJid, splitJid } from '../../model/jid.ts';
 import { child, xml } from '../../model/xml.ts';
 import type { XmppAccount } from '../../ports/xmpp-connection.ts';
-import type { ScramOptions } from '../sasl.ts';
 import { NS_TLS } from '../stanza.ts';
 import { readCertificateLogin } from '../sasl-external.ts';
 import type { CertificateLogin } from '../sasl-external.ts';
 import { authenticate, bind, readFeatures } from './negotiate.ts';
+import type { LoginOptions } from './negotiate.ts';
 import { findEndpoints, systemResolveSrv } from './endpoints.ts';
 import type { Endpoint, EndpointOptions, ResolveSrv } from './endpoints.ts';
 import type { Establish, ServerLink } from './link.ts';
@@ -20,10 +20,9 @@ import { isFinal } from './stream-errors.ts';
 import { ServerStream } from './server-stream.ts';
 import type { ServerStreamOptions } from './server-stream.ts';
 
-export interface EstablishOptions extends ServerStreamOptions, EndpointOptions {
+export interface EstablishOptions extends ServerStreamOptions, EndpointOptions, LoginOptions {
   /** ms for one endpoint to take the connection and be secure. */
   readonly dialTimeout: number;
-  readonly scram: ScramOptions;
 }
 
 export interface EstablishDeps {
@@ -88,19 +87,27 @@ export function createEstablish(deps: EstablishDeps, options: EstablishOptions):
 
   async function logIn(socket: TLSSocket, account: XmppAccount, certificate: CertificateLogin | undefined, signal: AbortSignal): Promise<ServerLink> {
     const stream = new ServerStream(socket, options);
+    // Asked now: a socket that has ended knows no more what it spoke.
+    const isJudgedLate = certificate !== undefined && socket.getProtocol() === 'TLSv1.3';
     try {
       const { domain } = splitJid(account.jid);
-      await stream.open(domain, signal);
-      await authenticate(stream, account, certificate, { clock: deps.clock, random: deps.random, signal }, options.scram);
-      await stream.open(domain, signal);
+      // XEP-0388 §2.1: a server offers tokens only to whom it knows by name.
+      await stream.open(domain, signal, usesTokens(account) ? bareJid(account.jid) : undefined);
+      const { restarts, token } = await authenticate(stream, account, certificate, { clock: deps.clock, random: deps.random, signal }, options);
+      stream.token = token;
+      if (restarts) await stream.open(domain, signal);
       await bind(stream, account.jid, { random: deps.random, signal });
       return stream;
     } catch (error) {
-      const reason = certificate ? afterCertificate(asXpmnError(error), socket) : asXpmnError(error);
+      const reason = isJudgedLate ? afterCertificate(asXpmnError(error)) : asXpmnError(error);
       stream.destroy(reason);
       throw reason;
     }
   }
+}
+
+function usesTokens({ credentials }: XmppAccount): boolean {
+  return credentials.kind === 'token' || (credentials.kind === 'password' && credentials.tokenFor !== undefined);
 }
 
 /** What nobody has proven to have said is neither final nor a direction to follow. */

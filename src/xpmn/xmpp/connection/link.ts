@@ -1,6 +1,6 @@
 import type { XpmnError } from '../../kernel/errors.ts';
 import type { XmlElement } from '../../model/xml.ts';
-import type { XmppAccount } from '../../ports/xmpp-connection.ts';
+import type { LoginToken, XmppAccount } from '../../ports/xmpp-connection.ts';
 
 export interface LinkHandlers {
   /** A stanza. May not throw. */
@@ -11,6 +11,8 @@ export interface LinkHandlers {
 
 /** One logged-in stream to the server; it lives until it is lost, and is then replaced by another. */
 export interface ServerLink {
+  /** What the server gave to log in with the next time. */
+  readonly token?: LoginToken | undefined;
   /** From here on stanzas are delivered, beginning with those that came before. Called once. */
   run(handlers: LinkHandlers): void;
   /** As StanzaChannel.send. */

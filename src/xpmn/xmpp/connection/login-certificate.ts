@@ -1,9 +1,8 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { XpmnError } from '../../kernel/errors.ts';
-import type { XmlElement } from '../../model/xml.ts';
 import type { CertificateLogin } from '../sasl-external.ts';
-import { contentOf, failureCondition, isSaid, loginError } from './sasl-exchange.ts';
-import type { SaslExchange } from './sasl-exchange.ts';
+import { loginError } from './sasl-exchange.ts';
+import type { SaslAnswer, SaslExchange } from './sasl-exchange.ts';
 
 const MECHANISM = 'EXTERNAL';
 const ADVICE = 'log in by the password once, and add it again';
@@ -24,15 +23,15 @@ export async function logInByCertificate(exchange: SaslExchange, { identities, v
   const tries = [...identities];
   for (;;) {
     const said = await attempt(exchange, tries.shift() ?? '', identities.at(-1) ?? '');
-    if (isSaid(said, 'success')) return;
-    if (failureCondition(said) !== 'invalid-authzid' || tries.length === 0) throw loginError(said, REFUSALS);
+    if (said.kind === 'success') return;
+    if (said.condition !== 'invalid-authzid' || tries.length === 0) throw loginError(said, REFUSALS);
   }
 }
 
 /** One `<auth/>`. RFC 4422, appendix A: an empty challenge asks for the authorization identity. */
-async function attempt(exchange: SaslExchange, identity: string, full: string): Promise<XmlElement> {
+async function attempt(exchange: SaslExchange, identity: string, full: string): Promise<SaslAnswer> {
   const said = await exchange.begin(MECHANISM, identity);
-  return isSaid(said, 'challenge') && contentOf(said) === '' ? exchange.respond(full) : said;
+  return said.kind === 'challenge' && said.data.length === 0 ? exchange.respond(full) : said;
 }
 
 /** XEP-0178 §2: a server MUST NOT offer EXTERNAL to a certificate that it does not accept; it can't say why. */

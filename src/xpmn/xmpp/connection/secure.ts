@@ -67,12 +67,11 @@ function isCertificateAlert(error: unknown): boolean {
 }
 
 /**
- * Why a stream on `tls`, on which our certificate was shown, has ended: in TLS 1.3 a server judges the certificate after
- * our side of the handshake is done.
+ * Why a stream in TLS 1.3 has ended on which our certificate was shown: there, a server judges it after our side of the
+ * handshake is done. SECURITY: such an alert comes from the proven server; one of TLS 1.2, anybody on the path can make.
  */
-export function afterCertificate(reason: XpmnError, tls: TLSSocket): XpmnError {
-  // SECURITY: an alert of TLS 1.3 comes from the proven server; one before that, anybody on the path can make.
-  if (tls.getProtocol() !== 'TLSv1.3' || !isCertificateAlert(reason.cause)) return reason;
+export function afterCertificate(reason: XpmnError): XpmnError {
+  if (!isCertificateAlert(reason.cause)) return reason;
   return new XpmnError('login-failed', 'The server refuses TLS with this device\'s certificate: log in by the password once, and add it again.', { cause: reason.cause });
 }
 

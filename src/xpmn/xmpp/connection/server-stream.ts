@@ -6,6 +6,7 @@ import { XmlParser } from '../../model/xml-parser.ts';
 import type { XmlLimits } from '../../model/xml-parser.ts';
 import { escapeAttr, serialise } from '../../model/xml.ts';
 import type { XmlElement } from '../../model/xml.ts';
+import type { LoginToken } from '../../ports/xmpp-connection.ts';
 import { NS_CLIENT, NS_STREAM } from '../stanza.ts';
 import { StreamWriter } from '../stream-writer.ts';
 import type { LinkHandlers } from './link.ts';
@@ -34,6 +35,8 @@ const GATHER_TURNS = 8;
  * @spec RFC 6120 §4.2, §4.4
  */
 export class ServerStream {
+  /** As ServerLink has it: learnt while logging in. */
+  token: LoginToken | undefined;
   private readonly duplex: Duplex;
   private readonly options: ServerStreamOptions;
   private parser!: XmlParser;
@@ -56,11 +59,11 @@ export class ServerStream {
     this.fresh();
   }
 
-  /** Begins the stream, or begins it anew. What the server said before and nobody read is an attack or a mistake. */
-  async open(to: string, signal: AbortSignal): Promise<XmlElement> {
+  /** Begins the stream, or begins it anew; `from` tells who we are, which is for proven ears only. What the server said before and nobody read is an attack or a mistake. */
+  async open(to: string, signal: AbortSignal, from?: string): Promise<XmlElement> {
     this.expectNothing();
     this.fresh();
-    const header = `<?xml version='1.0'?><stream:stream xmlns='${NS_CLIENT}' xmlns:stream='${NS_STREAM}' version='1.0' xml:lang='en' to='${escapeAttr(to)}'>`;
+    const header = `<?xml version='1.0'?><stream:stream xmlns='${NS_CLIENT}' xmlns:stream='${NS_STREAM}' version='1.0' xml:lang='en' to='${escapeAttr(to)}'${from === undefined ? '' : ` from='${escapeAttr(from)}'`}>`;
     await this.writeText(header);
     const root = await this.next(signal);
     if (root.name !== 'stream' || root.ns !== NS_STREAM) throw this.fail(new XpmnError('protocol-violation', 'The server does not speak XMPP.'));
