@@ -243,7 +243,13 @@ export class MediaGateway {
     const neighbours = (): Neighbour[] => link.all()
       .filter((peer) => !this.isHere(peer.jid) && (peer.network === network.id || this.isListed(peer.jid)))
       .map(({ jid, targets, caps }) => ({ jid, said: JSON.stringify([targets, caps?.ver]) }));
-    const ask = async (jid: Jid, signal: AbortSignal): Promise<DiscoInfo> => queryInfo(await this.controller.links.to(jid).channel({ signal }), undefined, { signal });
+    const ask = async (jid: Jid, signal: AbortSignal): Promise<DiscoInfo> => {
+      const { links } = this.controller;
+      const channel = await links.to(jid).channel({ signal });
+      // It may have been reached through the server: then somebody else has spoken for it on the link.
+      if (links.find(jid)?.path !== 'link-local') throw new XpmnError('peer-unavailable', 'The device is not on the local network.');
+      return queryInfo(channel, undefined, { signal });
+    };
     return new Neighbourhood({ link, clock, log, tasks: this.tasks, neighbours, ask }, this.settings.account);
   }
 
