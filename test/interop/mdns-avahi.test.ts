@@ -25,6 +25,38 @@ interface Agent {
   knows(instance: string): FoundService | undefined;
 }
 
+/** Prints the hop limits with which packets of multicast DNS arrive, and with which a question of its own is answered. */
+const HOPS = `import socket, struct, sys
+name, own = sys.argv[1:]
+index = socket.if_nametoindex(name)
+four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+four.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+four.setsockopt(socket.IPPROTO_IP, 12, 1)
+four.bind(('224.0.0.251', 5353))
+four.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton('224.0.0.251') + socket.inet_aton(own))
+six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+six.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+six.setsockopt(socket.IPPROTO_IPV6, 51, 1)
+six.bind(('ff02::fb', 5353, 0, index))
+six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, 'ff02::fb') + struct.pack('@I', index))
+asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asker.setsockopt(socket.IPPROTO_IP, 12, 1)
+print('ready', flush=True)
+def limit(one):
+    _, control, _, _ = one.recvmsg(9000, 100)
+    return struct.unpack('@i', control[0][2])[0]
+print('hops', limit(four), limit(six), flush=True)
+asker.settimeout(10)
+for ask in range(20):
+    asker.sendto(bytes.fromhex('00070000000100000000000009' + b'_presence'.hex() + '04' + b'_tcp'.hex() + '05' + b'local'.hex() + '00000c0001'), ('224.0.0.251', 5353))
+    asker.settimeout(0.5)
+    try:
+        print('direct', limit(asker), flush=True)
+        break
+    except TimeoutError:
+        pass
+`;
+
 const NAME = 'living-room.tv 2.1@verona äöü';
 const TXT = { txtvers: '1', jid: 'romeo@montague.lit/tv', net: 'k3fq', status: 'avail' };
 
@@ -83,6 +115,22 @@ describe('multicast DNS and avahi', function () {
     for (const one of all) assert.deepEqual([one.port, [...one.txt].reverse()], [5298, Object.entries(TXT).map(([key, value]) => `${key}=${value}`)]);
     assert.ok(all.some(({ address }) => address === here.address));
     assert.ok(all.every(({ host }) => /^xpmn-[0-9a-f]{10}\.local$/.test(host)));
+  });
+
+  it('says everything with a hop limit of 255, by which others know that it is on the link', async () => {
+    const listener = await startProcess('hops', ['/usr/bin/python3', '-c', HOPS, 'eth0', there.address], { netns: there.ns });
+    try {
+      await listener.said(/ready/);
+      // avahi does the same, and is on that host: what is heard first may be its own
+      await avahi.end();
+      const agent = await startAgent(here);
+      agent.tell({ announce: { instance: NAME, port: 5298, txt: TXT } });
+      assert.equal((await listener.said(/hops .*/))[0], 'hops 255 255');
+      assert.equal((await listener.said(/direct .*/))[0], 'direct 255');
+    } finally {
+      await listener.stop();
+      await avahi.restart();
+    }
   });
 
   it('is read by avahi again when it says something else, and not any more after its goodbye', async () => {

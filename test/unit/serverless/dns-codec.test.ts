@@ -110,8 +110,10 @@ describe('DNS messages', () => {
   });
 
   it('are refused cut off at any byte', () => {
-    const packet = writeMessage({ ...EMPTY, answers: [ptr('one'), ptr('two')], questions: [{ name: SERVICE, type: 'PTR' }] });
-    for (let end = 0; end < packet.length; end += 1) assert.throws(() => readMessage(packet.subarray(0, end), LIMITS), code('malformed'), String(end));
+    for (const last of [ptr('two').data, { type: 'A', address: '192.0.2.1' }, { type: 'TXT', strings: [Buffer.from('a=1'), Buffer.from('b')] }] as const) {
+      const packet = writeMessage({ ...EMPTY, answers: [ptr('one'), { ...ptr('one'), data: last }], questions: [{ name: SERVICE, type: 'PTR' }] });
+      for (let end = 0; end < packet.length; end += 1) assert.throws(() => readMessage(packet.subarray(0, end), LIMITS), code('malformed'), String(end));
+    }
   });
 
   it('are refused with names that turn in circles, lead forwards or are too long', () => {

@@ -162,6 +162,14 @@ describe('a browser on a link', () => {
     assert.deepEqual(bench.labels, []);
   });
 
+  it('does not ask for what says goodbye', () => {
+    const bench = new Bench();
+    bench.hear(...all());
+    bench.run(95_900);
+    bench.hear(srv(NAME, 5298, 0));
+    assert.deepEqual(bench.run(999).filter((one) => /SRV/.test(one)), []);
+  });
+
   it('does not take another one\'s goodbye for that of the instance', () => {
     const bench = new Bench();
     bench.hear(...all());

@@ -244,6 +244,23 @@ describe('a responder on a link', () => {
     assert.deepEqual(texts(bench.run(1_000)[0] as Sent), ['a=30']);
   });
 
+  it('says the former text no more, also to who asked before', () => {
+    const bench = Bench.standing();
+    bench.ask({ name: NAME, type: 'TXT' });
+    bench.run(0);
+    bench.ask({ name: NAME, type: 'TXT' });
+    bench.responder.change(claimOf('a=2'), bench.now);
+    assert.ok(bench.run(60_000).every((one) => texts(one).join() === 'a=2'));
+  });
+
+  it('probes together for what is claimed at about the same time', () => {
+    const bench = new Bench();
+    bench.responder.hold(hostClaim(HOST, LINK), bench.now);
+    bench.run(100);
+    bench.responder.hold(claimOf(), bench.now);
+    assert.deepEqual(bench.run(700).map(({ at, message }) => [at, message.questions.length]), [[125, 2], [375, 2], [625, 2]]);
+  });
+
   it('says other text of a name that it probes for once it has that', () => {
     const bench = new Bench();
     bench.responder.hold(claimOf('a=1'), bench.now);

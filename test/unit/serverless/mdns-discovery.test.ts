@@ -105,9 +105,13 @@ describe('multicast DNS, as a whole', () => {
     hear(socket, wireMessage({ answers: recordsOf({ ...TV, txt: { a: '3' } }) }));
     await pass(500);
     assert.deepEqual(discovery.services()[0]?.txt, { a: '3' }, 'the latest counts');
+    hear(socket, wireMessage({ answers: recordsOf({ ...TV, txt: { a: '4' }, addresses: ['198.51.100.7'] }) }), { on: 'wlan0', address: '198.51.100.9' });
+    hear(socket, wireMessage({ answers: recordsOf({ ...TV, txt: { a: '3' } }) }));
+    await pass(500);
+    assert.deepEqual(discovery.services()[0]?.txt, { a: '4' }, 'on whatever link, also if another one repeats the old');
     socket.setLinks([WLAN]);
     await pass(500);
-    assert.deepEqual(discovery.services(), [{ ...TV, txt: { a: '2' }, addresses: ['198.51.100.7', 'fe80::7%wlan0'] }]);
+    assert.deepEqual(discovery.services(), [{ ...TV, txt: { a: '4' }, addresses: ['198.51.100.7', 'fe80::7%wlan0'] }]);
     socket.setLinks([]);
     await pass(500);
     assert.deepEqual([discovery.services(), lost], [[], ['tv']]);
@@ -123,6 +127,66 @@ describe('multicast DNS, as a whole', () => {
     socket.setLinks([link('eth0', '192.0.2.5'), WLAN]);
     await pass(2_000);
     assert.deepEqual([addresses('eth0'), addresses('wlan0')], [['192.0.2.1', '192.0.2.5'], ['198.51.100.1']]);
+  });
+
+  it('asks who is there when a link has other addresses', async () => {
+    const { socket } = await start();
+    await pass(60_000);
+    network.sent.length = 0;
+    socket.setLinks([link('eth0', '192.0.2.5')]);
+    await pass(1_500);
+    assert.equal(network.sent.filter(({ data }) => readMessage(data, settings.mdns).questions.some(({ type }) => type === 'PTR')).length, 2);
+  });
+
+  it('keeps to its bound on all links together, and to those it knew first', async () => {
+    const { discovery, socket } = await start([ETH, WLAN], { instances: 6 });
+    const say = async (first: number, on: string): Promise<void> => {
+      for (let index = first; index < first + 4; index += 1) {
+        hear(socket, wireMessage({ answers: recordsOf({ ...TV, instance: `i${index}`, addresses: ['192.0.2.7', '198.51.100.7'] }) }), { on });
+      }
+      await pass(200);
+    };
+    await say(4, 'wlan0');
+    await say(0, 'eth0');
+    assert.deepEqual(discovery.services().map(({ instance }) => instance), ['i4', 'i5', 'i6', 'i7', 'i0', 'i1']);
+  });
+
+  it('leaves room for another program of this machine, whatever it announces itself', async () => {
+    const { discovery, socket } = await start([ETH], { instancesPerSender: 2 });
+    for (let index = 0; index < 4; index += 1) announce(discovery, `own ${index}`);
+    await pass(10_000);
+    hear(socket, wireMessage({ answers: recordsOf(TV) }), { address: '192.0.2.1' });
+    await pass(500);
+    assert.deepEqual(discovery.services().map(({ instance }) => instance), ['tv']);
+  });
+
+  it('knows itself when it is repeated in other words', async () => {
+    const { discovery, socket } = await start();
+    announce(discovery, 'nas');
+    await pass(10_000);
+    for (const { data } of says('nas')) {
+      const repeated = Buffer.from(data);
+      repeated[1] = 1;
+      hear(socket, repeated);
+    }
+    await pass(10_000);
+    assert.deepEqual(discovery.services(), []);
+    assert.equal(says('nas-2').length, 0);
+  });
+
+  it('takes its former name back on links where nobody else has it', async () => {
+    const { discovery, socket } = await start([ETH, WLAN]);
+    announce(discovery, 'nas');
+    await pass(10_000);
+    const theirs = wireMessage({ answers: [wireRecord(instanceName('nas'), TYPE.SRV, wireSrv(9, wireName('x', 'local')), { flush: true })] });
+    hear(socket, theirs);
+    await pass(300);
+    network.sent.length = 0;
+    hear(socket, theirs);
+    const goodbyes = network.sent.filter(({ data }) => readMessage(data, settings.mdns).answers.some(({ ttl }) => ttl === 0));
+    assert.deepEqual(goodbyes.map(({ link: on }) => on), ['wlan0']);
+    await pass(5_000);
+    assert.deepEqual(new Set(says('nas-2').map(({ link: on }) => on)), new Set(['eth0', 'wlan0']));
   });
 
   it('does not fight itself where two of its links are one', async () => {

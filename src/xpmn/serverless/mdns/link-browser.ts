@@ -25,7 +25,7 @@ export interface BrowserOptions extends DiscoveryLimits {
 export interface Seen extends FoundService {
   /** Name of the host that it is on. */
   readonly target: DnsName;
-  /** When it last spoke of itself. */
+  /** When it last said something new of itself. */
   readonly at: number;
 }
 
@@ -38,6 +38,7 @@ interface Instance {
   srv: Lease<{ readonly target: DnsName; readonly port: number }> | undefined;
   /** Without a value where it was too large. */
   txt: Lease<Readonly<Record<string, string>> | undefined> | undefined;
+  changedAt: number;
 }
 
 export class LinkBrowser {
@@ -70,13 +71,18 @@ export class LinkBrowser {
     // First what the others depend on.
     const count = this.instances.size;
     const isTouched = records.filter((record) => this.takePointer(record, sender, now)).length > 0;
-    const spoken = records.map(({ name, data }) => (isDetail(data) ? this.instances.get(nameKey(name)) : undefined)).filter((one) => one !== undefined);
-    const before = spoken.map(({ srv, txt }) => [srv?.value, txt?.value]);
+    const spoken = new Map<Instance, unknown>();
+    for (const { name, data } of records) {
+      const instance = isDetail(data) ? this.instances.get(nameKey(name)) : undefined;
+      if (instance) spoken.set(instance, [instance.srv?.value, instance.txt?.value]);
+    }
     for (const record of records) this.takeDetail(record, now);
-    const hasChanged = !isDeepStrictEqual(before, spoken.map(({ srv, txt }) => [srv?.value, txt?.value]));
+    const changed = [...spoken].filter(([{ srv, txt }, before]) => !isDeepStrictEqual([srv?.value, txt?.value], before));
+    for (const [instance] of changed) instance.changedAt = now;
+    const hasChanged = changed.length > 0;
     if (hasChanged) this.hosts.keep(this.targets());
     const addresses = this.hosts.heard(records, sender, now);
-    if (isTouched || spoken.length > 0 || addresses.isTouched) this.due = undefined;
+    if (isTouched || spoken.size > 0 || addresses.isTouched) this.due = undefined;
     if (hasChanged || addresses.hasChanged || this.instances.size !== count) this.askForMissing(now);
     return hasChanged || addresses.hasChanged;
   }
@@ -127,11 +133,11 @@ export class LinkBrowser {
 
   services(): Seen[] {
     const seen: Seen[] = [];
-    for (const { label, srv, txt } of this.instances.values()) {
+    for (const { label, srv, txt, changedAt } of this.instances.values()) {
       if (!srv || !txt?.value) continue;
       const { target, port } = srv.value;
       const addresses = this.hosts.addressesOf(target);
-      if (addresses.length > 0) seen.push({ instance: label, addresses, port, txt: txt.value, target, at: Math.max(srv.since, txt.since) });
+      if (addresses.length > 0) seen.push({ instance: label, addresses, port, txt: txt.value, target, at: changedAt });
     }
     return seen;
   }
@@ -151,7 +157,8 @@ export class LinkBrowser {
     if (ttl === 0) known?.pointer.end(now);
     else if (known) known.pointer = this.lease(undefined, ttl, now);
     else if (this.hasRoom(sender)) {
-      this.instances.set(nameKey(target), { label, name: target, sender, pointer: this.lease(undefined, ttl, now), srv: undefined, txt: undefined });
+      const pointer = this.lease(undefined, ttl, now);
+      this.instances.set(nameKey(target), { label, name: target, sender, pointer, srv: undefined, txt: undefined, changedAt: now });
     }
     return true;
   }

@@ -38,7 +38,7 @@ export class ServiceView {
     this.known.clear();
   }
 
-  /** All addresses; for the rest, what was said last. */
+  /** All addresses; for the rest, what is newest: another link may have missed it. */
   private merge(places: readonly Seen[]): FoundService {
     const { instance, port, txt } = places.reduce((latest, one) => (one.at > latest.at ? one : latest));
     const addresses = [...new Set(places.flatMap((one) => one.addresses))].sort(byReach).slice(0, this.limits.addresses);
