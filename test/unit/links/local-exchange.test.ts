@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Duplex } from 'node:stream';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import type { Opened, SecuredChannel } from '../../../src/xpmn/links/dialer.ts';
 import { LocalExchange } from '../../../src/xpmn/links/local-exchange.ts';
@@ -101,6 +102,18 @@ describe('paths', () => {
     assert.equal(pathOf({ ...initiator, method: 'x509' }), 'in-band');
     const onSocket = Object.assign(Object.create(initiator.stream) as typeof initiator.stream, { remoteAddress: '192.0.2.1' });
     assert.equal(pathOf({ ...initiator, method: 'x509', stream: onSocket }), 'direct');
+  });
+
+  it('are on the local link where a socket was negotiated in a stream there', async () => {
+    const paths = new PathMemory();
+    const inner = new FakeApplication('urn:x');
+    const onSocket = Object.assign(Object.create(securedPair().initiator.stream) as Duplex, { remoteAddress: '192.0.2.1' });
+    const application = await paths.watch(inner).open({ ...securedPair().initiator, method: 'x509', stream: onSocket }, inner.describe(), { signal: never });
+    const inBand = await paths.watch(inner).open({ ...securedPair().initiator, method: 'x509' }, inner.describe(), { signal: never });
+    const onLink = {} as StanzaChannel;
+    paths.onLink(onLink);
+    assert.deepEqual([paths.of(application), paths.of(application, via), paths.of(application, onLink)], ['direct', 'direct', 'link-local']);
+    assert.equal(paths.of(inBand, onLink), 'in-band');
   });
 
   it('are remembered by the application, and are the worst where nothing is known', async () => {

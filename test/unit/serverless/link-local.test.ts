@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import type { TcpTarget } from '../../../src/xpmn/jingle/transports/tcp.ts';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
@@ -14,6 +15,7 @@ import { ServerlessEndpoints } from '../../../src/xpmn/serverless/endpoints.ts';
 import { createLinkLocalDialer } from '../../../src/xpmn/serverless/link-local-dialer.ts';
 import { LinkLocalListener } from '../../../src/xpmn/serverless/link-local-listener.ts';
 import type { LinkLocalListenerOptions } from '../../../src/xpmn/serverless/link-local-listener.ts';
+import { contextFor } from '../../compliance/security.suite.ts';
 import type { FakeOpen } from '../../fakes/fake-application.ts';
 import { waitUntil } from '../../peers/wait.ts';
 import { LinkDevice, linkParty } from '../../support/serverless-rig.ts';
@@ -155,6 +157,45 @@ describe('the local link', () => {
     assert.equal(bob.opened.length, 0);
   });
 
+  it('takes a TLS handshake that does not wait for its turn, in one segment with what comes before it', async () => {
+    const { alice, bob } = parties;
+    const target = await listen();
+    const device = answering(bob, alice);
+    const socket = await raw(target);
+    const said = lines.header(`from='${alice.jid}' to='${bob.jid}' version='1.0'`) +
+      lines.starttls(lines.security(['x509'], `<fingerprint algo='sha1'>${alice.fingerprint}</fingerprint>`));
+    const secured = await alice.x509.secure(behind(socket, Buffer.from(said), '</proceed>'), contextFor({ ...alice, method: alice.x509 }, { ...bob, method: bob.x509 }, 'initiator'));
+    await waitUntil('it is open there', () => device.opened.length === 1);
+    secured.stream.destroy();
+  });
+
+  it('is left by whoever hangs up, after any byte, and by whoever never stops', async () => {
+    const target = await listen();
+    answering(parties.bob, parties.alice);
+    const agreed = lines.header(`from='${parties.alice.jid}' to='${parties.bob.jid}' version='1.0'`) + lines.starttls();
+    for (let at = 0; at <= agreed.length; at += 1) {
+      const socket = await raw(target);
+      if (at % 2 === 0) socket.end(agreed.slice(0, at));
+      else socket.write(agreed.slice(0, at), () => socket.resetAndDestroy());
+      await gone(socket);
+      await waitUntil('it is forgotten', () => listener.halfOpen === 0, { interval: 1 });
+    }
+    for (const flood of [lines.header().slice(0, -1) + ' a="'.padEnd(2 ** 20, 'x'), lines.header() + ' '.repeat(2 ** 20), lines.header() + '<a>'.repeat(2 ** 18), '\0'.repeat(2 ** 20)]) {
+      const socket = await raw(target);
+      socket.write(flood);
+      await gone(socket);
+    }
+  });
+
+  it('waits for what is to run on a stream only so long', async () => {
+    said.set(parties.bob.jid, [await listen({ openTimeout: 50 })]);
+    const bob = answering(parties.bob, parties.alice);
+    bob.application.mode = 'stall';
+    const { application } = await dialer(new LinkDevice(parties.alice, [parties.bob])).openChannel(bob.local, { signal: never });
+    await waitUntil('it ends', () => application.closed.aborted);
+    assert.deepEqual([bob.opened.length, bob.streams.size], [0, 0]);
+  });
+
   describe('with too many who prove nothing', () => {
     it('refuses the newest of one address', async () => {
       const target = await listen({ halfOpenPerAddress: 2 });
@@ -285,3 +326,25 @@ describe('the local link', () => {
     await gone(socket.resume());
   });
 });
+
+/** What TLS sees of `socket`: what it writes first goes out behind `before`, and nothing comes back to it up to `until`. */
+function behind(socket: Socket, before: Buffer, until: string): Duplex {
+  let [waiting, skipped]: [Buffer, string | undefined] = [before, ''];
+  const inner = new Duplex({
+    read: () => undefined,
+    write(chunk: Buffer, _encoding, done) {
+      socket.write(Buffer.concat([waiting, chunk]), () => done());
+      waiting = Buffer.alloc(0);
+    },
+  });
+  socket.on('data', (bytes: Buffer) => {
+    if (skipped === undefined) return void inner.push(bytes);
+    skipped += bytes.toString('latin1');
+    const at = skipped.indexOf(until);
+    if (at < 0) return;
+    inner.push(Buffer.from(skipped.slice(at + until.length), 'latin1'));
+    skipped = undefined;
+  });
+  socket.once('close', () => inner.destroy());
+  return inner;
+}
