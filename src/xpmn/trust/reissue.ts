@@ -37,8 +37,13 @@ export function followingList(
     friends: (change.friends ?? previous?.friends ?? []).filter(stays),
     removed: [],
   };
-  const bytesLeft = options.xml.bytes - Buffer.byteLength(serialise(formatList(list)));
-  const room = Math.min(options.listEntries - list.devices.length - list.friends.length, Math.floor(bytesLeft / REMOVED_BYTES));
   const newestFirst = [...removed.values()].sort((a, b) => b.at - a.at);
-  return { ...list, removed: newestFirst.slice(0, Math.max(0, room)) };
+  return { ...list, removed: newestFirst.slice(0, removedRoom(list, options)) };
+}
+
+/** How many removals a list with these entries can tell. */
+export function removedRoom(list: ListContent, options: Pick<TrustOptions, 'xml' | 'listEntries'>): number {
+  const bytesLeft = options.xml.bytes - Buffer.byteLength(serialise(formatList({ ...list, removed: [] })));
+  const room = Math.min(options.listEntries - list.devices.length - list.friends.length, Math.floor(bytesLeft / REMOVED_BYTES));
+  return Math.max(0, room);
 }
