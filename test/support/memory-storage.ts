@@ -9,11 +9,13 @@ export class MemoryDisk {
   /** While set, writes never come back: the process died in the middle of one. */
   isDead = false;
   writes = 0;
-  private failure: { readonly after: number; readonly how: 'isFull' | 'isDead' } | undefined;
+  private failure: { readonly after: number; readonly how: 'isFull' | 'isDead'; readonly tell: () => void } | undefined;
 
-  /** Takes so many writes more, then is full, or dead. */
-  failAfter(writes: number, how: 'isFull' | 'isDead'): void {
-    this.failure = { after: this.writes + writes, how };
+  /** Takes so many writes more, then is full, or dead; resolves when a write finds it so. */
+  failAfter(writes: number, how: 'isFull' | 'isDead'): Promise<void> {
+    return new Promise((tell) => {
+      this.failure = { after: this.writes + writes, how, tell };
+    });
   }
 
   /** As a machine finds it that starts again: with what was written, and nothing wrong with it. */
@@ -25,7 +27,9 @@ export class MemoryDisk {
 
   /** A write is about to happen. */
   beginWrite(): void {
-    if (this.failure && this.writes >= this.failure.after) this[this.failure.how] = true;
+    if (!this.failure || this.writes < this.failure.after) return;
+    this[this.failure.how] = true;
+    this.failure.tell();
   }
 }
 

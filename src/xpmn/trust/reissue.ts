@@ -37,7 +37,9 @@ export function followingList(
     friends: (change.friends ?? previous?.friends ?? []).filter(stays),
     removed: [],
   };
-  const newestFirst = [...removed.values()].sort((a, b) => b.at - a.at);
+  // What is removed now has to be told, whatever a clock said when others were.
+  const isNew = ({ key }: RemovedEntry): number => (change.remove?.includes(key) ? 1 : 0);
+  const newestFirst = [...removed.values()].sort((a, b) => isNew(b) - isNew(a) || b.at - a.at);
   return { ...list, removed: newestFirst.slice(0, removedRoom(list, options)) };
 }
 

@@ -4,7 +4,7 @@ import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import { ListStore } from '../../../src/xpmn/trust/list-store.ts';
 import { followsFrom, unlistedEntries } from '../../../src/xpmn/trust/overtaken.ts';
 import type { VerifiedList } from '../../../src/xpmn/trust/signed-list.ts';
-import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryDisk, MemoryStorage } from '../../support/memory-storage.ts';
 import { device, list, NOW, options, somebody } from './world.ts';
 import type { Draft, Somebody } from './world.ts';
@@ -134,9 +134,8 @@ describe('overtaken lists', () => {
     const before = disk;
     for (const writes of [0, 1, 2]) {
       disk = before.restarted();
-      disk.failAfter(writes, 'isDead');
-      void (await open()).offer(devices(6, [g]).element);
-      await settle(20);
+      const death = disk.failAfter(writes, 'isDead');
+      await Promise.race([(await open()).offer(devices(6, [g]).element), death]);
       disk = disk.restarted();
       store = await open();
       assert.ok([...store.snapshot.lists, ...store.overtaken].some(({ seq }) => seq === 5), `after ${writes} writes`);
