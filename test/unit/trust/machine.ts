@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import type { KeyObject } from 'node:crypto';
-import type { PeerIdentity } from '../../../src/xpmn/model/identity.ts';
+import type { KeyName, PeerIdentity } from '../../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../../src/xpmn/model/jid.ts';
 import type { DeviceCredentials } from '../../../src/xpmn/trust/device-credentials.ts';
 import { Network } from '../../../src/xpmn/trust/network.ts';
 import type { NetworkDeps } from '../../../src/xpmn/trust/network.ts';
+import type { BackupParts } from '../../../src/xpmn/trust/restore.ts';
 import type { VerifiedList } from '../../../src/xpmn/trust/signed-list.ts';
 import { devicesList } from '../../../src/xpmn/trust/snapshot.ts';
 import { FakeClock, FakeRandom } from '../../support/fake-clock.ts';
@@ -64,12 +65,30 @@ export function devices(network: Network): VerifiedList {
 }
 
 export function listed(network: Network): string[] {
-  return devices(network).devices.map(({ jid }) => jid.replace(/^.*\/(.*)-.{4}$/, '$1'));
+  return devices(network).devices.map(nameOf);
+}
+
+export function unlisted(network: Network): string[] {
+  return network.unlisted.devices.map(nameOf);
+}
+
+/** What a device was called when its resource was made. */
+function nameOf({ jid }: { readonly jid: Jid }): string {
+  return jid.replace(/^.*\/(.*)-.{4}$/, '$1');
 }
 
 export function verdict(network: Network, { certificate, jid }: Pick<DeviceCredentials, 'certificate' | 'jid'>): string {
   const judgement = network.lists.judge(certificate.der, jid);
   return judgement.verdict === 'stranger' ? judgement.reason : judgement.verdict;
+}
+
+/** A key that nobody has. */
+export function fakeKey(name: string): KeyName {
+  return Buffer.from(name.padEnd(32, '.')).toString('hex') as KeyName;
+}
+
+export function restoreOn(machine: Machine, backup: BackupParts, changes: Partial<BackupParts> = {}): Promise<Network> {
+  return Network.restore(machine.deps, options, { ...backup, name: 'Laptop', ...changes });
 }
 
 /** Two own devices meet, as over a stream: each shows its list, tells its heads, and follows what it learns. Again, as streams come and go. */
