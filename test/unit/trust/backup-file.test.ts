@@ -10,6 +10,7 @@ import type { Backup } from '../../../src/xpmn/trust/backup-file.ts';
 import { issueCertificate } from '../../../src/xpmn/trust/certificate.ts';
 import { encodeCredentials } from '../../../src/xpmn/trust/credentials-file.ts';
 import { privateKeyPem } from '../../../src/xpmn/trust/keys.ts';
+import { unseal } from '../../../src/xpmn/trust/sealed-file.ts';
 import { FakeClock, FakeRandom } from '../../support/fake-clock.ts';
 import { testKey } from '../../support/keys.ts';
 import { options } from './machine.ts';
@@ -49,6 +50,15 @@ describe('a backup', () => {
     const { password: _p, server: _s, ca: _c, ...least } = content;
     const decoded = await decodeBackup(await encodeBackup(least, PASSWORD, deps, options), PASSWORD, options);
     assert.deepEqual([decoded.password, decoded.server, decoded.ca], [undefined, undefined, undefined]);
+  });
+
+  it('keeps its layout', async () => {
+    const json = JSON.parse(await unseal({ magic: 'XPMNBKUP', name: 'backup' }, file, PASSWORD, options.credentials)) as Record<string, unknown>;
+    assert.deepEqual(Object.keys(json), ['account', 'password', 'server', 'ca', 'name', 'userKey', 'userCertificate', 'lists', 'removed']);
+    assert.match(String(json['userKey']), /^-----BEGIN PRIVATE KEY-----\n/);
+    assert.match(String(json['userCertificate']), /^-----BEGIN CERTIFICATE-----\n/);
+    assert.match(String(json['lists']), /^<signed xmlns='urn:xmpp:xpmn:trust:0'>/);
+    assert.deepEqual((json['removed'] as unknown[])[0], { network: by(user).name, type: 'devices', signer: by(user).name, keys: [by(attic).name] });
   });
 
   it('shows nothing of its content, and is another one every time', async () => {

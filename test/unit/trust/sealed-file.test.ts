@@ -12,6 +12,8 @@ const kind = { magic: 'XPMNTEST', name: 'test file' };
 const deps = { random: new FakeRandom() };
 const PASSWORD = 'correct horse';
 const [PREFIX, TAG] = [40, 16];
+/** Made once, and never again: what people keep for years has to open. */
+const GOLDEN = 'WFBNTlRFU1QBAggBNm32dVQHyV1ZX/xMuYdeLZe2i6g3LA3wSaAsFlZdYt0I300tHmIVG0R2Ud4dZNj4AFe5';
 
 describe('a sealed file', () => {
   let file: Buffer;
@@ -31,6 +33,10 @@ describe('a sealed file', () => {
     assert.equal(file.toString('latin1', 0, 8), 'XPMNTEST');
     assert.deepEqual([...file.subarray(8, 12)], [1, 2, 8, 1]);
     assert.equal(file.length, PREFIX + Buffer.byteLength('Grüße') + TAG);
+  });
+
+  it('opens, though it was made long ago', async () => {
+    assert.equal(await unseal(kind, Buffer.from(GOLDEN, 'base64'), PASSWORD, options), 'Grüße');
   });
 
   it('gives back any text to who knows the password, and to nobody else', async () => {
