@@ -9,6 +9,28 @@ export class MemoryDisk {
   /** While set, writes never come back: the process died in the middle of one. */
   isDead = false;
   writes = 0;
+  private failure: { readonly after: number; readonly how: 'isFull' | 'isDead'; readonly tell: () => void } | undefined;
+
+  /** Takes so many writes more, then is full, or dead; resolves when a write finds it so. */
+  failAfter(writes: number, how: 'isFull' | 'isDead'): Promise<void> {
+    return new Promise((tell) => {
+      this.failure = { after: this.writes + writes, how, tell };
+    });
+  }
+
+  /** As a machine finds it that starts again: with what was written, and nothing wrong with it. */
+  restarted(): MemoryDisk {
+    const disk = new MemoryDisk();
+    for (const [name, content] of this.documents) disk.documents.set(name, content);
+    return disk;
+  }
+
+  /** A write is about to happen. */
+  beginWrite(): void {
+    if (!this.failure || this.writes < this.failure.after) return;
+    this[this.failure.how] = true;
+    this.failure.tell();
+  }
 }
 
 /** Storage in memory, with the contract of the real one. Each step takes a turn of the event loop, like a disk's. */
@@ -47,6 +69,7 @@ export class MemoryStorage implements Storage {
     const done = (async () => {
       await before?.catch(() => undefined);
       await turn();
+      this.disk.beginWrite();
       if (this.disk.isDead) await new Promise(() => undefined);
       if (this.disk.isFull) throw new XpmnError('storage-failed', 'The disk is full.');
       this.disk.writes += 1;

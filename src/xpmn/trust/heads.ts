@@ -51,18 +51,23 @@ export function inReadingOrder<T extends VerifiedList>(lists: readonly T[], mine
   return [...lists].sort((a, b) => rank(a) - rank(b));
 }
 
-/** What `peer` may have and lacks, or has older, as it told by its heads; bounded in number and in bytes. */
+/**
+ * What `peer` may have and lacks, or has older, as it told by its heads; to an own device also what was
+ * overtaken: whoever signed the list that overtook it may not know it. Bounded in number and in bytes.
+ */
 export function lackingLists(
   lists: TrustSnapshot, heads: readonly Head[], peer: PeerIdentity, limits: { readonly listsPerAnswer: number; readonly answerBytes: number },
+  overtaken: readonly VerifiedList[] = [],
 ): VerifiedList[] {
   const theirs = new Map(heads.map((head) => [slotOf(head), head]));
   const lacking = lists.lists.filter((list) => {
     const head = theirs.get(slotOf(list));
     return mayRead(lists, list, peer) && (!head || head.seq < list.seq || (head.seq === list.seq && head.hash !== list.hash));
   });
+  const unknown = overtaken.filter((list) => isOwn(peer) && theirs.get(slotOf(list))?.hash !== list.hash);
   const chosen: VerifiedList[] = [];
   let bytes = 0;
-  for (const list of inReadingOrder(lacking, lists.network)) {
+  for (const list of [...inReadingOrder(lacking, lists.network), ...unknown]) {
     bytes += Buffer.byteLength(serialise(list.element));
     if (chosen.length >= limits.listsPerAnswer || bytes > limits.answerBytes) break;
     chosen.push(list);

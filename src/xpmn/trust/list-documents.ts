@@ -5,12 +5,13 @@ import type { Storage } from '../ports/storage.ts';
 import { tryKeyName } from './keys.ts';
 import { isListType } from './list-document.ts';
 import type { TrustOptions } from './options.ts';
-import { readList, slotOf } from './signed-list.ts';
+import { compareLists, readList, slotOf } from './signed-list.ts';
 import type { VerifiedList } from './signed-list.ts';
 import type { RemovedKeys, TrustSnapshot } from './snapshot.ts';
 
 const LISTS = 'trust/lists/';
 const REMOVED = 'trust/removed/';
+const OVERTAKEN = 'trust/overtaken/';
 
 /** The name of the document that keeps a list: its `<signed/>`, as it came. */
 export function listDocument(list: Pick<VerifiedList, 'network' | 'type' | 'signer'>): string {
@@ -22,16 +23,28 @@ export function removedDocument(memory: Pick<RemovedKeys, 'network' | 'type' | '
   return `${REMOVED}${slotOf(memory)}`;
 }
 
+/** The name of the document that keeps an overtaken list, like one that is not. */
+export function overtakenDocument({ hash }: Pick<VerifiedList, 'hash'>): string {
+  return `${OVERTAKEN}${hash}`;
+}
+
 /**
  * What earlier runs learnt. A damaged document is an error, not a gap: without it an old list could come back.
  * @throws XpmnError `storage-failed`
  */
 export async function loadLists(storage: Storage, options: TrustOptions, network: KeyName): Promise<TrustSnapshot> {
   const lists: VerifiedList[] = [];
-  for (const name of await storage.list(LISTS)) lists.push(await load(storage, name, (content) => listFrom(name, content, options)));
+  for (const name of await storage.list(LISTS)) lists.push(await load(storage, name, (content) => listFrom(name, content, options, listDocument)));
   const removed: RemovedKeys[] = [];
   for (const name of await storage.list(REMOVED)) removed.push(await load(storage, name, (content) => removedFrom(name, content)));
   return { network, lists, removed };
+}
+
+/** The overtaken lists that earlier runs kept, of each slot the newest first. @throws XpmnError `storage-failed` */
+export async function loadOvertaken(storage: Storage, options: TrustOptions): Promise<VerifiedList[]> {
+  const lists: VerifiedList[] = [];
+  for (const name of await storage.list(OVERTAKEN)) lists.push(await load(storage, name, (content) => listFrom(name, content, options, overtakenDocument)));
+  return lists.sort((a, b) => compareLists(b, a));
 }
 
 async function load<T>(storage: Storage, name: string, read: (content: Buffer) => T): Promise<T> {
@@ -44,9 +57,9 @@ async function load<T>(storage: Storage, name: string, read: (content: Buffer) =
   }
 }
 
-function listFrom(name: string, content: Buffer, options: TrustOptions): VerifiedList {
+function listFrom(name: string, content: Buffer, options: TrustOptions, nameOf: (list: VerifiedList) => string): VerifiedList {
   const list = readList(parseXml(content, { ...options.xml, bytes: 2 * options.xml.bytes }), options);
-  if (listDocument(list) !== name) throw new XpmnError('malformed', 'It is another list.');
+  if (nameOf(list) !== name) throw new XpmnError('malformed', 'It is another list.');
   return list;
 }
 

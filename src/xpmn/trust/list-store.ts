@@ -12,8 +12,9 @@ import type { Judgement } from './acceptance.ts';
 import { headOf, inReadingOrder, lackingLists, mayRead } from './heads.ts';
 import type { Head } from './heads.ts';
 import type { VoidReason } from './list-document.ts';
-import { listDocument, loadLists, removedDocument } from './list-documents.ts';
+import { listDocument, loadLists, loadOvertaken, overtakenDocument, removedDocument } from './list-documents.ts';
 import type { TrustOptions } from './options.ts';
+import { overtakenBy } from './overtaken.ts';
 import { compareLists, readList, slotOf } from './signed-list.ts';
 import type { VerifiedList } from './signed-list.ts';
 import { currentHosts, friendsList, isIssuedAhead, isRemoved } from './snapshot.ts';
@@ -26,7 +27,7 @@ export type OfferOutcome =
   | { readonly outcome: 'void'; readonly reason: VoidReason };
 
 export interface ListStoreEvents {
-  /** What is known changed by this list: verdicts may have, too. The list is news to pass on once. */
+  /** What is known changed by this list, or it was overtaken: verdicts may have changed, too. The list is news to pass on once. */
   changed: [list: VerifiedList];
 }
 
@@ -45,23 +46,35 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
   /** Documents that are yet to be stored; undefined = to be deleted. */
   private readonly unsaved = new Map<string, string | undefined>();
   private known: TrustSnapshot;
+  private evidence: readonly VerifiedList[];
 
-  private constructor(deps: ListStoreDeps, options: TrustOptions, known: TrustSnapshot) {
+  private constructor(deps: ListStoreDeps, options: TrustOptions, known: TrustSnapshot, evidence: readonly VerifiedList[]) {
     super();
     this.storage = deps.storage;
     this.clock = deps.clock;
     this.options = options;
     this.known = known;
+    this.evidence = evidence;
   }
 
   /** @throws XpmnError `storage-failed`, also for a stored list that does not verify any more */
   static async open(deps: ListStoreDeps, options: TrustOptions, network: KeyName): Promise<ListStore> {
-    return new ListStore(deps, options, await loadLists(deps.storage, options, network));
+    return new ListStore(deps, options, await loadLists(deps.storage, options, network), await loadOvertaken(deps.storage, options));
   }
 
   /** Everything known now. Immutable: a later change makes another one. */
   get snapshot(): TrustSnapshot {
     return this.known;
+  }
+
+  /** Lists of my network from which the newest ones do not follow; of each slot the newest first. */
+  get overtaken(): readonly VerifiedList[] {
+    return this.evidence;
+  }
+
+  /** Every key that lists of that slot ever removed. */
+  removedBy(slot: Pick<VerifiedList, 'network' | 'type' | 'signer'>): ReadonlySet<KeyName> {
+    return this.known.removed.find((memory) => slotOf(memory) === slotOf(slot))?.keys ?? new Set();
   }
 
   /** Who a peer is, by what is known now. */
@@ -76,7 +89,7 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
 
   /** What to send to `peer`, who told its heads. */
   lacking(heads: readonly Head[], peer: PeerIdentity): VerifiedList[] {
-    return lackingLists(this.known, heads, peer, this.options);
+    return lackingLists(this.known, heads, peer, this.options, this.evidence);
   }
 
   /** Whether news of this list may go to `peer`. */
@@ -105,6 +118,20 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
     });
   }
 
+  /**
+   * Takes what such a store remembered, from a backup of it: unlike a list, that does not speak for itself.
+   * @throws XpmnError `too-large`, `storage-failed`
+   */
+  recall(removed: readonly RemovedKeys[]): Promise<void> {
+    return this.queue.run(async () => {
+      for (const memory of removed) {
+        if (new Set([...this.removedBy(memory), ...memory.keys]).size > this.options.removedKeys) throw new XpmnError('too-large', `At most ${this.options.removedKeys} removed keys are remembered.`);
+        this.remember(memory, memory.keys);
+      }
+      await this.save();
+    });
+  }
+
   private read(signed: XmlElement): VerifiedList | OfferOutcome {
     try {
       return readList(signed, this.options);
@@ -120,12 +147,15 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
     const held = this.known.lists.find((other) => slotOf(other) === slotOf(list));
     const isNewer = !held || compareLists(list, held) > 0;
     // An older list, too, tells what it removed: "a key that any valid list of the network ever removed".
-    const hasRemovals = this.remember(list);
+    const hasRemovals = this.remember(list, list.removed.map(({ key }) => key));
+    const [newest, other] = isNewer ? [list, held] : [held, list];
+    const isOvertaken = this.noteOvertaken(newest, other);
     if (isNewer) this.keep(list);
     try {
       await this.save();
     } finally {
-      if (isNewer || hasRemovals) this.emit('changed', list);
+      const news = new Set([...(isNewer || hasRemovals ? [list] : []), ...(other && isOvertaken ? [other] : [])]);
+      for (const one of news) this.emit('changed', one);
     }
     return { outcome: isNewer ? 'accepted' : 'older', list };
   }
@@ -156,33 +186,51 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
 
   private forget(lists: readonly VerifiedList[]): void {
     this.known = { ...this.known, lists: this.known.lists.filter((list) => !lists.includes(list)) };
-    for (const list of lists) this.unsaved.set(listDocument(list), undefined);
-  }
-
-  private removedBy(list: VerifiedList): ReadonlySet<KeyName> {
-    return this.known.removed.find((memory) => slotOf(memory) === slotOf(list))?.keys ?? new Set();
+    for (const list of lists) this.toSave(listDocument(list), undefined);
   }
 
   /** Whether anything new was removed. */
-  private remember(list: VerifiedList): boolean {
-    const { network, type, signer } = list;
-    const before = this.removedBy(list);
-    const keys = new Set([...before, ...list.removed.map(({ key }) => key)]);
+  private remember(slot: Pick<VerifiedList, 'network' | 'type' | 'signer'>, removed: Iterable<KeyName>): boolean {
+    const { network, type, signer } = slot;
+    const before = this.removedBy(slot);
+    const keys = new Set([...before, ...removed]);
     if (keys.size === before.size) return false;
     const memory: RemovedKeys = { network, type, signer, keys };
-    this.known = { ...this.known, removed: [...this.known.removed.filter((other) => slotOf(other) !== slotOf(list)), memory] };
-    this.unsaved.set(removedDocument(memory), JSON.stringify({ version: 1, keys: [...keys] }));
+    this.known = { ...this.known, removed: [...this.known.removed.filter((other) => slotOf(other) !== slotOf(slot)), memory] };
+    this.toSave(removedDocument(memory), JSON.stringify({ version: 1, keys: [...keys] }));
     return true;
+  }
+
+  /** Keeps `other` as evidence if the newest list of its slot does not follow from it, and forgets what that follows from now. Whether `other` is news. */
+  private noteOvertaken(newest: VerifiedList, other: VerifiedList | undefined): boolean {
+    if (newest.network !== this.known.network || newest.type === 'hosted') return false;
+    const isOfSlot = (list: VerifiedList): boolean => slotOf(list) === slotOf(newest);
+    const before = this.evidence.filter(isOfSlot);
+    const now = overtakenBy(newest, other ? [...before, other] : before, this.removedBy(newest), this.options);
+    for (const list of now) if (!before.includes(list)) this.toSave(overtakenDocument(list), serialise(list.element));
+    for (const list of before) if (!now.includes(list)) this.toSave(overtakenDocument(list), undefined);
+    this.evidence = [...this.evidence.filter((list) => !isOfSlot(list)), ...now];
+    return other !== undefined && now.includes(other) && !before.includes(other);
   }
 
   private keep(list: VerifiedList): void {
     this.known = { ...this.known, lists: [...this.known.lists.filter((other) => slotOf(other) !== slotOf(list)), list] };
-    this.unsaved.set(listDocument(list), serialise(list.element));
+    this.toSave(listDocument(list), serialise(list.element));
   }
 
-  /** Removals were noted first and are stored first: a crash in between forgets a list, never a removal. */
+  /** Goes behind what waits already, also when it waits itself. */
+  private toSave(document: string, text: string | undefined): void {
+    this.unsaved.delete(document);
+    this.unsaved.set(document, text);
+  }
+
+  /**
+   * In the order in which it was noted, deletions last. Removals are noted first, then what is overtaken, then what overtook
+   * it: a crash in between forgets a list that comes again, never a removal or the evidence.
+   */
   private async save(): Promise<void> {
-    for (const [name, text] of [...this.unsaved]) {
+    const waiting = [...this.unsaved];
+    for (const [name, text] of [...waiting.filter(([, text]) => text !== undefined), ...waiting.filter(([, text]) => text === undefined)]) {
       if (text === undefined) await this.storage.delete(name);
       else await this.storage.put(name, Buffer.from(text));
       this.unsaved.delete(name);

@@ -10,6 +10,7 @@ import type { Certificate } from './certificate.ts';
 import { readCredentials } from './device-credentials.ts';
 import type { DeviceCredentials } from './device-credentials.ts';
 import { privateKeyFromPem, privateKeyPem } from './keys.ts';
+import type { StoredUserKey } from './user-key.ts';
 
 /** This installation: which network it belongs to, and as what. */
 export interface NetworkRecord {
@@ -28,8 +29,10 @@ export interface HostedRecord {
   readonly aliases: readonly Jid[];
 }
 
+const EVERYTHING = 'trust/';
 const NETWORK = 'trust/network';
 const USER_KEY = 'trust/keys/user';
+const SEALED_USER_KEY = 'trust/keys/user-sealed';
 const DEVICE_KEY = 'trust/keys/device';
 const HOSTED = 'trust/hosted/';
 const HOSTED_KEYS = 'trust/keys/hosted-';
@@ -67,19 +70,35 @@ export class NetworkDocuments {
     return this.storage.delete(NETWORK);
   }
 
-  /** The user key; only the management device has it. */
-  async loadUserKey(): Promise<KeyObject | undefined> {
+  /**
+   * The user key; only the management device has it. While it lies there as it is, it has no password, whatever else is
+   * there: a crash while it gets or loses one changes nothing, or leaves a sealed copy that nobody needs.
+   */
+  async loadUserKey(): Promise<StoredUserKey | undefined> {
     const pem = await this.storage.get(USER_KEY);
-    return pem && this.reading(USER_KEY, () => Promise.resolve(privateKeyFromPem(pem.toString('utf8'))));
+    if (pem) return this.reading(USER_KEY, () => Promise.resolve({ key: privateKeyFromPem(pem.toString('utf8')) }));
+    const sealed = await this.storage.get(SEALED_USER_KEY);
+    return sealed && { sealed };
   }
 
-  saveUserKey(key: KeyObject): Promise<void> {
-    return this.putText(USER_KEY, privateKeyPem(key));
+  /** As it is, without a password. */
+  async saveUserKey(key: KeyObject): Promise<void> {
+    await this.putText(USER_KEY, privateKeyPem(key));
+    await this.storage.delete(SEALED_USER_KEY);
   }
 
-  /** A key of an installation that never came to be must not turn another into the management device. */
-  deleteUserKey(): Promise<void> {
+  /** Counts only when the plain one is deleted. */
+  saveSealedUserKey(sealed: Buffer): Promise<void> {
+    return this.storage.put(SEALED_USER_KEY, sealed);
+  }
+
+  deletePlainUserKey(): Promise<void> {
     return this.storage.delete(USER_KEY);
+  }
+
+  /** Deletes what an installation that never came to be may have left: its lists must not turn up in the next one, nor its user key. */
+  async clear(): Promise<void> {
+    for (const name of await this.storage.list(EVERYTHING)) await this.storage.delete(name);
   }
 
   async loadHosted(): Promise<HostedRecord[]> {

@@ -1,15 +1,15 @@
-import type { KeyObject } from 'node:crypto';
 import { XpmnError } from '../kernel/errors.ts';
 import { SerialQueue } from '../kernel/tasks.ts';
 import type { KeyName } from '../model/identity.ts';
-import { bareJid, isFullJid, withResource } from '../model/jid.ts';
+import { bareJid, withResource } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { XmlElement } from '../model/xml.ts';
 import { judgePeer } from './acceptance.ts';
 import { issueCertificate, readCertificate } from './certificate.ts';
 import type { Certificate } from './certificate.ts';
-import { issueCredentials, movedJid, privateKeyOf } from './device-credentials.ts';
+import { issueCredentials, privateKeyOf } from './device-credentials.ts';
 import type { DeviceCredentials, IssueDeps } from './device-credentials.ts';
+import { inReadingOrder } from './heads.ts';
 import { HostedDevices } from './hosted-devices.ts';
 import { isOwnCertificate, signCertificate } from './keyinfo.ts';
 import type { CertificateSignature } from './keyinfo.ts';
@@ -24,9 +24,15 @@ import type { HostedRecord, NetworkRecord } from './network-documents.ts';
 import type { TrustOptions } from './options.ts';
 import { followingList, needsReissue } from './reissue.ts';
 import type { ListChange } from './reissue.ts';
+import { MANAGEMENT_ROLES, restoreDevice } from './restore.ts';
+import type { BackupParts } from './restore.ts';
 import { issueList, readList } from './signed-list.ts';
 import type { VerifiedList } from './signed-list.ts';
-import { devicesList, friendsList, hostedList, isRemoved } from './snapshot.ts';
+import { devicesList, hostedList, isRemoved } from './snapshot.ts';
+import { UserKey } from './user-key.ts';
+import type { StoredUserKey } from './user-key.ts';
+import { UserLists } from './user-lists.ts';
+import type { Unlisted } from './user-lists.ts';
 
 export type NetworkDeps = ListStoreDeps & IssueDeps;
 
@@ -48,21 +54,23 @@ export class Network {
   private readonly options: TrustOptions;
   private readonly documents: NetworkDocuments;
   private readonly queue = new SerialQueue();
-  private readonly userKey: KeyObject | undefined;
+  private readonly userKey: UserKey;
   private record: NetworkRecord;
   private readonly issuer: ListIssuer;
+  private readonly userLists: UserLists;
   private readonly hosted: HostedDevices;
 
-  private constructor(deps: NetworkDeps, options: TrustOptions, parts: { record: NetworkRecord; lists: ListStore; userKey: KeyObject | undefined; hosted: readonly HostedRecord[] }) {
+  private constructor(deps: NetworkDeps, options: TrustOptions, parts: { record: NetworkRecord; lists: ListStore; userKey: StoredUserKey | undefined; hosted: readonly HostedRecord[] }) {
     this.deps = deps;
     this.options = options;
     this.documents = new NetworkDocuments(deps.storage);
     this.record = parts.record;
     this.lists = parts.lists;
-    this.userKey = parts.userKey;
-    const { lists } = parts;
-    this.issuer = new ListIssuer({ lists, clock: deps.clock }, options, parts.record.network);
-    this.hosted = new HostedDevices({ ...deps, lists, issuer: this.issuer, documents: this.documents }, options, parts.record.network, parts.hosted);
+    const { lists, record: { network } } = parts;
+    this.userKey = new UserKey({ ...deps, documents: this.documents }, options.credentials, network, parts.userKey);
+    this.issuer = new ListIssuer({ lists, clock: deps.clock }, options, network);
+    this.userLists = new UserLists({ lists, issuer: this.issuer, clock: deps.clock, userKey: this.userKey }, options, network);
+    this.hosted = new HostedDevices({ ...deps, lists, issuer: this.issuer, documents: this.documents }, options, network, parts.hosted);
   }
 
   /**
@@ -77,12 +85,28 @@ export class Network {
     const userCertificate = issueCertificate(deps, options, userKey, { commonName: 'XPMN user' });
     const device = issueCredentials(deps, options, deviceKey, jid, name);
     const lists = await ListStore.open(deps, options, network);
-    const first: ListChange = { devices: [{ key: device.key, jid, roles: ['host', 'management'], aliases: [] }] };
+    const first: ListChange = { devices: [{ key: device.key, jid, roles: MANAGEMENT_ROLES, aliases: [] }] };
     await documents.saveUserKey(userKey);
     await lists.offer(issueList(followingList({ type: 'devices', network }, undefined, new Set(), first, deps.clock.now(), options), userKey, options).element);
     const record = { network, userCertificate, name, device };
     await documents.save(record);
-    return new Network(deps, options, { record, lists, userKey, hosted: [] });
+    return new Network(deps, options, { record, lists, userKey: { key: userKey }, hosted: [] });
+  }
+
+  /**
+   * Makes this machine the management device of the network that the backup is of, as a new device of it. What happened in
+   * that network since the backup was made is known as far as `parts.lists` tell it: pass the newest that can be had, too.
+   * The rest is learnt from other devices: removals count when they come, what was added turns up in `unlisted`.
+   * @throws XpmnError `already-initialised`, `malformed` (not the parts of one network), `too-large`, `storage-failed`
+   */
+  static async restore(deps: NetworkDeps, options: TrustOptions, parts: BackupParts): Promise<Network> {
+    const documents = await emptyDocuments(deps);
+    const { name, userKey, userCertificate } = parts;
+    const { network, lists, device } = await restoreDevice(deps, options, parts);
+    await documents.saveUserKey(userKey);
+    const record = { network, userCertificate, name, device };
+    await documents.save(record);
+    return new Network(deps, options, { record, lists, userKey: { key: userKey }, hosted: [] });
   }
 
   /**
@@ -96,7 +120,6 @@ export class Network {
     const lists = await ListStore.open(deps, options, network);
     await lists.offerAll(parts.lists);
     const record = { network, userCertificate, name, device };
-    await documents.deleteUserKey();
     await documents.save(record);
     return new Network(deps, options, { record, lists, userKey: undefined, hosted: [] });
   }
@@ -117,10 +140,9 @@ export class Network {
     const record = await documents.load();
     if (!record) return undefined;
     const userKey = await documents.loadUserKey();
-    if (userKey && keyNameOf(userKey) !== record.network) throw new XpmnError('storage-failed', 'The stored user key is not of this media network.');
     const lists = await ListStore.open(deps, options, record.network);
     const network = new Network(deps, options, { record, lists, userKey, hosted: await documents.loadHosted() });
-    await network.adopt();
+    await network.queue.run(() => network.follow());
     return network;
   }
 
@@ -138,9 +160,37 @@ export class Network {
     return this.bare === localBareJid(this.id);
   }
 
-  /** Whether the user key is here: only then devices can be added and removed. */
+  /** Whether the user key is here, at hand or locked. */
   get isManagement(): boolean {
-    return this.userKey !== undefined;
+    return this.userKey.isHere;
+  }
+
+  /** Whether the user key is here and at hand: only then devices can be added and removed. */
+  get canSign(): boolean {
+    return this.userKey.current !== undefined;
+  }
+
+  /** Whether the user key is here, under a password that was not given since the start. */
+  get isLocked(): boolean {
+    return this.userKey.isLocked;
+  }
+
+  /** Whether the user key lies under a password, locked or not. */
+  get hasUserKeyPassword(): boolean {
+    return this.userKey.hasPassword;
+  }
+
+  /** Lists that wait for the user key to be unlocked: it is time to issue them again, or they are wrong. Others go on with what they have; friends do not for ever. */
+  get waitingLists(): readonly VerifiedList[] {
+    return this.isLocked ? this.userLists.pending(this.asManagement) : [];
+  }
+
+  /**
+   * What somebody with the same user key had listed, and the newest list leaves out without its having been removed: added
+   * after a backup that was restored, most likely. `relist` and `removeDevice` decide it; only the owner can.
+   */
+  get unlisted(): Unlisted {
+    return this.userLists.unlisted;
   }
 
   /** Whether my network has this installation; false once it was removed. */
@@ -166,9 +216,9 @@ export class Network {
     return this.record.userCertificate;
   }
 
-  /** Signs certificates of own devices by the user key, for foreign readers; undefined where that key is not. */
+  /** Signs certificates of own devices by the user key, for foreign readers; undefined where that key is not, or is locked. */
   get certificateSigner(): ((certificate: Buffer) => CertificateSignature) | undefined {
-    const { userKey } = this;
+    const { current: userKey } = this.userKey;
     return userKey && ((certificate) => {
       if (!isOwnCertificate(this.lists.snapshot, certificate)) throw new XpmnError('not-allowed', 'That certificate is not of an own device.');
       return signCertificate(certificate, userKey, this.userCertificate.der);
@@ -182,10 +232,11 @@ export class Network {
 
   /**
    * Lists a device whose key was proven, e.g. by pairing. Its JID is in this account. Doing it twice is the same as once.
-   * @throws XpmnError `not-allowed` (no user key here; a user key; a key that was removed), `conflict` (key or JID are taken), `too-large`
+   * @throws XpmnError `not-allowed` (no user key here; a user key; a key that was removed), `not-authorized` (the user key is locked),
+   *   `conflict` (key or JID are taken), `too-large`
    */
   addDevice(entry: Omit<DeviceEntry, 'aliases'>): Promise<VerifiedList> {
-    return this.queue.run(() => this.listDevice(entry));
+    return this.queue.run(() => this.userLists.add(entry, this.bare));
   }
 
   /** Makes a device with a key of its own, to be carried to another machine. @throws XpmnError as `addDevice` */
@@ -193,22 +244,58 @@ export class Network {
     return this.queue.run(async () => {
       const key = await this.deps.generateKey();
       const device = issueCredentials(this.deps, this.options, key, withResource(this.bare, resourceName(name, keyNameOf(key))), name);
-      await this.listDevice({ key: device.key, jid: device.jid, roles });
+      await this.userLists.add({ key: device.key, jid: device.jid, roles }, this.bare);
       return device;
     });
   }
 
   /**
-   * Removes a device for ever: its key never comes back.
-   * @throws XpmnError `not-allowed` (no user key here, or it is this very device), `not-found`
+   * Removes a device for ever, also one that is `unlisted`: its key never comes back.
+   * @throws XpmnError `not-allowed` (no user key here, or it is this very device), `not-authorized` (the user key is locked), `not-found`
    */
   removeDevice(key: KeyName): Promise<VerifiedList> {
     return this.queue.run(async () => {
-      const signer = this.requireUserKey();
-      if (key === this.gateway.key) throw new XpmnError('not-allowed', 'The management device can\'t remove itself.');
-      if (!devicesList(this.lists.snapshot, this.id)?.devices.some((device) => device.key === key)) throw new XpmnError('not-found', 'There is no such device.');
-      return this.issuer.issue('devices', signer, () => ({ remove: [key] }));
+      if (this.canSign && key === this.gateway.key) throw new XpmnError('not-allowed', 'The management device can\'t remove itself.');
+      return this.userLists.remove(key);
     });
+  }
+
+  /**
+   * Lists a device or friend that is `unlisted` again; a device in this account, whatever it was in.
+   * @throws XpmnError `not-allowed` (no user key here), `not-authorized` (it is locked), `not-found`, `conflict` (its JID is taken), `too-large`
+   */
+  relist(key: KeyName): Promise<VerifiedList> {
+    return this.queue.run(() => this.userLists.relist(key, this.bare));
+  }
+
+  /** All that a backup needs, but for the account's own secrets. @throws XpmnError `not-allowed` (no user key here), `not-authorized` (it is locked) */
+  exportBackup(): BackupParts {
+    const { bare: account, name, userCertificate, lists: { snapshot } } = this;
+    const userKey = this.userKey.required();
+    const lists = inReadingOrder(snapshot.lists, this.id).slice(0, this.options.heads);
+    return { account, name, userKey, userCertificate, lists: lists.map(({ element }) => element), removed: snapshot.removed };
+  }
+
+  /**
+   * Lets go of the user key until it is unlocked. With a password, it lies under that one from now on, also where it had
+   * another before, and nowhere without it when this resolves; a rejection changes nothing.
+   * @throws XpmnError `not-allowed` (no user key here), `not-authorized` (it is locked already), `bad-password` (an empty one; none, while it has none), `storage-failed`
+   */
+  lockUserKey(password?: string): Promise<void> {
+    return this.queue.run(() => this.userKey.lock(password));
+  }
+
+  /**
+   * Puts the user key at hand until it is locked again or the process ends: in memory only. `refresh` then issues what waited.
+   * @throws XpmnError `not-allowed` (no user key here), `bad-password`
+   */
+  unlockUserKey(password: string): Promise<void> {
+    return this.queue.run(() => this.userKey.unlock(password));
+  }
+
+  /** Lets the user key lie without a password again. @throws XpmnError `not-allowed` (no user key here), `bad-password`, `storage-failed` */
+  removeUserKeyPassword(password: string): Promise<void> {
+    return this.queue.run(() => this.userKey.removePassword(password));
   }
 
   /**
@@ -227,52 +314,35 @@ export class Network {
 
   /**
    * Moves the whole network to an account: same keys, new full JIDs, the old ones as aliases.
-   * @throws XpmnError `not-allowed` (no user key here), `not-acceptable` (a full JID)
+   * @throws XpmnError `not-allowed` (no user key here), `not-authorized` (it is locked), `not-acceptable` (a full JID)
    */
   extend(account: Jid): Promise<void> {
     return this.queue.run(async () => {
-      const signer = this.requireUserKey();
-      if (isFullJid(account)) throw new XpmnError('not-acceptable', 'An account is a bare JID.');
-      const devices = devicesList(this.lists.snapshot, this.id)?.devices ?? [];
-      if (devices.some(({ jid }) => bareJid(jid) !== account)) {
-        await this.issuer.issue('devices', signer, (previous) => ({ devices: (previous?.devices ?? []).map((device) => ({ ...device, ...movedJid(device, account, this.options) })) }));
-      }
+      await this.userLists.move(account);
       await this.follow();
     });
   }
 
   /**
    * Follows the newest `devices` list: if it gives this device another JID, the certificates and the hosted devices do, too.
+   * Where the user key is at hand, lists that are wrong by what is known now are mended.
    * For whoever hears of a changed list; resolves to whether anything changed.
    */
   adopt(): Promise<boolean> {
-    return this.queue.run(() => this.follow());
+    return this.queue.run(async () => {
+      const mended = await this.userLists.mend(this.asManagement);
+      return (await this.follow()) || mended.length > 0;
+    });
   }
 
   /** Issues again what is due and what this installation can sign; resolves to what it issued. */
   refresh(): Promise<VerifiedList[]> {
     return this.queue.run(async () => {
-      const isDue = (list: VerifiedList | undefined): boolean => list !== undefined && needsReissue(list, this.deps.clock.now(), this.options);
-      const { snapshot } = this.lists;
-      const issued: VerifiedList[] = [];
-      if (this.userKey && isDue(devicesList(snapshot, this.id))) issued.push(await this.issuer.issue('devices', this.userKey, () => ({})));
-      if (this.userKey && isDue(friendsList(snapshot))) issued.push(await this.issuer.issue('friends', this.userKey, () => ({})));
-      if (this.hosted.isHost(this.gateway) && isDue(hostedList(snapshot, this.id, this.gateway.key))) issued.push(await this.issuer.issue('hosted', privateKeyOf(this.gateway), () => ({})));
+      const issued = await this.userLists.refresh(this.asManagement);
+      const hosted = hostedList(this.lists.snapshot, this.id, this.gateway.key);
+      if (hosted && this.isHost && needsReissue(hosted, this.deps.clock.now(), this.options)) issued.push(await this.issuer.issue('hosted', privateKeyOf(this.gateway), () => ({})));
       return issued;
     });
-  }
-
-  private async listDevice({ key, jid, roles }: Omit<DeviceEntry, 'aliases'>): Promise<VerifiedList> {
-    const signer = this.requireUserKey();
-    const { snapshot } = this.lists;
-    const current = devicesList(snapshot, this.id);
-    const devices = current?.devices ?? [];
-    if (key === this.id || isRemoved(snapshot, this.id, 'devices', key)) throw new XpmnError('not-allowed', 'A key that was removed, or a user key, can\'t become a device.');
-    if (!isFullJid(jid) || bareJid(jid) !== this.bare) throw new XpmnError('conflict', 'The JID of the device is not in this account.');
-    const same = devices.find((device) => device.key === key || device.jid === jid || device.aliases.includes(jid));
-    if (current && same?.key === key && same.jid === jid && same.roles.join(' ') === roles.join(' ')) return current;
-    if (same) throw new XpmnError('conflict', 'The media network has a device with that key or JID.');
-    return this.issuer.issue('devices', signer, (previous) => ({ devices: [...(previous?.devices ?? []), { key, jid, roles, aliases: [] }] }));
   }
 
   private async follow(): Promise<boolean> {
@@ -287,9 +357,10 @@ export class Network {
     return (await this.hosted.follow(this.gateway)) || moved;
   }
 
-  private requireUserKey(): KeyObject {
-    if (!this.userKey) throw new XpmnError('not-allowed', 'Only the management device of the media network can do that.');
-    return this.userKey;
+  /** This device as it is listed where no list has it yet. */
+  private get asManagement(): DeviceEntry {
+    const { key, jid } = this.gateway;
+    return { key, jid, roles: MANAGEMENT_ROLES, aliases: [] };
   }
 
   private ownEntry(): DeviceEntry | undefined {
@@ -302,5 +373,6 @@ export class Network {
 async function emptyDocuments({ storage }: NetworkDeps): Promise<NetworkDocuments> {
   const documents = new NetworkDocuments(storage);
   if (await documents.load()) throw new XpmnError('already-initialised', 'There is a media network here already.');
+  await documents.clear();
   return documents;
 }

@@ -1,4 +1,5 @@
 import type { XmlLimits } from '../model/xml-parser.ts';
+import type { SealOptions } from './sealed-file.ts';
 
 /** The settings of `trust`, and `xml.trustList`. Durations in milliseconds, sizes in bytes. */
 export interface TrustOptions {
@@ -20,10 +21,14 @@ export interface TrustOptions {
   readonly hostedLists: number;
   /** Removed keys remembered from one signer's lists of one type. */
   readonly removedKeys: number;
+  /** Overtaken lists kept of one signer and type. */
+  readonly overtakenLists: number;
   /** Old JIDs of a device that stay valid among own devices. */
   readonly aliases: number;
   readonly certificateYears: number;
   /** Bytes of a published certificate, and the signatures of one. */
   readonly certificateBytes: number;
   readonly certificateSignatures: number;
+  /** Of everything that lies under a password: credentials, backups, the user key. */
+  readonly credentials: SealOptions;
 }

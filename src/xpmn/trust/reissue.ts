@@ -37,8 +37,15 @@ export function followingList(
     friends: (change.friends ?? previous?.friends ?? []).filter(stays),
     removed: [],
   };
-  const bytesLeft = options.xml.bytes - Buffer.byteLength(serialise(formatList(list)));
+  // What is removed now has to be told, whatever a clock said when others were.
+  const isNew = ({ key }: RemovedEntry): number => (change.remove?.includes(key) ? 1 : 0);
+  const newestFirst = [...removed.values()].sort((a, b) => isNew(b) - isNew(a) || b.at - a.at);
+  return { ...list, removed: newestFirst.slice(0, removedRoom(list, options)) };
+}
+
+/** How many removals a list with these entries can tell. */
+export function removedRoom(list: ListContent, options: Pick<TrustOptions, 'xml' | 'listEntries'>): number {
+  const bytesLeft = options.xml.bytes - Buffer.byteLength(serialise(formatList({ ...list, removed: [] })));
   const room = Math.min(options.listEntries - list.devices.length - list.friends.length, Math.floor(bytesLeft / REMOVED_BYTES));
-  const newestFirst = [...removed.values()].sort((a, b) => b.at - a.at);
-  return { ...list, removed: newestFirst.slice(0, Math.max(0, room)) };
+  return Math.max(0, room);
 }

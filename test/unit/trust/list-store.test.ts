@@ -152,7 +152,7 @@ describe('the store of lists', () => {
     disk.isFull = true;
     let told = 0;
     store.on('changed', () => (told += 1));
-    const removal = mine({ seq: 2, devices: [], removed: [by(p)] });
+    const removal = mine({ seq: 2, devices: [device(by(g), `${ME}/gateway`, { roles: 'host' })], removed: [by(p)] });
     await assert.rejects(store.offer(removal.element), { code: 'storage-failed' });
     assert.equal(isPhone(), 'removed-key');
     assert.equal(told, 1);

@@ -338,6 +338,17 @@ describe('a media network', () => {
       assert.equal(devices(small).devices.length, 4);
     });
 
+    it('tell of a removal also where there is room for one only, and clocks went back', async () => {
+      const small = await machine.load({ listEntries: 2 });
+      for (const time of [2, 1, 1, 0]) {
+        const made = await small.createDevice('TV');
+        await machine.clock.advance(time * 1000 - (machine.clock.now() - NOW));
+        const list = await small.removeDevice(made.key);
+        assert.deepEqual(list.removed.map(({ key }) => key), [made.key]);
+        assert.equal(verdict(small, made), 'removed-key');
+      }
+    });
+
     it('of a foreign network change nothing', async () => {
       const foreign = await somebody('network-phone');
       assert.deepEqual(await home.lists.offer(list('devices', foreign, {}).element), { outcome: 'void', reason: 'other-network' });
