@@ -17,7 +17,7 @@ import type { StoredAccount } from './account-store.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus } from './gateway-view.ts';
-import { createDiscovery } from './local-link.ts';
+import { multicastDiscovery } from './local-link.ts';
 import { PairingDesk } from './pairing-desk.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 
@@ -39,7 +39,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
   const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
   const gateway = new MediaGateway({
     clock, random, log, network, pairing,
-    discovery: createDiscovery(deps, config),
+    discovery: multicastDiscovery(deps, config),
     host: hostname(),
     onMoved: onStale,
     onAccountFound: (found) => void keepAccount(deps, network, found).then(onStale, (error: unknown) => log.error('how to log in could not be stored', { error })),

@@ -14,7 +14,7 @@ import { generateKey, keyNameOf } from '../xpmn/trust/keys.ts';
 import { resourceName } from '../xpmn/trust/names.ts';
 import { Network } from '../xpmn/trust/network.ts';
 import { trustOptions } from './gateway-settings.ts';
-import { createDiscovery } from './local-link.ts';
+import { multicastDiscovery } from './local-link.ts';
 import { callToPair } from './pairing-call.ts';
 import type { FoundNetwork, JoinOptions, SetupChange, SetupDeps } from './setup-api.ts';
 import { readStanding } from './standing.ts';
@@ -91,7 +91,7 @@ function heard({ clock }: SetupDeps, discovery: ServiceDiscovery, isThere: () =>
 }
 
 async function lookingRound<T>(deps: SetupDeps, signal: AbortSignal, look: (discovery: ServiceDiscovery) => Promise<T>): Promise<T> {
-  const discovery = createDiscovery({ ...deps, log: silentLogger }, deps.config);
+  const discovery = multicastDiscovery({ ...deps, log: silentLogger }, deps.config);
   try {
     await discovery.start({ signal });
     return await look(discovery);

@@ -5,6 +5,6 @@ import { createMdnsDiscovery } from '../xpmn/serverless/mdns-discovery.ts';
 import type { GatewayConfig } from './config.ts';
 
 /** Who is on the local link, and being there oneself. */
-export function createDiscovery({ clock, random, log }: { readonly clock: Clock; readonly random: Random; readonly log: Logger }, { mdns }: GatewayConfig): ServiceDiscovery {
+export function multicastDiscovery({ clock, random, log }: { readonly clock: Clock; readonly random: Random; readonly log: Logger }, { mdns }: GatewayConfig): ServiceDiscovery {
   return createMdnsDiscovery({ clock, random, log: log.child('mdns') }, mdns);
 }
