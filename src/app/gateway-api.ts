@@ -89,6 +89,8 @@ export interface Gateway {
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<LocalUrl>;
   /** A new device of the network, to be carried to another machine. @throws `not-allowed` without the user key */
   exportCredentials(options: ExportOptions & { readonly signal: AbortSignal }): Promise<{ readonly file: Buffer; readonly jid: string }>;
+  /** The user key and all that is known of the network, under a password. @throws `not-allowed` without the user key, `not-authorized` while it is locked */
+  exportBackup(options: { readonly password: string }): Promise<Buffer>;
   /** Removes a device for ever: its sessions end, and its key never comes back. @throws `not-allowed` without the user key, or for this very device; `not-found` */
   removeDevice(device: Jid): Promise<void>;
   /** Adding a device by PIN, on this side. */

@@ -2,7 +2,7 @@ import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { SerialQueue, throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import type { Controlled } from './control/handlers.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
-import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, Setup, SetupChange, SetupResult } from './setup-api.ts';
+import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, Setup, SetupChange, SetupResult } from './setup-api.ts';
 
 export interface HolderDeps extends GatewayDeps {
   readonly createGateway: GatewayFactory;
@@ -40,6 +40,10 @@ export class GatewayHolder implements Controlled {
 
   importCredentials(options: ImportOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupResult> {
     return this.change(signal, (waiting) => this.deps.setup.prepareImport(this.deps, options, waiting));
+  }
+
+  restore(options: RestoreOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupResult> {
+    return this.change(signal, (waiting) => this.deps.setup.prepareRestore(this.deps, options, waiting));
   }
 
   findNetworks({ signal }: { readonly signal: AbortSignal }): Promise<FoundNetwork[]> {

@@ -8,6 +8,7 @@ import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import type { CarriedAccount } from '../xpmn/pairing/pairing-codec.ts';
+import { encodeBackup } from '../xpmn/trust/backup-file.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import type { Network } from '../xpmn/trust/network.ts';
 import { PairingWindow } from '../xpmn/trust/pairing-window.ts';
@@ -100,6 +101,7 @@ function facade({ gateway, network, account, pairing }: Running, deps: GatewayDe
       }, password, deps, trustOptions(deps.config));
       return { file, jid: device.jid };
     },
+    exportBackup: ({ password }) => encodeBackup({ ...network.exportBackup(), password: account?.password, server: account?.server, ca: account?.ca }, password, deps, trustOptions(deps.config)),
     async close() {
       pairing.close();
       await gateway.stop();

@@ -29,6 +29,11 @@ export interface ImportOptions {
   readonly replace?: boolean | undefined;
 }
 
+export interface RestoreOptions extends ImportOptions {
+  /** Friendly name of this machine; the host name where none is given. */
+  readonly name?: string | undefined;
+}
+
 /** A media network that is announced on the link, by one of its devices. Nothing of it is proven. */
 export interface FoundNetwork {
   /** Full JID of the device that announces it. */
@@ -79,6 +84,11 @@ export interface Setup {
    * @throws XpmnError `already-initialised` (with `details.machines`, if so many rest on the user key here), `bad-password`, `malformed`, `not-trusted`; why the account can't be used, as above
    */
   prepareImport(deps: SetupDeps, options: ImportOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
+  /**
+   * Makes this machine the management device of the network that a backup is of.
+   * @throws XpmnError as `prepareImport`
+   */
+  prepareRestore(deps: SetupDeps, options: RestoreOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
   /** Looks round on the link for a short while. @throws XpmnError `aborted` */
   findNetworks(deps: SetupDeps, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
   /**

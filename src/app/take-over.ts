@@ -10,11 +10,18 @@ import type { SetupDeps } from './setup-api.ts';
 import { readStanding } from './standing.ts';
 
 /** Makes this machine what it was made to be elsewhere; whatever it was before is gone. @throws XpmnError `already-initialised`, `not-trusted`, `storage-failed` */
-export async function takeOver(deps: SetupDeps, parts: JoinParts, account: StoredAccount | undefined, { replace }: { readonly replace: boolean }): Promise<Network> {
+export function takeOver(deps: SetupDeps, parts: JoinParts, account: StoredAccount | undefined, { replace }: { readonly replace: boolean }): Promise<Network> {
+  return becoming(deps, { replace, account }, () => Network.join(networkDeps(deps), trustOptions(deps.config), parts));
+}
+
+/** Everything that is here gives way to what `make` makes. @throws XpmnError `already-initialised`; as `make` */
+export async function becoming(
+  deps: SetupDeps, { replace, account }: { readonly replace: boolean; readonly account: StoredAccount | undefined }, make: () => Promise<Network>,
+): Promise<Network> {
   // Asked again: a gateway may have gone on meanwhile.
   await refuseReplacement(deps, replace);
   await deleteAll(deps);
-  const network = await Network.join(networkDeps(deps), trustOptions(deps.config), parts);
+  const network = await make();
   if (account) await saveAccount(deps.storage, account);
   return network;
 }

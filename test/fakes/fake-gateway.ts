@@ -71,6 +71,12 @@ export class FakeGateway implements Gateway {
     return { file: Buffer.from('XPMNCRED fake'), jid: `anna@example.org/${name}-aaaa` };
   }
 
+  async exportBackup({ password }: { password: string }): Promise<Buffer> {
+    if (this.failure) throw this.failure;
+    this.exported.push({ name: 'backup', password });
+    return Buffer.from('XPMNBKUP fake');
+  }
+
   async removeDevice(device: Jid): Promise<void> {
     if (this.failure) throw this.failure;
     this.removed.push(device);

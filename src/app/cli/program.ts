@@ -9,7 +9,7 @@ import { get, showUrl } from './get.ts';
 import type { CliDeps } from './io.ts';
 import { browse, listDevices, showStatus } from './look.ts';
 import { joinNetwork, removeDevice, startPairing } from './pair-commands.ts';
-import { exportCredentials, importCredentials, init } from './setup-commands.ts';
+import { backup, exportCredentials, importCredentials, init, restore } from './setup-commands.ts';
 
 const PASSWORD_FILE = ['--password-file <file>', 'read the password from the first line of a file, - is standard input; without it, it is asked for'] as const;
 const YES = ['--yes', 'do not ask whether to go on with --replace'] as const;
@@ -139,6 +139,22 @@ function addSetup(root: Command, context: () => CliContext): void {
     .option('--replace', 'leave the media network that this machine is part of, for ever')
     .option(...YES)
     .action((file: string, options: Parameters<typeof importCredentials>[2]) => importCredentials(context(), file, options));
+  root
+    .command('backup')
+    .description('Write the key of the media network, and what is known of it, into a file under a password. Only where the network was made.')
+    .argument('<file>', 'the new file')
+    .option(...PASSWORD_FILE)
+    .action((file: string, options: { passwordFile?: string }) => backup(context(), file, options));
+  root
+    .command('restore')
+    .description('Make this machine the one that manages the network, from a backup: the other is lost, or retired.')
+    .argument('<file>', 'the file that backup made')
+    .option(...PASSWORD_FILE)
+    .option('--name <name>', 'what this machine is called (else its host name)')
+    .option('--no-check', 'do not try the account in the file first')
+    .option('--replace', 'leave the media network that this machine is part of, for ever')
+    .option(...YES)
+    .action((file: string, options: Parameters<typeof restore>[2]) => restore(context(), file, options));
 }
 
 function addPairing(root: Command, context: () => CliContext): void {

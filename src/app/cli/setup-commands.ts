@@ -91,27 +91,53 @@ function nextStep({ isChecked }: SetupResult, { check, byDaemon }: { readonly ch
 /** The file is made before the device: what can't be carried is not made. */
 export async function exportCredentials(context: CliContext, path: string, { name, passwordFile }: PasswordSource & { readonly name?: string }): Promise<void> {
   const called = name ?? (basename(path, extname(path)) || hostname());
-  const password = await getPassword('Password for the file', { passwordFile, isNew: true }, context.deps, context.settings.passwordBytes);
-  const handle = await saying(`${path} can't be made`, () => open(path, 'wx', 0o600));
-  let jid: string;
-  try {
-    const answer = await context.call('export-credentials', { name: called, password });
-    ({ jid } = answer);
-    await saying(`${path} can't be written`, async () => {
-      await handle.writeFile(Buffer.from(answer.file, 'base64'));
-      await handle.sync();
-    });
-    await handle.close();
-  } catch (error) {
-    await handle.close().catch(() => undefined);
-    await unlink(path).catch(() => undefined);
-    throw error;
-  }
+  const { jid } = await writeSealed(context, path, { passwordFile }, (password) => context.call('export-credentials', { name: called, password }));
   context.answer({ file: path, jid }, () => `${path} makes another machine the device ${jid}. Carry it there, then:
   xpmn credentials import ${basename(path)}
   xpmn daemon
 The file is erased there after it was read: with its password it is that device.
 `);
+}
+
+/** The greatest secret there is, in a file under a password. */
+export async function backup(context: CliContext, path: string, { passwordFile }: PasswordSource): Promise<void> {
+  await writeSealed(context, path, { passwordFile }, (password) => context.call('backup', { password }));
+  context.answer({ file: path }, () => `${path} holds the key of your media network. Keep it where fire and thieves don't come, and its password elsewhere: with both, anybody owns the network.
+If this machine is lost: \`xpmn restore ${basename(path)}\` on another one, then \`xpmn remove\` the lost one there.
+`);
+}
+
+export async function restore(context: CliContext, path: string, { passwordFile, name, check, replace, yes }: ChangeFlags & { readonly name?: string }): Promise<void> {
+  const file = await readInput(path, context.settings.fileBytes);
+  if (replace && !yes) await confirm('This machine leaves the media network that it is part of for ever.', context.deps);
+  const password = await getPassword(`Password of ${path}`, { passwordFile }, context.deps, context.settings.passwordBytes);
+  const options = { password, ...(name === undefined ? {} : { name }), ...(check ? {} : { check }), ...(replace ? { replace } : {}) };
+  const { byDaemon, ...result } = await advised(IMPORT_ADVICE, () =>
+    change(
+      context,
+      () => context.call('restore', { file: file.toString('base64'), ...options }),
+      (setup, deps, waiting) => setup.prepareRestore(deps, { file, ...options }, waiting),
+    ).catch((error: unknown) => Promise.reject(keptKey(error, context))));
+  context.answer(result, () => `This machine is ${result.jid} and manages the media network ${result.network} now. If the machine of the backup is lost, remove it: xpmn devices, then xpmn remove.\n${nextStep(result, { check, byDaemon })}\n`);
+}
+
+/** The file is there, and nobody else's, before anything is asked for; it is gone again if that fails. */
+async function writeSealed<Answer extends { readonly file: string }>(context: CliContext, path: string, source: PasswordSource, ask: (password: string) => Promise<Answer>): Promise<Answer> {
+  const password = await getPassword('Password for the file', { ...source, isNew: true }, context.deps, context.settings.passwordBytes);
+  const handle = await saying(`${path} can't be made`, () => open(path, 'wx', 0o600));
+  try {
+    const answer = await ask(password);
+    await saying(`${path} can't be written`, async () => {
+      await handle.writeFile(Buffer.from(answer.file, 'base64'));
+      await handle.sync();
+    });
+    await handle.close();
+    return answer;
+  } catch (error) {
+    await handle.close().catch(() => undefined);
+    await unlink(path).catch(() => undefined);
+    throw error;
+  }
 }
 
 type Changed<Result = SetupResult> = Result & { readonly byDaemon: boolean };

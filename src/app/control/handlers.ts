@@ -2,7 +2,7 @@ import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import { findDevice } from '../find-device.ts';
 import type { Gateway } from '../gateway-api.ts';
-import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, SetupResult } from '../setup-api.ts';
+import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
 import type { Input, OperationName, Output } from './operations.ts';
 
 /** What the operations work on: a daemon, whose gateway comes and goes when its state changes. */
@@ -12,6 +12,7 @@ export interface Controlled {
   /** While `signal` is not aborted; once the state is being written, it is too late for that. */
   init(options: InitOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
   importCredentials(options: ImportOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
+  restore(options: RestoreOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
   findNetworks(waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
   join(options: JoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
 }
@@ -49,6 +50,10 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
   },
 
   'import-credentials': async ({ file, ...rest }, { controlled, signal }) => controlled.importCredentials({ file: fromBase64(file), ...rest }, { signal }),
+
+  backup: async ({ password }, { controlled }) => ({ file: (await controlled.gateway().exportBackup({ password })).toString('base64') }),
+
+  restore: async ({ file, ...rest }, { controlled, signal }) => controlled.restore({ file: fromBase64(file), ...rest }, { signal }),
 
   init: async (input, { controlled, signal }) => controlled.init(input, { signal }),
 

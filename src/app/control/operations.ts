@@ -1,6 +1,6 @@
 import type { GatewayDevice, GatewayStatus, LibraryPage, LocalUrl } from '../gateway-api.ts';
 import type { PairingView } from '../pairing-desk.ts';
-import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, SetupResult } from '../setup-api.ts';
+import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
 
 /** Every operation of the control API: what goes in and what comes out. */
 export interface Operations {
@@ -21,6 +21,9 @@ export interface Operations {
     readonly input: InitOptions;
     readonly output: SetupResult;
   };
+  /** `file` in base64. */
+  readonly backup: { readonly input: { readonly password: string }; readonly output: { readonly file: string } };
+  readonly restore: { readonly input: Omit<RestoreOptions, 'file'> & { readonly file: string }; readonly output: SetupResult };
   readonly remove: { readonly input: { readonly device: string }; readonly output: { readonly jid: string } };
   readonly 'pair-open': { readonly input: { readonly pin?: string }; readonly output: PairingView };
   readonly 'pair-wait': { readonly input: { readonly after: number }; readonly output: PairingView };
@@ -67,6 +70,12 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
     summary: 'Makes this machine the device that a credentials file holds.',
     takesFile: true,
     input: { properties: { file: FILE, password: PASSWORD, check: FLAG, replace: FLAG }, required: ['file', 'password'] },
+  },
+  backup: { summary: 'The user key and what is known of the media network, in a file under a password.', input: { properties: { password: PASSWORD }, required: ['password'] } },
+  restore: {
+    summary: 'Makes this machine the one that manages the media network that a backup is of.',
+    takesFile: true,
+    input: { properties: { file: FILE, password: PASSWORD, name: { ...TEXT, maxLength: 256 }, check: FLAG, replace: FLAG }, required: ['file', 'password'] },
   },
   remove: { summary: 'Removes a device from the media network, for ever.', input: { properties: { device: TEXT }, required: ['device'] } },
   'pair-open': { summary: 'Lets one device be added by a PIN: a given one, or one that is made.', input: { properties: { pin: PIN } } },
