@@ -20,6 +20,9 @@ export interface PinAttempt {
    * @throws XpmnError `storage-failed`: then nothing that could be tested may be sent
    */
   burn(): Promise<void>;
-  /** Called once when the run is over: whether both sides have proven that they know the PIN. */
+  /**
+   * Called once when the run is over: whether both sides have proven that they know the PIN. When a run is aborted that may
+   * be while `burn` is under way.
+   */
   done(proven: boolean): void;
 }

@@ -2,7 +2,7 @@ import { X509Certificate, createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Clock, Random } from '../../kernel/clock.ts';
 import { XpmnError } from '../../kernel/errors.ts';
-import { abortReason, abortable, sleep } from '../../kernel/tasks.ts';
+import { abortReason, abortable, sleep, throwIfAborted } from '../../kernel/tasks.ts';
 import type { KeyName, PeerIdentity } from '../../model/identity.ts';
 import type { PairingPin, PinAttempt } from '../../ports/pairing-pin.ts';
 import type { SecurityContext, SecurityMethod } from '../../ports/security.ts';
@@ -12,7 +12,6 @@ import { createTlsMethod } from './tls.ts';
 import type { ProvenEnd, TlsDeps } from './tls.ts';
 
 export interface SrpCbDeps extends TlsDeps {
-  readonly clock: Clock;
   readonly random: Random;
   readonly pin: PairingPin;
   /**
@@ -83,6 +82,7 @@ async function attempt(deps: SrpCbDeps, options: SrpCbOptions, { stream }: Prove
   const onAbort = (): void => end(false);
   signal.addEventListener('abort', onAbort, { once: true });
   try {
+    throwIfAborted(signal);
     const burn = (until: AbortSignal): Promise<void> => burnSlowly(one, deps.clock, options, until);
     await provePin(stream, session.role, { context, pin: one.pin }, { random: deps.random, burn }, signal);
     end(true);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { duplexPair } from 'node:stream';
+import { PassThrough, duplexPair } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { readRecord } from '../../../../../src/xpmn/jingle/security/srp/read-record.ts';
@@ -89,14 +89,19 @@ describe('records of srp-cb', () => {
     }));
   });
 
-  it('are read one after the other from one chunk, up to an end that came with them', async () => {
-    const [near, far] = duplexPair({ allowHalfOpen: true });
-    far.end(Buffer.concat([...RECORDS.map(encodeRecord), Buffer.from('rest')]));
-    await settle();
-    for (const record of RECORDS) assert.deepEqual(await readRecord(near, never), record);
-    assert.equal(String(near.read()), 'rest');
-    await assert.rejects(readRecord(near, never), { code: 'truncated' });
-  });
+  for (const isAwaited of [false, true]) {
+    it(`are read one after the other from one chunk, up to an end that came with it (${isAwaited ? 'awaited' : 'waiting'})`, async () => {
+      const near = new PassThrough();
+      const [first, ...others] = RECORDS as [PairingRecord, ...PairingRecord[]];
+      const reading = isAwaited && readRecord(near, never);
+      near.push(Buffer.concat([...RECORDS.map(encodeRecord), Buffer.from('rest')]));
+      near.push(null);
+      assert.deepEqual(await (reading || readRecord(near, never)), first);
+      for (const record of others) assert.deepEqual(await readRecord(near, never), record);
+      assert.equal(String(near.read()), 'rest');
+      await assert.rejects(readRecord(near, never), { code: 'truncated' });
+    });
+  }
 
   it('that end too early are truncated, that are awaited in vain end with the reason', async () => {
     for (const cut of [0, 1, 2, 3, 100]) {
