@@ -15,7 +15,7 @@ import type { RemovedKeys } from './snapshot.ts';
 
 /**
  * A backup of a media network: what makes any machine its management device, and how it gets into its account. A JSON
- * document in a sealed file; the greatest secret there is, so it is kept offline (WIRE R-M1).
+ * document in a sealed file; the greatest secret there is, so it is kept offline (WIRE §2.9, R-M1).
  */
 export interface Backup extends BackupParts, CarriedLogin {}
 
