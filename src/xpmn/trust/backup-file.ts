@@ -15,21 +15,23 @@ import type { RemovedKeys } from './snapshot.ts';
 
 /**
  * A backup of a media network: what makes any machine its management device, and how it gets into its account. A JSON
- * document in a sealed file; the greatest secret there is, so it is kept offline (WIRE R-M1).
+ * document in a sealed file; the greatest secret there is, so it is kept offline (WIRE §2.9, R-M1).
  */
 export interface Backup extends BackupParts, CarriedLogin {}
 
 const KIND: SealedKind = { magic: 'XPMNBKUP', name: 'backup' };
 
-/** @throws XpmnError `bad-password` (an empty one), `too-large` */
-export function encodeBackup(content: Backup, password: string, deps: { readonly random: Random }, options: TrustOptions): Promise<Buffer> {
-  return seal(KIND, formatContent(content), password, deps, options.credentials);
+/** What could not be read again is never written. @throws XpmnError `bad-password` (an empty one), `too-large`; as `decodeBackup` for the content */
+export async function encodeBackup(content: Backup, password: string, deps: { readonly random: Random }, options: TrustOptions): Promise<Buffer> {
+  const text = formatContent(content);
+  parseContent(text, options);
+  return seal(KIND, text, password, deps, options.credentials);
 }
 
 /**
  * Everything in it belongs to one network: the user certificate is that of the user key, its lists are there, and hold.
  * @throws XpmnError `malformed` (no such file, damaged in its frame, or not of one network), `not-supported` (made by a later version, or asks for
- *   too much work), `too-large`, `bad-password` (or damaged inside: nobody can tell), `not-trusted` (a list that does not hold), `not-acceptable` (a weak key)
+ *   too much work), `too-large`, `bad-password` (or damaged inside: nobody can tell), `not-trusted` or `xml-restricted` (a list that does not hold), `not-acceptable` (a weak key)
  */
 export async function decodeBackup(file: Uint8Array, password: string, options: TrustOptions): Promise<Backup> {
   return parseContent(await unseal(KIND, file, password, options.credentials), options);

@@ -270,9 +270,9 @@ export class Network {
 
   /** All that a backup needs, but for the account's own secrets. @throws XpmnError `not-allowed` (no user key here), `not-authorized` (it is locked) */
   exportBackup(): BackupParts {
-    const { bare: account, name, userCertificate, lists: { snapshot } } = this;
+    const { bare: account, name, userCertificate, lists: { snapshot, overtaken } } = this;
     const userKey = this.userKey.required();
-    const lists = inReadingOrder(snapshot.lists, this.id).slice(0, this.options.heads);
+    const lists = inReadingOrder([...overtaken, ...snapshot.lists], this.id).slice(0, this.options.heads);
     return { account, name, userKey, userCertificate, lists: lists.map(({ element }) => element), removed: snapshot.removed };
   }
 

@@ -26,7 +26,7 @@ export interface BackupParts {
   readonly name: string;
   readonly userKey: KeyObject;
   readonly userCertificate: Certificate;
-  /** The newest `<signed/>` lists; there may be older ones among them. */
+  /** The newest `<signed/>` lists, and what they have overtaken. */
   readonly lists: readonly XmlElement[];
   /** All that was ever removed: lists have room for the newest removals only. */
   readonly removed: readonly RemovedKeys[];

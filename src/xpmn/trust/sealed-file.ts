@@ -30,12 +30,13 @@ const [MAX_R, MAX_P] = [8, 4];
  * Puts something under a password. Layout: magic(8) | version 1 | scrypt log2 N | r | p | salt(16) | nonce(12) |
  * AES-256-GCM of the content | tag(16). The header is authenticated with the rest. A password is the same however it is
  * typed (NFC).
- * @throws XpmnError `bad-password` (an empty one), `too-large`
+ * @throws XpmnError `bad-password` (an empty one), `too-large`, `not-supported` (by these options, it could not be opened again)
  */
 export async function seal(kind: SealedKind, content: string, password: string, deps: { readonly random: Random }, options: SealOptions): Promise<Buffer> {
   if (password === '') throw new XpmnError('bad-password', 'The file needs a password.');
   const { logN, r, p } = options.scrypt;
   const header = Buffer.concat([Buffer.from(kind.magic, 'latin1'), Buffer.from([VERSION, logN, r, p])]);
+  checkHeader(kind, header, options);
   const prefix = Buffer.concat([header, deps.random.bytes(SALT_BYTES), deps.random.bytes(NONCE_BYTES)]);
   const cipher = createCipheriv('aes-256-gcm', await deriveKey(kind, password, prefix), nonceOf(prefix));
   cipher.setAAD(prefix);
@@ -68,9 +69,13 @@ export async function unseal(kind: SealedKind, file: Uint8Array, password: strin
  */
 export function checkSealed(kind: SealedKind, file: Uint8Array, options: SealOptions): void {
   if (file.length > options.bytes) throw tooLarge(kind, options);
-  const bytes = bufferOf(file);
-  if (bytes.length < PREFIX_BYTES + TAG_BYTES || bytes.toString('latin1', 0, MAGIC_BYTES) !== kind.magic) throw new XpmnError('malformed', `That is not a ${kind.name}.`);
-  const [version = 0, logN = 0, r = 0, p = 0] = bytes.subarray(MAGIC_BYTES);
+  if (file.length < PREFIX_BYTES + TAG_BYTES) throw new XpmnError('malformed', `That is not a ${kind.name}.`);
+  checkHeader(kind, bufferOf(file), options);
+}
+
+function checkHeader(kind: SealedKind, header: Buffer, options: SealOptions): void {
+  if (header.toString('latin1', 0, MAGIC_BYTES) !== kind.magic) throw new XpmnError('malformed', `That is not a ${kind.name}.`);
+  const [version = 0, logN = 0, r = 0, p = 0] = header.subarray(MAGIC_BYTES);
   if (version !== VERSION) throw new XpmnError('not-supported', `The ${kind.name} was made by another version.`);
   if (logN < 1 || logN > options.maxLogN || r < 1 || r > MAX_R || p < 1 || p > MAX_P) throw new XpmnError('not-supported', `The ${kind.name} asks for too much work.`);
 }

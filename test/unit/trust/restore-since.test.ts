@@ -116,6 +116,7 @@ describe('a restored backup, of what happened since,', function () {
       await meet(restored, attic);
       assert.equal(verdict(attic, nas.gateway), 'not-listed');
       for (const network of [restored, await laptop.load()]) assert.deepEqual(unlisted(network), ['nas']);
+      assert.deepEqual(unlisted(await restoreOn(new Machine('restore-next', clock), restored.exportBackup())), ['nas'], 'a backup has it, too');
       await assert.rejects(attic.relist(nas.gateway.key), { code: 'not-allowed' });
       await restored.relist(nas.gateway.key);
       await meet(restored, attic);

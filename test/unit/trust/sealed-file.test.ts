@@ -85,5 +85,6 @@ describe('a sealed file', () => {
     await assert.rejects(seal(kind, 'Grüße', PASSWORD, deps, small), { code: 'too-large' });
     await assert.rejects(unseal(kind, file, PASSWORD, small), { code: 'too-large' });
     await assert.rejects(seal(kind, '', '', deps, options), { code: 'bad-password' });
+    for (const scrypt of [{ logN: 7, r: 8, p: 1 }, { logN: 2, r: 9, p: 1 }, { logN: 2, r: 8, p: 5 }]) await assert.rejects(seal(kind, '', PASSWORD, deps, { ...options, scrypt }), { code: 'not-supported' });
   });
 });
