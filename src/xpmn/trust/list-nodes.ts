@@ -1,6 +1,7 @@
 import { NS } from '../model/namespaces.ts';
 import { inReadingOrder } from './heads.ts';
 import type { VerifiedList } from './signed-list.ts';
+import { currentHosts } from './snapshot.ts';
 import type { TrustSnapshot } from './snapshot.ts';
 
 /**
@@ -19,7 +20,9 @@ export function itemIdOf({ type, signer }: Pick<VerifiedList, 'type' | 'signer'>
   return type === 'hosted' ? `hosted-${signer}` : type;
 }
 
-/** What belongs on a node of my network, each list after what gives its signer the right. */
+/** What belongs on a node of my network, each list after what gives its signer the right; what a host left behind counts for nobody. */
 export function listsOn(lists: TrustSnapshot, node: string): VerifiedList[] {
-  return inReadingOrder(lists.lists.filter((list) => list.network === lists.network && nodeOf(list) === node), lists.network);
+  const hosts = new Set(currentHosts(lists, lists.network).map(({ key }) => key));
+  const counts = (list: VerifiedList): boolean => list.network === lists.network && nodeOf(list) === node && (list.type !== 'hosted' || hosts.has(list.signer));
+  return inReadingOrder(lists.lists.filter(counts), lists.network);
 }
