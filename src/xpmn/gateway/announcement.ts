@@ -8,6 +8,7 @@ import type { ConnectionState } from '../ports/xmpp-connection.ts';
 import { NS_CAPS, computeVer } from '../xmpp/caps.ts';
 import type { Caps } from '../xmpp/caps.ts';
 import { DiscoRegistry } from '../xmpp/disco.ts';
+import type { Identity } from '../xmpp/disco.ts';
 import { NS_PING, answerPings } from '../xmpp/ping.ts';
 import { availablePresence, unavailablePresence } from '../xmpp/presence.ts';
 
@@ -24,6 +25,8 @@ export interface AnnouncementSpec {
   readonly name: string;
   /** Beside those of every device. */
   readonly features: readonly string[];
+  /** Beside that of every device, which comes first. */
+  readonly identities?: readonly Identity[];
 }
 
 /** A device's presence and what it says of itself: sent whenever it comes online. */
@@ -31,9 +34,10 @@ export class Announcement {
   private readonly device: Device;
   private readonly disco = new DiscoRegistry();
 
-  private constructor(device: Device, { name, features }: AnnouncementSpec) {
+  private constructor(device: Device, { name, features, identities = [] }: AnnouncementSpec) {
     this.device = device;
     this.disco.addIdentity({ category: 'automation', type: 'xpmn', name });
+    for (const identity of identities) this.disco.addIdentity(identity);
     this.disco.addFeatures(...CORE_FEATURES, ...features);
     this.disco.serve(device.router, (node) => node === `${NODE}#${this.caps.ver}`);
     answerPings(device.router);
