@@ -90,6 +90,18 @@ describe('the management device', () => {
       assert.deepEqual(world.fetches(nas), [NS.trust, NS.trustFriends]);
     });
 
+    it('tells nobody whom the list cuts off', async () => {
+      const pair = world.connect(nas, desk);
+      await world.clock.advance(patience);
+      desk.lists.on('changed', () => pair.close());
+      const said = pair.sent.length;
+      world.withholds = true;
+      await desk.has(later(5, { devices: [device(people.desk, deskJid, { roles: 'host management' })], removed: [people.nas] }));
+      await settle();
+      assert.equal(pair.sent.length, said);
+      assert.deepEqual(world.carried, [], 'nor over the server');
+    });
+
     it('calls nobody back who has gone', async () => {
       desk = await actor('desk', { jid: deskJid, notify: 'hints' });
       world.connect(nas, desk);

@@ -71,16 +71,24 @@ export class ManagementNotifier {
     this.deps.certificates.off('changed', this.onCertificateChanged);
   }
 
+  /** After all others have heard of it: whom the list cuts off is not told, and the list itself goes before the news of it. */
   private readonly onListChanged = (list: VerifiedList): void => {
-    const changed = listChange(this.deps.lists, list);
+    this.deps.tasks.run(async () => {
+      await Promise.resolve();
+      this.tell(list);
+    });
+  };
+
+  private tell(list: VerifiedList): void {
+    const { lists, service, wire } = this.deps;
+    const changed = listChange(lists, list);
     if (!changed) return;
-    const { service, wire } = this.deps;
     wire.notify(service.notification(changed.node, changed.change, wire.present()));
     const hints = this.hints.get(changed.node);
     if (this.options.notify === 'streams' || !hints) return;
     hints.changed.add(itemIdOf(list));
     hints.pacer.ask();
-  };
+  }
 
   private readonly onCertificateChanged = (item: ShelfItem): void => {
     const { service, wire } = this.deps;
