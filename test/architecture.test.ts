@@ -28,7 +28,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'xpmn/jingle/applications': [...PORTS, 'xpmn/xmpp'],
   'xpmn/trust': PORTS,
   'xpmn/pairing': [...PORTS, 'xpmn/trust'],
-  'xpmn/pubsub': KERNEL,
+  'xpmn/pubsub': [...PORTS, 'xpmn/xmpp'],
   'xpmn/profiles': [...PORTS, 'xpmn/xmpp', 'xpmn/pubsub', 'xpmn/trust'],
   'xpmn/media': [...PORTS, 'xpmn/profiles'],
   'xpmn/links': [...PORTS, 'xpmn/xmpp', 'xpmn/trust', 'xpmn/jingle', 'xpmn/jingle/*'],
@@ -94,6 +94,13 @@ describe('architecture', () => {
 
   it('keeps the mapping pure', () => {
     const wrong = sources.filter(({ file }) => file.startsWith('mapping/')).flatMap(({ file, text }) => importsOf(text).filter((name) => name.startsWith('node:')).map((name) => `${file} imports ${name}`));
+    assert.deepEqual(wrong, []);
+  });
+
+  it('keeps the pubsub service free of stanzas', () => {
+    const free = ['xpmn/pubsub/service.ts', 'xpmn/pubsub/item-source.ts'];
+    const allowed = /^\.\/item-source\.ts$|^\.\.\/kernel\/|^\.\.\/model\/(identity|jid)\.ts$/;
+    const wrong = sources.filter(({ file }) => free.includes(file)).flatMap(({ file, text }) => importsOf(text).filter((name) => !allowed.test(name)).map((name) => `${file} imports ${name}`));
     assert.deepEqual(wrong, []);
   });
 

@@ -1,4 +1,5 @@
 import type { GatewaySettings } from '../xpmn/gateway/gateway-settings.ts';
+import type { NotifyVariant } from '../xpmn/profiles/management-notifier.ts';
 import type { CredentialsFileOptions } from '../xpmn/trust/credentials-file.ts';
 import type { TrustOptions } from '../xpmn/trust/options.ts';
 import type { XmppConnectionOptions } from '../xpmn/xmpp/connection.ts';
@@ -34,7 +35,11 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     transferController: config.transfer,
     mediaPort: config.mediaPort,
     pairing: { ...config.pairing, ...config.trust },
-    account: { ...config.account, ...config.xmpp.presence, ...config.xmpp.caps, trust: trustOptions(config) },
+    account: {
+      ...config.account, ...config.xmpp.presence, ...config.xmpp.caps,
+      trust: trustOptions(config),
+      management: { ...config.management, notify: config.management.notify as NotifyVariant, pubsub: config.pubsub, trust: trustOptions(config) },
+    },
     ...config.gateway,
   };
 }

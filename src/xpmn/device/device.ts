@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { createOutOfBand } from '../jingle/applications/oob.ts';
 import type { EndToEndStream } from '../jingle/applications/end-to-end-stream.ts';
 import type { OobSession } from '../jingle/applications/oob-session.ts';
@@ -21,9 +22,11 @@ import { splitJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
+import type { XmlElement } from '../model/xml.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
 import type { PairingPin } from '../ports/pairing-pin.ts';
 import type { SecurityMethod } from '../ports/security.ts';
+import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
 import { abortStream, answerAborts } from '../profiles/abort-stream.ts';
 import type { Describe } from '../serverless/conversation.ts';
@@ -53,11 +56,18 @@ export interface DevicePairing extends PairingPin {
   readonly isOpen: boolean;
 }
 
+export interface DeviceEvents {
+  /** An end-to-end stream has opened, by whichever side; several may be open to one peer. */
+  channelOpened: [channel: StanzaChannel];
+  /** A message of the peer of an end-to-end stream. */
+  message: [message: XmlElement, channel: StanzaChannel];
+}
+
 /**
  * One XPMN device: a full JID, a key, a presence. It has its own connection to the server, its side of the local link, its
  * Jingle sessions, and its links to other devices; services register with `router`.
  */
-export class Device {
+export class Device extends EventEmitter<DeviceEvents> {
   readonly jid: Jid;
   readonly router: IqRouter;
   readonly connection: XmppConnection | undefined;
@@ -83,6 +93,7 @@ export class Device {
   private readonly endpoint: LocalEndpoint;
 
   constructor(shared: DeviceShared, spec: DeviceSpec, settings: DeviceSettings) {
+    super();
     this.shared = shared;
     this.spec = spec;
     this.settings = settings;
@@ -114,9 +125,14 @@ export class Device {
     this.links = this.createLinks();
     answerAborts({ registry: this.router, links: this.links });
     this.heads = new HeadsExchange(
-      { lists: shared.lists, registry: this.router, tasks: this.tasks, log, channels: () => this.links.all().flatMap((link) => link.openChannels) },
+      { lists: shared.lists, registry: this.router, tasks: this.tasks, log, channels: () => this.channels },
       settings.heads,
     );
+  }
+
+  /** All end-to-end streams that are open now; of one peer's, the best first. */
+  get channels(): readonly StanzaChannel[] {
+    return this.links.all().flatMap((link) => link.openChannels);
   }
 
   /** Begins to be there: inside the process and on the local link at once, on the server as soon as it answers. */
@@ -185,7 +201,8 @@ export class Device {
   private createChannelMethod(): ApplicationMethod<EndToEndStream> {
     const { clock, random } = this.shared;
     const { endToEnd, pingAfterInBand, iq } = this.settings;
-    const deps = { clock, random, log: this.log, router: this.router, answers: new AnswerCache(iq) };
+    const onMessage = (message: XmlElement, channel: StanzaChannel): void => void this.emit('message', message, channel);
+    const deps = { clock, random, log: this.log, router: this.router, answers: new AnswerCache(iq), onMessage };
     const method = createXmlStreamMethod(deps, endToEnd);
     const inBand = createXmlStreamMethod(deps, { ...endToEnd, pingAfter: pingAfterInBand });
     return { ...method, open: (secured, theirs, options) => (pathOf(secured) === 'in-band' ? inBand : method).open(secured, theirs, options) };
@@ -256,7 +273,13 @@ export class Device {
         isReachable: (peer) => this.isOnPathOfItsOwn(peer) || (connection.state === 'online' && (isAvailable(peer) || this.isLinked(peer))),
       }));
     }
-    return new Links({ dialers, tasks: this.tasks, log: this.log, onChannel: (_peer, channel) => this.heads.begin(channel) });
+    return new Links({ dialers, tasks: this.tasks, log: this.log, onChannel: (_peer, channel) => this.opening(channel) });
+  }
+
+  private opening(channel: StanzaChannel): void {
+    // PROTOCOL §1: heads are "the first stanza of each side".
+    this.heads.begin(channel);
+    this.emit('channelOpened', channel);
   }
 
   /** A device that has called us is there, whatever its presence says. */

@@ -15,6 +15,8 @@ import { CertificatePublisher } from './certificate-publisher.ts';
 import { listedDevices } from './known-devices.ts';
 import { ListPublisher } from './list-publisher.ts';
 import type { ListPublisherOptions } from './list-publisher.ts';
+import { ManagementService } from './management-service.ts';
+import type { ManagementServiceOptions } from './management-service.ts';
 import type { PeerDirectory, PeerPresence } from './peer-directory.ts';
 import { answerPublicKeys } from './public-keys.ts';
 import { PresenceDirectory } from './presence-directory.ts';
@@ -32,7 +34,10 @@ export interface AccountServicesDeps {
   onGone(jid: Jid): void;
 }
 
-export type AccountServicesOptions = DirectoryLimits & ListPublisherOptions;
+export interface AccountServicesOptions extends DirectoryLimits, ListPublisherOptions {
+  /** Left out, there is no management service, on either side. */
+  readonly management?: ManagementServiceOptions | undefined;
+}
 
 /**
  * What the gateway device does for the whole account: it knows who is there, and keeps the lists on the server and here in
@@ -44,6 +49,7 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
   private readonly directory: PresenceDirectory;
   private readonly publisher: ListPublisher | undefined;
   private readonly certificates: CertificatePublisher | undefined;
+  private readonly management: ManagementService | undefined;
   private readonly options: AccountServicesOptions;
   private readonly unlisted = new Set<Jid>();
 
@@ -52,14 +58,16 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
     const { device, network, clock, log, tasks, link, pairing } = deps;
     this.deps = deps;
     this.options = options;
-    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`, `${NS.pubkey}+notify`], link, pairing });
+    const { features, identities } = options.management ? ManagementService.announced(network) : { features: [], identities: [] };
+    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`, `${NS.pubkey}+notify`, ...features], identities, link, pairing });
     this.directory = new PresenceDirectory(
       { device, tasks, clock, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
       options,
     );
     const onAccount = device.connection && { channel: device.connection.channel, network, clock, log };
     this.publisher = onAccount && new ListPublisher(onAccount, options);
-    this.certificates = onAccount && new CertificatePublisher(onAccount, options);
+    this.management = options.management && new ManagementService({ ...deps, isAvailable: (jid) => this.find(jid) !== undefined }, options.management);
+    this.certificates = onAccount && new CertificatePublisher({ ...onAccount, found: (items) => this.management?.certificates?.offer(items) }, options);
     const unsigned = { certificate: network.gateway.certificate.der, signatures: [] };
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => this.certificates?.own ?? unsigned });
   }
@@ -71,6 +79,7 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
       this.readAboutUnlisted();
     });
     this.directory.on('gone', (jid) => this.deps.onGone(jid));
+    this.management?.start();
     network.lists.on('changed', this.onListChanged);
     device.connection?.on('stateChanged', (state) => {
       if (state === 'online') this.sync();
@@ -89,6 +98,7 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
 
   async stop(): Promise<void> {
     this.deps.network.lists.off('changed', this.onListChanged);
+    this.management?.stop();
     await this.announcement.stop();
   }
 

@@ -11,6 +11,7 @@ import type { PairingWindow } from '../trust/pairing-window.ts';
 import { NS_CAPS, computeVer } from '../xmpp/caps.ts';
 import type { Caps } from '../xmpp/caps.ts';
 import { DiscoRegistry } from '../xmpp/disco.ts';
+import type { Identity } from '../xmpp/disco.ts';
 import { NS_PING, answerPings } from '../xmpp/ping.ts';
 import { availablePresence, unavailablePresence } from '../xmpp/presence.ts';
 
@@ -31,6 +32,8 @@ export interface AnnouncementSpec {
   readonly link?: LocalLink | undefined;
   /** Of a gateway. */
   readonly pairing?: PairingWindow | undefined;
+  /** Beside that of every device, which comes first. */
+  readonly identities?: readonly Identity[];
 }
 
 /** A device's presence and what it says of itself: on the local link, and on the server whenever it comes online. */
@@ -41,10 +44,11 @@ export class Announcement {
   private readonly disco = new DiscoRegistry();
 
   private constructor(device: Device, spec: AnnouncementSpec) {
-    const { name, features } = spec;
+    const { name, features, identities = [] } = spec;
     this.device = device;
     this.spec = spec;
     this.disco.addIdentity({ category: 'automation', type: 'xpmn', name });
+    for (const identity of identities) this.disco.addIdentity(identity);
     this.disco.addFeatures(...CORE_FEATURES, ...features);
     const isOurs = (node: string): boolean => node === `${NODE}#${this.caps.ver}`;
     this.disco.serve(device.router, isOurs);

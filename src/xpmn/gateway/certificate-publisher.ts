@@ -7,8 +7,8 @@ import type { XmlElement } from '../model/xml.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { KeyInfo, KeyInfoLimits } from '../trust/keyinfo.ts';
 import type { Network } from '../trust/network.ts';
-import { planCertificates } from '../trust/published-certificates.ts';
-import type { CertificatePlan } from '../trust/published-certificates.ts';
+import { certificateView, planCertificates } from '../trust/published-certificates.ts';
+import type { CertificateItem } from '../trust/published-certificates.ts';
 import { fetchItems, parseEvent, publishList, retractItem } from '../xmpp/pep.ts';
 
 export interface CertificatePublisherOptions {
@@ -24,6 +24,8 @@ export interface CertificatePublisherDeps {
   readonly network: Network;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told what lies on the account, each time that it was read. */
+  found?(items: readonly CertificateItem[]): void;
 }
 
 /**
@@ -68,16 +70,11 @@ export class CertificatePublisher {
     const { channel, network, log } = this.deps;
     if (!network.isMember) return;
     const items = await fetchItems(channel, undefined, NS.pubkey, { signal });
-    const { publish, retract, own } = this.plan(items);
+    this.deps.found?.(items);
+    const { publish, retract, own } = planCertificates(items, certificateView(network), this.options.trust);
     this.known = own;
     if (publish.length > 0) await publishList(channel, { node: NS.pubkey, access: 'presence', maxItems: this.options.pepItems }, publish, { signal });
     for (const id of retract) await retractItem(channel, NS.pubkey, id, { signal });
     if (publish.length + retract.length > 0) log.info('certificates published', { published: publish.length, retracted: retract.length });
-  }
-
-  private plan(items: Awaited<ReturnType<typeof fetchItems>>): CertificatePlan {
-    const { network } = this.deps;
-    const { lists: { snapshot: lists }, bare: account, gateway, userCertificate, certificateSigner: sign } = network;
-    return planCertificates(items, { lists, account, own: gateway.certificate.der, user: userCertificate.der, sign }, this.options.trust);
   }
 }

@@ -6,6 +6,7 @@ import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
+import { LIST_NODES, itemIdOf, listsOn } from '../trust/list-nodes.ts';
 import type { Network } from '../trust/network.ts';
 import { compareLists, readList } from '../trust/signed-list.ts';
 import type { VerifiedList } from '../trust/signed-list.ts';
@@ -64,11 +65,11 @@ export class ListPublisher {
   /** Takes a notification: one of an own node is news. */
   async received(message: XmlElement): Promise<void> {
     const event = parseEvent(message);
-    if (event && event.from === bareJid(this.deps.channel.local) && isTrustNode(event.node)) await this.offer(event.published);
+    if (event && event.from === bareJid(this.deps.channel.local) && LIST_NODES.includes(event.node)) await this.offer(event.published);
   }
 
   private async syncNow(signal: AbortSignal): Promise<void> {
-    for (const node of [NS.trust, NS.trustFriends]) {
+    for (const node of LIST_NODES) {
       const items = await this.bounded(signal, (within) => fetchItems(this.deps.channel, undefined, node, { signal: within }));
       await this.offer(items);
       await this.publishNewer(node, items, signal);
@@ -82,22 +83,15 @@ export class ListPublisher {
 
   private async publishNewer(node: string, items: readonly PepItem[], signal: AbortSignal): Promise<void> {
     const there = new Map(items.map(({ id, payload }) => [id, payload && this.tryRead(payload)]));
-    const news = this.ownLists(node).filter((list) => {
-      const held = there.get(itemId(list));
+    const news = listsOn(this.deps.network.lists.snapshot, node).filter((list) => {
+      const held = there.get(itemIdOf(list));
       return !held || compareLists(list, held) > 0;
     });
     if (news.length === 0) return;
     const access: PepAccess = node === NS.trust ? 'presence' : 'whitelist';
-    const payloads = news.map((list) => ({ id: itemId(list), payload: list.element }));
+    const payloads = news.map((list) => ({ id: itemIdOf(list), payload: list.element }));
     await this.bounded(signal, (within) => publishList(this.deps.channel, { node, access, maxItems: this.options.pepItems }, payloads, { signal: within }));
     this.deps.log.info('lists published', { node, lists: payloads.map(({ id }) => id) });
-  }
-
-  /** The lists of our own network that belong on that node. */
-  private ownLists(node: string): readonly VerifiedList[] {
-    const { network } = this.deps;
-    const own = network.lists.snapshot.lists.filter((list) => list.network === network.id);
-    return own.filter(({ type }) => (type === 'friends') === (node === NS.trustFriends));
   }
 
   private tryRead(payload: XmlElement): VerifiedList | undefined {
@@ -112,12 +106,4 @@ export class ListPublisher {
   private bounded<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return withDeadline({ clock: this.deps.clock, signal, delay: this.options.pepTimeout, what: 'Reading or publishing lists' }, work);
   }
-}
-
-function isTrustNode(node: string): boolean {
-  return node === NS.trust || node === NS.trustFriends;
-}
-
-function itemId({ type, signer }: VerifiedList): string {
-  return type === 'hosted' ? `hosted-${signer}` : type;
 }

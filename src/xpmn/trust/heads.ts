@@ -39,6 +39,12 @@ export function headOf({ signer, type, network, seq, hash }: VerifiedList): Head
   return { signer, type, network, seq, hash };
 }
 
+/** Whether that list, or a newer one, is not known here. */
+export function isBehind(lists: TrustSnapshot, head: Head): boolean {
+  const held = lists.lists.find((list) => slotOf(list) === slotOf(head));
+  return !held || held.seq < head.seq || (held.seq === head.seq && held.hash !== head.hash);
+}
+
 /** "Own devices get everything; a friend's device my `devices` and `hosted` and its own network's lists; nobody else anything." */
 export function mayRead(lists: TrustSnapshot, list: VerifiedList, peer: PeerIdentity): boolean {
   if (peer.verdict === 'pairing') return false;

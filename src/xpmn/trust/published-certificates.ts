@@ -3,6 +3,7 @@ import type { Jid } from '../model/jid.ts';
 import type { XmlElement } from '../model/xml.ts';
 import { formatKeyInfo, isOfRemovedKey, isOwnCertificate, isSignedBy, keyInfoId, parseKeyInfo } from './keyinfo.ts';
 import type { CertificateSignature, KeyInfo, KeyInfoLimits } from './keyinfo.ts';
+import type { Network } from './network.ts';
 import type { TrustSnapshot } from './snapshot.ts';
 
 export interface CertificateItem {
@@ -22,6 +23,10 @@ export interface CertificateView {
   readonly sign: ((certificate: Buffer) => CertificateSignature) | undefined;
 }
 
+export function certificateView({ lists, bare, gateway, userCertificate, certificateSigner }: Network): CertificateView {
+  return { lists: lists.snapshot, account: bare, own: gateway.certificate.der, user: userCertificate.der, sign: certificateSigner };
+}
+
 export interface CertificatePlan {
   readonly publish: readonly { readonly id: string; readonly payload: XmlElement }[];
   /** Ids of items whose certificates count no more. */
@@ -36,13 +41,27 @@ export interface CertificatePlan {
  * that count no more, or whose key was removed, are taken away. What others have put there is left alone. Pure.
  */
 export function planCertificates(items: readonly CertificateItem[], view: CertificateView, limits: KeyInfoLimits): CertificatePlan {
-  const { lists, account, own, user, sign } = view;
+  const { lists, own, user, sign } = view;
   const found = new Map<string, KeyInfo>();
   for (const { id, payload } of items) {
     const info = payload && tryParse(payload, limits);
     // An id that is not its certificate's is nobody's who looks for it.
     if (info && keyInfoId(info) === id) found.set(id, info);
   }
+  const wanted = wantedCertificates(found, view);
+  const isOld = (id: string, info: KeyInfo): boolean => !wanted.has(id) && (isSignedBy(info, user) || isOfRemovedKey(lists, info.certificate));
+  return {
+    publish: [...wanted].filter(([id, info]) => found.get(id) !== info).map(([id, info]) => ({ id, payload: formatKeyInfo(info) })),
+    retract: sign ? [...found].filter(([id, info]) => isOld(id, info)).map(([id]) => id) : [],
+    own: wanted.get(keyInfoId({ certificate: own })) as KeyInfo,
+  };
+}
+
+/**
+ * The certificates that have to lie where others look for them, by id: the user's, the own one, and where the user key is,
+ * those of own devices among the ones that were found, with its signature. Pure.
+ */
+export function wantedCertificates(found: ReadonlyMap<string, KeyInfo>, { lists, account, own, user, sign }: CertificateView): ReadonlyMap<string, KeyInfo> {
   const kept = (info: KeyInfo): [string, KeyInfo] => [keyInfoId(info), found.get(keyInfoId(info)) ?? info];
   const wanted = new Map([kept({ certificate: user, jid: account, signatures: [] }), kept({ certificate: own, signatures: [] })]);
   if (sign) {
@@ -51,12 +70,7 @@ export function planCertificates(items: readonly CertificateItem[], view: Certif
       wanted.set(id, isSignedBy(info, user) ? info : { certificate: info.certificate, signatures: [sign(info.certificate)] });
     }
   }
-  const isOld = (id: string, info: KeyInfo): boolean => !wanted.has(id) && (isSignedBy(info, user) || isOfRemovedKey(lists, info.certificate));
-  return {
-    publish: [...wanted].filter(([id, info]) => found.get(id) !== info).map(([id, info]) => ({ id, payload: formatKeyInfo(info) })),
-    retract: sign ? [...found].filter(([id, info]) => isOld(id, info)).map(([id]) => id) : [],
-    own: wanted.get(keyInfoId({ certificate: own })) as KeyInfo,
-  };
+  return wanted;
 }
 
 function tryParse(payload: XmlElement, limits: KeyInfoLimits): KeyInfo | undefined {

@@ -34,8 +34,22 @@ export function friendsList(lists: TrustSnapshot): VerifiedList | undefined {
 
 /** The devices that may sign `hosted` lists: those with the role `host` in the newest `devices` list of their network. */
 export function currentHosts(lists: TrustSnapshot, network: KeyName): readonly DeviceEntry[] {
+  return devicesWithRole(lists, network, 'host');
+}
+
+/** The management devices of a network, as its newest `devices` list says. */
+export function currentManagers(lists: TrustSnapshot, network: KeyName): readonly DeviceEntry[] {
+  return devicesWithRole(lists, network, 'management');
+}
+
+function devicesWithRole(lists: TrustSnapshot, network: KeyName, role: string): readonly DeviceEntry[] {
   const devices = devicesList(lists, network)?.devices ?? [];
-  return devices.filter(({ key, roles }) => roles.includes('host') && !isRemoved(lists, network, 'devices', key));
+  return devices.filter(({ key, roles }) => roles.includes(role) && !isRemoved(lists, network, 'devices', key));
+}
+
+/** The networks of my friends, without those that were ever removed. */
+export function friendNetworks(lists: TrustSnapshot): readonly KeyName[] {
+  return (friendsList(lists)?.friends ?? []).flatMap(({ key }) => (isRemoved(lists, lists.network, 'friends', key) ? [] : [key]));
 }
 
 /**

@@ -2,28 +2,27 @@ import { XpmnError } from '../kernel/errors.ts';
 import { bareJid, tryJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
-import { child, childrenNamed, elements, xml } from '../model/xml.ts';
+import { xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
+import { NS_PUBSUB, NS_PUBSUB_OWNER, formatRequest, parseAnswer, parseEvent as parsePubsubEvent } from './pubsub-codec.ts';
+import type { PubsubEvent, PubsubItem } from './pubsub-codec.ts';
 import { resultPayload } from './stanza.ts';
 
 /**
- * Lists of items on the own account, and reading those of others.
+ * Lists of items on the own account, reading those of others, and those of the device at the end of an end-to-end stream.
  *
  * @spec XEP-0060 v1.26.0 §6.5, §7.1, §8.2
  * @spec XEP-0163 v1.2.2 §3
  */
-const NS_PUBSUB = 'http://jabber.org/protocol/pubsub';
-const NS_OWNER = `${NS_PUBSUB}#owner`;
-const NS_EVENT = `${NS_PUBSUB}#event`;
 
 /** Who may read: everybody, who may see the presence, or nobody but the account (a whitelist without members). */
 export type PepAccess = 'open' | 'presence' | 'whitelist';
 
-export interface PepItem {
-  readonly id: string;
-  readonly payload: XmlElement | undefined;
-}
+export type PepItem = PubsubItem;
+
+/** An item to be published. */
+export type PepPublication = PepItem & { readonly payload: XmlElement };
 
 export interface PepNode {
   readonly node: string;
@@ -32,14 +31,9 @@ export interface PepNode {
   readonly maxItems: number;
 }
 
-export interface PepEvent {
+export interface PepEvent extends PubsubEvent {
   /** The account that the node is on. */
   readonly from: Jid;
-  readonly node: string;
-  readonly published: readonly PepItem[];
-  readonly retracted: readonly string[];
-  /** The node was emptied or deleted. */
-  readonly cleared: boolean;
 }
 
 type Request = { readonly signal: AbortSignal };
@@ -51,12 +45,12 @@ type Request = { readonly signal: AbortSignal };
  *
  * @throws XpmnError as the server says; `not-supported` if the server did not keep all of them (`details.kept`)
  */
-export async function publishList(channel: StanzaChannel, node: PepNode, items: readonly PepItem[], options: Request): Promise<void> {
+export async function publishList(channel: StanzaChannel, node: PepNode, items: readonly PepPublication[], options: Request): Promise<void> {
   let configured = false;
   for (const item of items) {
     if (!configured) {
       try {
-        await publish(channel, node.node, item, publishOptions(node), options);
+        await publishItem(channel, node.node, item, options, publishOptions(node));
         continue;
       } catch (error) {
         if (!isAboutOptions(error)) throw error;
@@ -64,7 +58,7 @@ export async function publishList(channel: StanzaChannel, node: PepNode, items: 
         configured = true;
       }
     }
-    await publish(channel, node.node, item, undefined, options);
+    await publishItem(channel, node.node, item, options);
   }
   const kept = new Set((await fetchItems(channel, undefined, node.node, options)).map(({ id }) => id));
   const missing = items.filter(({ id }) => !kept.has(id));
@@ -73,12 +67,11 @@ export async function publishList(channel: StanzaChannel, node: PepNode, items: 
 
 /** All items of a node, or those of `ids`; none if there is no such node. @throws XpmnError as the server says */
 export async function fetchItems(channel: StanzaChannel, account: Jid | undefined, node: string, { ids = [], ...options }: Request & { readonly ids?: readonly string[] }): Promise<PepItem[]> {
-  const query = xml('items', NS_PUBSUB, { node }, ids.map((id) => xml('item', NS_PUBSUB, { id })));
   try {
-    const result = await channel.request({ type: 'get', to: account && bareJid(account), payload: xml('pubsub', NS_PUBSUB, {}, query) }, options);
+    const result = await channel.request({ type: 'get', to: account && bareJid(account), payload: formatRequest({ action: 'items', node, ids }) }, options);
     const pubsub = resultPayload(result, 'pubsub', NS_PUBSUB);
-    const found = pubsub && child(pubsub, 'items', NS_PUBSUB);
-    return found?.attrs['node'] === node ? parseItems(found, NS_PUBSUB) : [];
+    const answer = pubsub && parseAnswer(pubsub);
+    return answer?.answer === 'items' && answer.node === node ? [...answer.items] : [];
   } catch (error) {
     if (error instanceof XpmnError && error.code === 'not-found') return [];
     throw error;
@@ -87,29 +80,23 @@ export async function fetchItems(channel: StanzaChannel, account: Jid | undefine
 
 /** Removes one item; it is no failure if it is not there. */
 export async function retractItem(channel: StanzaChannel, node: string, id: string, options: Request): Promise<void> {
-  const payload = xml('pubsub', NS_PUBSUB, {}, xml('retract', NS_PUBSUB, { node, notify: '1' }, xml('item', NS_PUBSUB, { id })));
   try {
-    await channel.request({ type: 'set', payload }, options);
+    await channel.request({ type: 'set', payload: formatRequest({ action: 'retract', node, id }) }, options);
   } catch (error) {
     if (!(error instanceof XpmnError && error.code === 'not-found')) throw error;
   }
 }
 
-/** The event in a message, or undefined. `account`s are bare JIDs; who publishes in another's name can't be. */
+/** The event of an account in a message, or undefined. Accounts are bare JIDs; who publishes in another's name can't be. */
 export function parseEvent(message: XmlElement): PepEvent | undefined {
   const from = tryJid(message.attrs['from']);
-  const event = child(message, 'event', NS_EVENT);
-  const about = event && elements(event)[0];
-  const node = about?.attrs['node'];
-  if (!about || node === undefined || from === undefined || from !== bareJid(from)) return undefined;
-  const retracted = childrenNamed(about, 'retract', NS_EVENT).flatMap(({ attrs }) => (attrs['id'] === undefined ? [] : [attrs['id']]));
-  const cleared = about.name === 'purge' || about.name === 'delete';
-  return { from, node, published: about.name === 'items' ? parseItems(about, NS_EVENT) : [], retracted, cleared };
+  const event = parsePubsubEvent(message);
+  return event && from !== undefined && from === bareJid(from) ? { ...event, from } : undefined;
 }
 
-async function publish(channel: StanzaChannel, node: string, { id, payload }: PepItem, withOptions: XmlElement | undefined, options: Request): Promise<void> {
-  const item = xml('publish', NS_PUBSUB, { node }, xml('item', NS_PUBSUB, { id }, payload));
-  await channel.request({ type: 'set', payload: xml('pubsub', NS_PUBSUB, {}, item, withOptions) }, options);
+/** Publishes one item, to a node that is there. `withOptions` are publish-options. @throws XpmnError as the service says */
+export async function publishItem(channel: StanzaChannel, node: string, { id, payload }: PepPublication, options: Request, withOptions?: XmlElement): Promise<void> {
+  await channel.request({ type: 'set', payload: formatRequest({ action: 'publish', node, id, payload }, withOptions) }, options);
 }
 
 /** The node as `node` says, whether it was there or not. */
@@ -120,7 +107,7 @@ async function createOrConfigure(channel: StanzaChannel, node: PepNode, options:
     await channel.request({ type: 'set', payload: create }, options);
   } catch (error) {
     if (!(error instanceof XpmnError && error.code === 'conflict')) throw error;
-    const configure = xml('pubsub', NS_OWNER, {}, xml('configure', NS_OWNER, { node: node.node }, configuration));
+    const configure = xml('pubsub', NS_PUBSUB_OWNER, {}, xml('configure', NS_PUBSUB_OWNER, { node: node.node }, configuration));
     await channel.request({ type: 'set', payload: configure }, options);
   }
 }
@@ -148,11 +135,4 @@ function form(type: string, { access, maxItems }: PepNode): XmlElement {
 function isAboutOptions(error: unknown): boolean {
   const codes: readonly string[] = ['conflict', 'resource-limit', 'not-supported', 'not-acceptable', 'bad-request'];
   return error instanceof XpmnError && codes.includes(error.code);
-}
-
-function parseItems(parent: XmlElement, ns: string): PepItem[] {
-  return childrenNamed(parent, 'item', ns).flatMap((item) => {
-    const { id } = item.attrs;
-    return id === undefined ? [] : [{ id, payload: elements(item)[0] }];
-  });
 }

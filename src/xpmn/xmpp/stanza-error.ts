@@ -8,6 +8,7 @@ import { NS } from '../model/namespaces.ts';
  * Stanza errors ⇄ XpmnError: one table, both directions.
  *
  * @spec RFC 6120 §8.3
+ * @spec XEP-0060 v1.26.0 §6.1.3, §6.2.3, §7.1.3, §7.2.3
  * @spec XEP-0166 v1.1.2 §10
  */
 export const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
@@ -18,7 +19,7 @@ const PUBSUB = 'http://jabber.org/protocol/pubsub#errors';
 const XPMN = 'urn:xmpp:xpmn:errors:0';
 
 type ErrorType = 'auth' | 'cancel' | 'modify' | 'wait';
-type Detail = 'size' | 'etag';
+type Detail = 'size' | 'etag' | 'feature';
 
 interface Row {
   readonly code: ErrorCode;
@@ -45,13 +46,19 @@ export const STANZA_ERRORS: readonly Row[] = [
   { code: 'transport-failed', type: 'wait', condition: 'recipient-unavailable', app: { ns: XPMN, name: 'transport-failed' } },
   { code: 'origin-unreachable', type: 'modify', condition: 'item-not-found', app: { ns: PLAYER, name: 'unreachable' } },
   { code: 'resource-limit', type: 'wait', condition: 'resource-constraint' },
+  { code: 'resource-limit', type: 'wait', condition: 'policy-violation', app: { ns: PUBSUB, name: 'too-many-subscriptions' }, refines: true },
 
   { code: 'bad-request', type: 'modify', condition: 'bad-request' },
   { code: 'bad-request', type: 'modify', condition: 'bad-request', app: { ns: PUBSUB, name: 'invalid-jid' }, refines: true },
+  { code: 'bad-request', type: 'modify', condition: 'bad-request', app: { ns: PUBSUB, name: 'nodeid-required' }, refines: true },
+  { code: 'bad-request', type: 'modify', condition: 'bad-request', app: { ns: PUBSUB, name: 'item-required' }, refines: true },
+  { code: 'bad-request', type: 'modify', condition: 'bad-request', app: { ns: PUBSUB, name: 'payload-required' }, refines: true },
+  { code: 'bad-request', type: 'modify', condition: 'bad-request', app: { ns: PUBSUB, name: 'invalid-payload' }, refines: true },
   { code: 'malformed', type: 'modify', condition: 'bad-request', only: 'out' },
   { code: 'xml-restricted', type: 'modify', condition: 'bad-request', only: 'out' },
   { code: 'protocol-violation', type: 'modify', condition: 'bad-request', only: 'out' },
   { code: 'too-large', type: 'modify', condition: 'policy-violation', app: { ns: XPMN, name: 'too-large' } },
+  { code: 'too-large', type: 'modify', condition: 'not-acceptable', app: { ns: PUBSUB, name: 'payload-too-big' }, refines: true },
   { code: 'flow-control', type: 'modify', condition: 'policy-violation', only: 'out' },
   { code: 'out-of-order', type: 'wait', condition: 'unexpected-request', app: { ns: JINGLE, name: 'out-of-order' } },
   { code: 'origin-broken', type: 'cancel', condition: 'internal-server-error', app: { ns: XPMN, name: 'origin-broken' } },
@@ -65,6 +72,7 @@ export const STANZA_ERRORS: readonly Row[] = [
   { code: 'security-failed', type: 'auth', condition: 'forbidden', only: 'out' },
   { code: 'not-supported', type: 'cancel', condition: 'feature-not-implemented' },
   { code: 'not-supported', type: 'modify', condition: 'feature-not-implemented', app: { ns: JINGLE, name: 'unsupported-info' }, refines: true },
+  { code: 'not-supported', type: 'cancel', condition: 'feature-not-implemented', app: { ns: PUBSUB, name: 'unsupported', details: ['feature'] }, refines: true },
   { code: 'not-acceptable', type: 'modify', condition: 'not-acceptable' },
   { code: 'not-acceptable', type: 'modify', condition: 'not-acceptable', app: { ns: PLAYER, name: 'unsupported-type' }, refines: true },
   { code: 'not-acceptable', type: 'modify', condition: 'not-acceptable', app: { ns: PLAYER, name: 'not-seekable' }, refines: true },
@@ -96,6 +104,7 @@ const BY_TYPE: ReadonlyMap<string | undefined, ErrorCode> = new Map([
 const INTERNAL = STANZA_ERRORS.find((row) => row.code === 'internal') as Row;
 const MAX_TEXT = 300;
 const MAX_ETAG = 256;
+const MAX_FEATURE = 64;
 
 /** `<error/>` of any failure. */
 export function errorElement(failure: unknown): XmlElement {
@@ -163,6 +172,7 @@ function readDetails(row: Row, parts: readonly XmlElement[]): Record<string, str
     const value = found?.attrs[name];
     if (name === 'size' && value !== undefined && /^\d{1,15}$/.test(value)) details[name] = Number(value);
     if (name === 'etag' && value !== undefined && value.length <= MAX_ETAG) details[name] = value;
+    if (name === 'feature' && value !== undefined && value.length <= MAX_FEATURE) details[name] = value;
   }
   return details;
 }

@@ -12,7 +12,7 @@ import { computeVer } from '../../../src/xpmn/xmpp/caps.ts';
 import { DiscoRegistry, queryInfo, queryItems } from '../../../src/xpmn/xmpp/disco.ts';
 import { IqRouter } from '../../../src/xpmn/xmpp/iq-router.ts';
 import { fetchItems, parseEvent, publishList, retractItem } from '../../../src/xpmn/xmpp/pep.ts';
-import type { PepEvent, PepItem } from '../../../src/xpmn/xmpp/pep.ts';
+import type { PepEvent, PepPublication } from '../../../src/xpmn/xmpp/pep.ts';
 import { answerPings, ping } from '../../../src/xpmn/xmpp/ping.ts';
 import { PresenceTracker, availablePresence, subscriptionPresence, unavailablePresence } from '../../../src/xpmn/xmpp/presence.ts';
 import type { Presence } from '../../../src/xpmn/xmpp/presence.ts';
@@ -27,7 +27,7 @@ const JULIET = homeJid('juliet');
 const NODE = 'urn:xmpp:xpmn:trust:0';
 const signal = new AbortController().signal;
 const next = async <T>(emitter: unknown, event: string): Promise<T> => (await once(emitter as never, event))[0] as T;
-const item = (id: string): PepItem => ({ id, payload: xml('signed', NODE, {}, id) });
+const item = (id: string): PepPublication => ({ id, payload: xml('signed', NODE, {}, id) });
 
 interface Device {
   readonly jid: Jid;
@@ -215,7 +215,7 @@ describe('the account\'s business, on a server in memory', () => {
   it('reads events of accounts only', () => {
     const event = xml('event', 'http://jabber.org/protocol/pubsub#event', {}, xml('purge', 'http://jabber.org/protocol/pubsub#event', { node: NODE }));
     const from = (jid: string): XmlElement => xml('message', 'jabber:client', { from: jid }, event);
-    assert.equal(parseEvent(from('romeo@home.test'))?.cleared, true);
+    assert.equal(parseEvent(from('romeo@home.test'))?.cleared, 'purge');
     assert.equal(parseEvent(from('romeo@home.test/x')), undefined);
     assert.equal(parseEvent(xml('message', 'jabber:client', {}, event)), undefined);
   });

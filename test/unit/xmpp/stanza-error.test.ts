@@ -21,6 +21,7 @@ describe('stanza errors', () => {
       const details: Record<string, string | number> = row.refines ? { condition: row.app?.name as string } : {};
       if (row.app?.details?.includes('size')) details['size'] = 4096;
       if (row.app?.details?.includes('etag')) details['etag'] = '"a&b"';
+      if (row.app?.details?.includes('feature')) details['feature'] = 'create-nodes';
       const stanza = iqError(request, new XpmnError(row.code, 'Because.', { details }));
       const read = errorFromStanza(stanza);
       assert.equal(read.code, row.code);
@@ -35,6 +36,7 @@ describe('stanza errors', () => {
     assert.equal(written('not-found', { condition: 'unknown-session' }), `<error type='cancel'><item-not-found xmlns='${NS_STANZAS}'/><unknown-session xmlns='urn:xmpp:jingle:errors:1'/></error>`);
     assert.equal(written('range-not-satisfiable', { size: 10 }), `<error type='modify'><not-acceptable xmlns='${NS_STANZAS}'/><range-not-satisfiable xmlns='urn:xmpp:media:server:0' size='10'/></error>`);
     assert.equal(written('entity-changed', { etag: 'e' }), `<error type='modify'><conflict xmlns='${NS_STANZAS}'/><changed xmlns='urn:xmpp:media:server:0' etag='e'/></error>`);
+    assert.equal(written('not-supported', { condition: 'unsupported', feature: 'create-nodes' }), `<error type='cancel'><feature-not-implemented xmlns='${NS_STANZAS}'/><unsupported xmlns='http://jabber.org/protocol/pubsub#errors' feature='create-nodes'/></error>`);
     assert.equal(written('unexpected-request'), `<error type='wait'><unexpected-request xmlns='${NS_STANZAS}'/></error>`);
     assert.equal(serialise(unhandledElement(), NS), `<error type='cancel'><service-unavailable xmlns='${NS_STANZAS}'/></error>`);
   });
@@ -99,6 +101,8 @@ describe('stanza errors', () => {
     for (const size of ['-1', '1e3', '', 'x', '9'.repeat(16)]) assert.equal(range(size), undefined);
     const changed = errorFromStanza(answer('modify', xml('conflict', NS_STANZAS), xml('changed', 'urn:xmpp:media:server:0', { etag: 'x'.repeat(300) })));
     assert.deepEqual([changed.code, changed.details], ['entity-changed', {}]);
+    const unsupported = errorFromStanza(answer('cancel', xml('feature-not-implemented', NS_STANZAS), xml('unsupported', 'http://jabber.org/protocol/pubsub#errors', { feature: 'x'.repeat(65) })));
+    assert.deepEqual([unsupported.code, unsupported.details], ['not-supported', { condition: 'unsupported' }]);
     const text = `no\u001b[2J\r\n\u202eway${'!'.repeat(1000)}`;
     const { message } = errorFromStanza(answer('cancel', xml('conflict', NS_STANZAS), xml('text', NS_STANZAS, {}, text)));
     assert.match(message, /^The peer answered conflict: no \[2J way!+$/);

@@ -1,0 +1,128 @@
+import { XpmnError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/log.ts';
+import type { TaskGroup } from '../kernel/tasks.ts';
+import type { PeerIdentity } from '../model/identity.ts';
+import { tryJid } from '../model/jid.ts';
+import { serialise } from '../model/xml.ts';
+import type { XmlElement } from '../model/xml.ts';
+import type { IncomingIq, IqRegistry, StanzaChannel } from '../ports/stanza-channel.ts';
+import { NS_PUBSUB, formatAnswer, formatEvent, parseRequest } from '../xmpp/pubsub-codec.ts';
+import type { PubsubRequest } from '../xmpp/pubsub-codec.ts';
+import { message } from '../xmpp/stanza.ts';
+import type { Notification, PubsubService } from './service.ts';
+
+export interface PubsubWireDeps {
+  readonly service: PubsubService<XmlElement>;
+  readonly registry: IqRegistry;
+  readonly tasks: TaskGroup;
+  readonly log: Logger;
+  /** All end-to-end channels of this device that are open now; of one peer's, the best first. */
+  channels(): readonly StanzaChannel[];
+}
+
+/**
+ * A device's publish-subscribe service on its end-to-end streams: requests to the service, notifications to the peers that
+ * are there. An event that can't be sent is lost: whoever comes back is told how things are then.
+ */
+export class PubsubWire {
+  private readonly deps: PubsubWireDeps;
+  /** Channels whose end is waited for. */
+  private readonly watched = new WeakSet<StanzaChannel>();
+
+  constructor(deps: PubsubWireDeps) {
+    this.deps = deps;
+    deps.registry.handle({ ns: NS_PUBSUB, name: 'pubsub' }, (iq) => this.answer(iq));
+  }
+
+  /** Who is at the other ends. */
+  present(): readonly PeerIdentity[] {
+    return this.deps.channels().flatMap(({ peer }) => peer ?? []);
+  }
+
+  /** Tells it to those it is for, each on its best channel. */
+  notify(notification: Notification<XmlElement> | undefined): void {
+    if (!notification) return;
+    const event = eventMessage(notification);
+    for (const jid of notification.to) {
+      const channel = this.deps.channels().find(({ peer }) => peer?.jid === jid);
+      if (channel) this.deps.tasks.run(() => this.send(channel, event));
+    }
+  }
+
+  /** A stream has opened: who is told without asking is told how things are, unless it has been on another stream. */
+  opened({ peer }: StanzaChannel): void {
+    if (!peer || this.present().filter(({ jid }) => jid === peer.jid).length > 1) return;
+    for (const notification of this.deps.service.greeting(peer)) this.notify(notification);
+  }
+
+  private async send(channel: StanzaChannel, event: XmlElement): Promise<void> {
+    try {
+      await channel.send(event);
+    } catch (error) {
+      this.deps.log.debug('a notification could not be sent', { peer: channel.peer?.jid, error });
+    }
+  }
+
+  private async answer({ channel, type, payload }: IncomingIq): Promise<XmlElement | undefined> {
+    // SECURITY: what comes over the server has no peer, and gets nothing, before anything else is looked at.
+    if (!channel.peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
+    return this.serve(parseRequest(type, payload), channel, channel.peer);
+  }
+
+  private async serve(request: PubsubRequest, channel: StanzaChannel, peer: PeerIdentity): Promise<XmlElement | undefined> {
+    const { service } = this.deps;
+    const { node } = request;
+    const present = (): readonly PeerIdentity[] => this.present();
+    switch (request.action) {
+      case 'items': return formatAnswer({ answer: 'items', node, items: service.items(node, peer, request) });
+      case 'publish': {
+        const { id, notification } = await service.publish(node, peer, request, present);
+        this.notify(notification);
+        return formatAnswer({ answer: 'published', node, id });
+      }
+      case 'retract': return void this.notify(await service.retract(node, peer, request.id, present));
+      case 'unsubscribe':
+        assertOneself(request.jid, peer);
+        return void service.unsubscribe(node, peer);
+      case 'subscribe':
+        assertOneself(request.jid, peer);
+        this.afterAnswer(service.subscribe(node, peer));
+        this.watch(channel, peer);
+        return formatAnswer({ answer: 'subscribed', node, jid: peer.jid });
+    }
+  }
+
+  /** Answers are on their way within this turn of the event loop; what it is told comes after it has been told that it will be. */
+  private afterAnswer(notification: Notification<XmlElement> | undefined): void {
+    this.deps.tasks.run(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.notify(notification);
+    });
+  }
+
+  /** A subscription lasts as long as its subscriber has any stream open. */
+  private watch(channel: StanzaChannel, { jid }: PeerIdentity): void {
+    if (this.watched.has(channel)) return;
+    this.watched.add(channel);
+    channel.closed.addEventListener('abort', () => {
+      const another = this.deps.channels().find((other) => other !== channel && other.peer?.jid === jid);
+      if (another?.peer) this.watch(another, another.peer);
+      else this.deps.service.left(jid);
+    }, { once: true });
+  }
+}
+
+/** "jid MUST equal stream peer": nobody subscribes anybody else. */
+function assertOneself(jid: string, peer: PeerIdentity): void {
+  if (tryJid(jid) !== peer.jid) throw new XpmnError('bad-request', 'You subscribe for yourself.', { details: { condition: 'invalid-jid' } });
+}
+
+/** The message of a notification. A headline: what can't be delivered now is not kept for later. */
+export function eventMessage({ node, published, retracted, isDeleted }: Notification<XmlElement>): XmlElement {
+  return message({ type: 'headline' }, formatEvent({ node, published, retracted, cleared: isDeleted ? 'delete' : undefined }));
+}
+
+/** What an item weighs, for the bounds of the service. */
+export function elementBytes(element: XmlElement): number {
+  return Buffer.byteLength(serialise(element));
+}

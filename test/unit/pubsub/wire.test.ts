@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
+import { TaskGroup } from '../../../src/xpmn/kernel/tasks.ts';
+import type { Verdict } from '../../../src/xpmn/model/identity.ts';
+import { elements, serialise, xml } from '../../../src/xpmn/model/xml.ts';
+import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
+import type { StanzaChannel } from '../../../src/xpmn/ports/stanza-channel.ts';
+import { MemoryItems } from '../../../src/xpmn/pubsub/item-source.ts';
+import { PubsubService } from '../../../src/xpmn/pubsub/service.ts';
+import { PubsubWire, elementBytes } from '../../../src/xpmn/pubsub/wire.ts';
+import { NS_PUBSUB, formatRequest, parseEvent } from '../../../src/xpmn/xmpp/pubsub-codec.ts';
+import type { PubsubRequest } from '../../../src/xpmn/xmpp/pubsub-codec.ts';
+import { channelPair } from '../../support/channel-pair.ts';
+import type { ChannelPair } from '../../support/channel-pair.ts';
+import { FakeClock, FakeRandom, settle } from '../../support/fake-clock.ts';
+import { identity } from '../../support/secured-pair.ts';
+import { settings } from '../../support/settings.ts';
+
+const NODE = 'urn:test:node';
+const EVERYBODY: readonly Verdict[] = ['own', 'own-hosted', 'friend', 'pairing'];
+const payload = (text: string): XmlElement => xml('value', 'urn:test', {}, text);
+const provider = identity('me@home.test/provider', 'b');
+
+/** A controller (`a`) asks a provider (`b`), over an end-to-end stream. */
+describe('publish-subscribe on a stream', () => {
+  let tasks: TaskGroup;
+  let failures: unknown[];
+  let service: PubsubService<XmlElement>;
+  let wire: PubsubWire;
+  let open: StanzaChannel[];
+  const pairs: ChannelPair[] = [];
+  let heard: string[];
+
+  beforeEach(() => {
+    failures = [];
+    heard = [];
+    open = [];
+    tasks = new TaskGroup((error) => failures.push(error));
+    service = new PubsubService({ sizeOf: elementBytes }, settings.pubsub);
+  });
+  afterEach(async () => {
+    for (const pair of pairs.splice(0)) pair.close();
+    await tasks.close();
+    assert.deepEqual(failures, []);
+  });
+
+  function connect({ verdict = 'own', server = false, resource = 'controller' }: { verdict?: Verdict; server?: boolean; resource?: string } = {}): ChannelPair {
+    const controller = identity(`me@home.test/${resource}`, 'a', verdict);
+    const pair = channelPair({
+      clock: new FakeClock(), random: new FakeRandom(pairs.length + 1), a: controller.jid, b: provider.jid,
+      ...(server ? {} : { peers: { a: provider, b: controller } }),
+    });
+    pair.a.onStanza = (stanza) => {
+      const event = parseEvent(stanza);
+      heard.push(event ? `${resource}: ${event.cleared ?? ''}${event.published.map(({ id, payload: one }) => `${id}=${one ? serialise(one, 'urn:test') : ''}`).join()}${event.retracted.map((id) => `-${id}`).join()}` : serialise(stanza));
+    };
+    if (pairs.length === 0) wire = new PubsubWire({ service, registry: pair.b.router, tasks, log: silentLogger, channels: () => open });
+    else pair.b.router.handle({ ns: NS_PUBSUB }, () => undefined);
+    pairs.push(pair);
+    open.push(pair.b.channel);
+    return pair;
+  }
+
+  function addNode(automatic: readonly Verdict[] = []): void {
+    const rights = { list: EVERYBODY, read: EVERYBODY, publish: EVERYBODY, retract: EVERYBODY, subscribe: EVERYBODY };
+    service.addNode({ name: NODE, rights, automatic, items: new MemoryItems({ newId: () => 'made' }, { limit: 10 }) });
+  }
+
+  async function ask({ a }: ChannelPair, request: PubsubRequest, type: 'get' | 'set' = request.action === 'items' ? 'get' : 'set'): Promise<string | undefined> {
+    const to = a.channel.peer ? undefined : provider.jid;
+    const [answer] = elements(await a.channel.request({ type, to, payload: formatRequest(request) }, { signal: new AbortController().signal }));
+    return answer && serialise(elements(answer)[0] as XmlElement, NS_PUBSUB);
+  }
+  const publish = (pair: ChannelPair, id: string | undefined, text: string): Promise<string | undefined> => ask(pair, { action: 'publish', node: NODE, ...(id !== undefined && { id }), payload: payload(text) });
+  const subscribe = (pair: ChannelPair): Promise<string | undefined> => ask(pair, { action: 'subscribe', node: NODE, jid: pair.a.channel.local });
+
+  it('publishes, reads and retracts', async () => {
+    const pair = connect();
+    addNode();
+    assert.equal(await publish(pair, 'a', 'one'), `<publish node='${NODE}'><item id='a'/></publish>`);
+    assert.equal(await publish(pair, undefined, 'two'), `<publish node='${NODE}'><item id='made'/></publish>`);
+    const items = (inner: string): string => `<items node='${NODE}'>${inner}</items>`;
+    const [one, two] = ["<item id='a'><value xmlns='urn:test'>one</value></item>", "<item id='made'><value xmlns='urn:test'>two</value></item>"] as const;
+    assert.equal(await ask(pair, { action: 'items', node: NODE, ids: [] }), items(one + two));
+    assert.equal(await ask(pair, { action: 'items', node: NODE, ids: ['a', 'x'] }), items(one));
+    assert.equal(await ask(pair, { action: 'items', node: NODE, ids: [], newest: 1 }), items(two));
+    assert.equal(await ask(pair, { action: 'retract', node: NODE, id: 'a' }), undefined);
+    assert.equal(await ask(pair, { action: 'items', node: NODE, ids: [] }), items(two));
+  });
+
+  it('tells subscribers what is, then what changes, and nothing after they have gone', async () => {
+    const pair = connect();
+    addNode();
+    await publish(pair, 'a', 'one');
+    assert.equal(await subscribe(pair), `<subscription node='${NODE}' jid='me@home.test/controller' subscription='subscribed'/>`);
+    assert.ok(pair.sent.every(({ stanza }) => stanza.name === 'iq'), 'the answer comes first');
+    await settle();
+    await publish(pair, 'a', 'two');
+    await ask(pair, { action: 'retract', node: NODE, id: 'a' });
+    await settle();
+    await ask(pair, { action: 'unsubscribe', node: NODE, jid: 'me@home.test/controller' });
+    await publish(pair, 'a', 'three');
+    await settle();
+    assert.deepEqual(heard, ['controller: a=<value>one</value>', 'controller: a=<value>two</value>', 'controller: -a']);
+    const events = pair.sent.filter(({ stanza }) => stanza.name === 'message');
+    assert.ok(events.every(({ stanza }) => stanza.attrs['type'] === 'headline'));
+    await assert.rejects(ask(pair, { action: 'unsubscribe', node: NODE, jid: 'me@home.test/controller' }), { code: 'unexpected-request', details: { condition: 'not-subscribed' } });
+  });
+
+  it('tells a peer once, on its best channel, whatever it has open', async () => {
+    const pair = connect();
+    addNode(['own']);
+    open.push(pair.b.channel);
+    connect({ resource: 'other' });
+    await publish(pair, 'a', 'one');
+    await settle();
+    assert.deepEqual(heard.sort(), ['controller: a=<value>one</value>', 'other: a=<value>one</value>']);
+  });
+
+  it('greets who comes, once, with what it is told without asking', async () => {
+    const pair = connect();
+    addNode(['own']);
+    await publish(pair, 'a', 'one');
+    await settle();
+    heard = [];
+    wire.opened(pair.b.channel);
+    await settle();
+    open.push(pair.b.channel);
+    wire.opened(pair.b.channel);
+    await settle();
+    assert.deepEqual(heard, ['controller: a=<value>one</value>']);
+  });
+
+  it('forgets who has subscribed when the last of its streams has ended', async () => {
+    const [first, second] = [connect(), connect()];
+    addNode();
+    for (let i = 0; i < 3; i += 1) await subscribe(first);
+    const present = wire.present();
+    const isSubscribed = (): boolean => service.notification(NODE, { published: [], retracted: ['a'] }, present) !== undefined;
+    for (const [pair, stays] of [[first, true], [second, false]] as const) {
+      open = open.filter((channel) => channel !== pair.b.channel);
+      pair.close();
+      assert.equal(isSubscribed(), stays);
+    }
+  });
+
+  it('lets nobody subscribe anybody else', async () => {
+    const pair = connect();
+    addNode();
+    for (const jid of ['me@home.test/other', 'me@home.test', '@@']) {
+      for (const action of ['subscribe', 'unsubscribe'] as const) {
+        await assert.rejects(ask(pair, { action, node: NODE, jid }), { code: 'bad-request', details: { condition: 'invalid-jid' } });
+      }
+    }
+    assert.deepEqual(service.notification(NODE, { published: [], retracted: ['a'] }, wire.present()), undefined);
+  });
+
+  it('refuses as XEP-0060 says', async () => {
+    const pair = connect();
+    addNode();
+    const big = 'x'.repeat(settings.pubsub.itemBytes);
+    await assert.rejects(ask(pair, { action: 'items', node: 'other', ids: [] }), { code: 'not-found' });
+    await assert.rejects(ask(pair, { action: 'retract', node: NODE, id: 'a' }), { code: 'not-found' });
+    await assert.rejects(publish(pair, 'a', big), { code: 'too-large', details: { condition: 'payload-too-big' } });
+    await assert.rejects(ask(pair, { action: 'items', node: '', ids: [] }), { code: 'bad-request', details: { condition: 'nodeid-required' } });
+    await assert.rejects(ask(pair, { action: 'items', node: NODE, ids: [] }, 'set'), { code: 'bad-request' });
+    await assert.rejects(pair.a.channel.request({ type: 'set', payload: xml('pubsub', NS_PUBSUB, {}, xml('create', NS_PUBSUB, { node: 'n' })) }, { signal: new AbortController().signal }),
+      { code: 'not-supported', details: { condition: 'unsupported', feature: 'create-nodes' } });
+    service.addNode({ name: 'closed', rights: { list: [], read: [], publish: [], retract: [], subscribe: [] }, automatic: [], items: { all: () => [] } });
+    await assert.rejects(ask(pair, { action: 'items', node: 'closed', ids: [] }), { code: 'not-allowed' });
+  });
+
+  it('gives nothing on the stream to the server, and takes nothing', async () => {
+    const pair = connect({ server: true });
+    addNode(['own']);
+    const requests: readonly PubsubRequest[] = [
+      { action: 'items', node: NODE, ids: [] }, { action: 'publish', node: NODE, id: 'a', payload: payload('x') }, { action: 'retract', node: NODE, id: 'a' },
+      { action: 'subscribe', node: NODE, jid: pair.a.channel.local }, { action: 'unsubscribe', node: NODE, jid: pair.a.channel.local },
+    ];
+    for (const request of requests) await assert.rejects(ask(pair, request), { code: 'security-required' });
+    wire.opened(pair.b.channel);
+    wire.notify(service.notification(NODE, { published: [], retracted: ['a'] }, [identity('me@home.test/controller', 'a')]));
+    await settle();
+    assert.deepEqual(heard, []);
+  });
+
+  it('loses an event that can\'t be sent, and nothing else', async () => {
+    const pair = connect();
+    addNode(['own']);
+    pair.close();
+    wire.notify(service.notification(NODE, { published: [], retracted: ['a'] }, wire.present()));
+    await settle();
+  });
+});
