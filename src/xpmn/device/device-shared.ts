@@ -41,4 +41,6 @@ export interface LinkLocalShared {
   readonly endpoints: ServerlessEndpoints;
   /** Where another device is, best first, as somebody on the link says. */
   find(peer: Jid): readonly TcpTarget[];
+  /** Somebody on the link says that `peer` is a device of our network. It has to prove that. */
+  isClaimed(peer: Jid): boolean;
 }

@@ -234,7 +234,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       local: this.jid,
       fingerprint: this.fingerprint,
       isGateway: identity.roles.includes('host'),
-      methods: (peer) => [...(mayShakeHands(peer, lists.snapshot, this.jid) ? this.securities : []), ...(this.pinMethod && pairing?.isOpen ? [this.pinMethod] : [])],
+      methods: (peer) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? this.securities : []), ...(this.pinMethod && pairing?.isOpen ? [this.pinMethod] : [])],
       accept: acceptor.accept,
       channelMethod: this.channelMethod,
       turnedAway: this.turnedAway,

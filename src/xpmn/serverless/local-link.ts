@@ -70,6 +70,11 @@ export class LocalLink extends EventEmitter<{ changed: [] }> {
     return this.peers.find(peer);
   }
 
+  /** Somebody on the link says that `peer` is a device of our network. */
+  isClaimed(peer: Jid): boolean {
+    return this.peers.all().some(({ jid, network }) => jid === peer && network === this.deps.network);
+  }
+
   /** All that are said to be on the link. */
   all(): readonly LinkLocalPeer[] {
     return this.peers.all();
