@@ -28,7 +28,6 @@ import { ExpiryWatch } from '../trust/expiry-watch.ts';
 import type { Network } from '../trust/network.ts';
 import type { PairingState, PairingWindow } from '../trust/pairing-window.ts';
 import { queryInfo } from '../xmpp/disco.ts';
-import type { DiscoInfo } from '../xmpp/disco.ts';
 import { AccountSeeker } from './account-seeker.ts';
 import { AccountServices } from './account-services.ts';
 import { Bridge } from './bridge.ts';
@@ -38,7 +37,7 @@ import type { GatewaySettings } from './gateway-settings.ts';
 import { knownDevices, listedDevices } from './known-devices.ts';
 import type { KnownDevice } from './known-devices.ts';
 import { Directories, Neighbourhood } from './neighbourhood.ts';
-import type { Neighbour } from './neighbourhood.ts';
+import type { Answer, Neighbour } from './neighbourhood.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 
 export interface MediaGatewayDeps {
@@ -243,12 +242,12 @@ export class MediaGateway {
     const neighbours = (): Neighbour[] => link.all()
       .filter((peer) => !this.isHere(peer.jid) && (peer.network === network.id || this.isListed(peer.jid)))
       .map(({ jid, targets, caps }) => ({ jid, said: JSON.stringify([targets, caps?.ver]) }));
-    const ask = async (jid: Jid, signal: AbortSignal): Promise<DiscoInfo> => {
+    const ask = async (jid: Jid, signal: AbortSignal): Promise<Answer> => {
       const { links } = this.controller;
       const channel = await links.to(jid).channel({ signal });
       // It may have been reached through the server: then somebody else has spoken for it on the link.
       if (links.find(jid)?.path !== 'link-local') throw new XpmnError('peer-unavailable', 'The device is not on the local network.');
-      return queryInfo(channel, undefined, { signal });
+      return { info: await queryInfo(channel, undefined, { signal }), closed: channel.closed };
     };
     return new Neighbourhood({ link, clock, log, tasks: this.tasks, neighbours, ask }, this.settings.account);
   }

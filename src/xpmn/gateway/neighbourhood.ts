@@ -14,6 +14,13 @@ export interface Neighbour {
   readonly said: string;
 }
 
+/** What a device has said of itself, and how long that holds. */
+export interface Answer {
+  readonly info: DiscoInfo;
+  /** Aborts when the stream is gone on which it was said. */
+  readonly closed: AbortSignal;
+}
+
 export interface NeighbourhoodDeps {
   /** Says when somebody came, went, or says something else. */
   readonly link: Pick<EventEmitter<{ changed: [] }>, 'on' | 'off'>;
@@ -23,7 +30,7 @@ export interface NeighbourhoodDeps {
   /** Who is announced now and may be of my network, but for this process. */
   neighbours(): readonly Neighbour[];
   /** Asks a device what it is, on a secured stream over the link. @throws XpmnError could not reach; `not-trusted` */
-  ask(jid: Jid, signal: AbortSignal): Promise<DiscoInfo>;
+  ask(jid: Jid, signal: AbortSignal): Promise<Answer>;
 }
 
 export interface NeighbourhoodOptions {
@@ -34,7 +41,8 @@ export interface NeighbourhoodOptions {
 
 /**
  * The devices of the network that are on the local link. An announcement proves nothing: a device counts as there when it
- * has proven itself on a secured stream, and has said what it can do.
+ * has proven itself on a secured stream, and has said what it can do. When that stream ends it has to do so again:
+ * announcements outlive those who die without a word.
  */
 export class Neighbourhood extends EventEmitter<{ changed: [] }> implements PeerDirectory {
   private readonly deps: NeighbourhoodDeps;
@@ -42,6 +50,7 @@ export class Neighbourhood extends EventEmitter<{ changed: [] }> implements Peer
   private readonly known = new Map<Jid, PeerPresence>();
   /** Who has been asked, or is being asked, and what it announced then. */
   private readonly asked = new Map<Jid, Neighbour>();
+  private isOver = false;
 
   constructor(deps: NeighbourhoodDeps, options: NeighbourhoodOptions) {
     super();
@@ -55,6 +64,7 @@ export class Neighbourhood extends EventEmitter<{ changed: [] }> implements Peer
   }
 
   stop(): void {
+    this.isOver = true;
     this.deps.link.off('changed', this.lookAgain);
   }
 
@@ -78,7 +88,8 @@ export class Neighbourhood extends EventEmitter<{ changed: [] }> implements Peer
     }
   };
 
-  private async question(neighbour: Neighbour, signal: AbortSignal): Promise<void> {
+  /** Whoever was there before, and is still announced, is asked for as long as it is; less and less often. */
+  private async question(neighbour: Neighbour, signal: AbortSignal, attempts = this.options.questions): Promise<void> {
     const { clock, log } = this.deps;
     for (let attempt = 1; this.asked.get(neighbour.jid) === neighbour; attempt += 1) {
       try {
@@ -86,21 +97,33 @@ export class Neighbourhood extends EventEmitter<{ changed: [] }> implements Peer
         return;
       } catch (error) {
         log.debug('a device on the link does not say what it can do', { jid: neighbour.jid, error });
-        if (attempt === this.options.questions) return;
+        if (this.asked.get(neighbour.jid) === neighbour) this.forget(neighbour.jid);
+        if (attempt === attempts) return;
         await sleep(clock, this.options.questionInterval * attempt, signal);
       }
     }
   }
 
-  private learnt(neighbour: Neighbour, { identities, features }: DiscoInfo): void {
+  private learnt(neighbour: Neighbour, { info: { identities, features }, closed }: Answer): void {
     const { jid } = neighbour;
     if (this.asked.get(jid) !== neighbour) return;
     this.known.set(jid, { jid, name: identities[0]?.name, features: new Set(features) });
     this.emit('changed');
+    if (closed.aborted) this.doubt(neighbour);
+    else closed.addEventListener('abort', () => this.doubt(neighbour), { once: true });
+  }
+
+  private doubt(neighbour: Neighbour): void {
+    if (this.isOver || this.asked.get(neighbour.jid) !== neighbour) return;
+    this.deps.tasks.run((signal) => this.question(neighbour, signal, Infinity));
   }
 
   private went(jid: Jid): void {
     this.asked.delete(jid);
+    this.forget(jid);
+  }
+
+  private forget(jid: Jid): void {
     if (this.known.delete(jid)) this.emit('changed');
   }
 }

@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { Directories, Neighbourhood } from '../../../src/xpmn/gateway/neighbourhood.ts';
-import type { Neighbour } from '../../../src/xpmn/gateway/neighbourhood.ts';
+import type { Answer, Neighbour } from '../../../src/xpmn/gateway/neighbourhood.ts';
 import type { PeerDirectory, PeerPresence } from '../../../src/xpmn/gateway/peer-directory.ts';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import { TaskGroup } from '../../../src/xpmn/kernel/tasks.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../../src/xpmn/model/jid.ts';
-import type { DiscoInfo } from '../../../src/xpmn/xmpp/disco.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 
 const jid = (resource: string): Jid => parseJid(`net-abcdefgh@xpmn.local/${resource}`);
 const [NAS, TV, STRANGER] = [jid('nas'), jid('tv'), jid('stranger')];
 const options = { questions: 3, questionInterval: 1000 };
-const info = (name: string): DiscoInfo => ({ identities: [{ category: 'automation', type: 'xpmn', name }], features: ['urn:a'], forms: [] });
+const says = (name: string, stream = new AbortController()): Answer => ({ info: { identities: [{ category: 'automation', type: 'xpmn', name }], features: ['urn:a'], forms: [] }, closed: stream.signal });
 
 describe('the neighbourhood', () => {
   let clock: FakeClock;
@@ -23,14 +22,14 @@ describe('the neighbourhood', () => {
   let there: Neighbour[];
   let listed: Set<Jid>;
   let asked: Jid[];
-  let answer: (jid: Jid) => Promise<DiscoInfo>;
+  let answer: (jid: Jid) => Promise<Answer>;
   let neighbourhood: Neighbourhood;
   let changes: number;
 
   beforeEach(() => {
     [clock, link, there, listed, asked, changes] = [new FakeClock(), new EventEmitter(), [], new Set([NAS, TV]), [], 0];
     tasks = new TaskGroup((error) => assert.fail(String(error)));
-    answer = (who) => Promise.resolve(info(who));
+    answer = (who) => Promise.resolve(says(who));
     neighbourhood = new Neighbourhood({
       link, clock, tasks, log: silentLogger,
       neighbours: () => there.filter(({ jid: who }) => listed.has(who)),
@@ -72,11 +71,11 @@ describe('the neighbourhood', () => {
     await announce({ jid: NAS, said: '1' });
     await announce();
     assert.deepEqual(seen(), []);
-    let late: (info: DiscoInfo) => void = () => undefined;
+    let late: (answer: Answer) => void = () => undefined;
     answer = () => new Promise((resolve) => (late = resolve));
     await announce({ jid: NAS, said: '1' });
     await announce();
-    late(info('late'));
+    late(says('late'));
     await settle();
     assert.deepEqual(seen(), []);
   });
@@ -88,9 +87,38 @@ describe('the neighbourhood', () => {
     await clock.advance(2000);
     await clock.advance(60_000);
     assert.equal(asked.length, 3);
-    answer = (who) => Promise.resolve(info(who));
+    answer = (who) => Promise.resolve(says(who));
     await announce({ jid: NAS, said: 'from another address' });
     assert.deepEqual(seen(), [NAS]);
+  });
+
+  it('asks anew whose stream has ended, and forgets it if it is not there; but not for ever', async () => {
+    let stream = new AbortController();
+    answer = (who) => Promise.resolve(says(who, (stream = new AbortController())));
+    await announce({ jid: NAS, said: '1' });
+    stream.abort();
+    await settle();
+    assert.deepEqual([seen(), asked.length], [[NAS], 2]);
+    answer = () => Promise.reject(new XpmnError('peer-unavailable', 'Nobody.'));
+    stream.abort();
+    await settle();
+    assert.deepEqual(seen(), []);
+    for (let i = 1; i < 10; i += 1) await clock.advance(1000 * i);
+    assert.equal(asked.length, 12);
+    answer = (who) => Promise.resolve(says(who));
+    await clock.advance(10_000);
+    assert.deepEqual(seen(), [NAS]);
+  });
+
+  it('asks nobody whose stream has ended when it has stopped, or who is announced no more', async () => {
+    const stream = new AbortController();
+    answer = (who) => Promise.resolve(says(who, stream));
+    await announce({ jid: NAS, said: '1' }, { jid: TV, said: '1' });
+    await announce({ jid: TV, said: '1' });
+    neighbourhood.stop();
+    stream.abort();
+    await settle();
+    assert.deepEqual(asked, [NAS, TV]);
   });
 
   it('learns of a device that is listed later, and lets one go that is listed no more', async () => {
