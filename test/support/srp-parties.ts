@@ -75,15 +75,22 @@ export function srpContext(role: SecurityContext['role'], changes: Partial<Secur
   };
 }
 
+/** Parent and command line of a process; undefined if there is none, or it is a zombie. */
+async function look(pid: number): Promise<{ readonly parent: number; readonly command: string } | undefined> {
+  const [stat, command] = await Promise.all(['stat', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => ''))) as [string, string];
+  const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return stat === '' || state === 'Z' ? undefined : { parent: Number(parent), command };
+}
+
+export async function alive(pid: number): Promise<boolean> {
+  return (await look(pid)) !== undefined;
+}
+
 /** Ids of the processes for TLS-SRP that this process has running. */
 export async function srpProcesses(): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const found = await Promise.all(pids.map(async (pid) => {
-    const [stat, command] = await Promise.all(['stat', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => '')));
-    const [state, parent] = (stat as string).slice((stat as string).lastIndexOf(')') + 2).split(' ');
-    return state !== 'Z' && Number(parent) === process.pid && (command as string).includes('srp-process');
-  }));
-  return pids.filter((_, index) => found[index]);
+  const found = await Promise.all(pids.map(look));
+  return pids.filter((_, index) => found[index]?.parent === process.pid && found[index].command.includes('srp-process'));
 }
 
 export async function noSrpProcesses(): Promise<void> {

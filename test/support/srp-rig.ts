@@ -79,20 +79,29 @@ export function pumpPair(initiator: PumpEndOptions = {}, responder: PumpEndOptio
 
 /** A wire on which everything arrives in pieces of `size` bytes, each on its own. */
 export function splitWire(size: number): [Duplex, Duplex] {
-  const [up, near] = duplexWire();
-  const [far, down] = duplexWire();
-  void pass(near, far, size);
-  void pass(far, near, size);
-  return [up, down];
+  const [up, far] = duplexWire();
+  return [up, splitBy(size, far)];
+}
+
+/** `stream`, but what passes comes in pieces of `size` bytes, both ways. */
+export function splitBy(size: number, stream: Duplex): Duplex {
+  const [near, end] = duplexWire();
+  void pass(stream, near, size);
+  void pass(near, stream, size);
+  return end;
 }
 
 async function pass(from: Duplex, to: Duplex, size: number): Promise<void> {
-  for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    for (let at = 0; at < chunk.length; at += size) {
-      if (!to.write(chunk.subarray(at, at + size))) await once(to, 'drain');
-      // Else the next piece would join it in the reader's buffer.
-      await settle(2);
+  try {
+    for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      for (let at = 0; at < chunk.length; at += size) {
+        if (!to.write(chunk.subarray(at, at + size))) await once(to, 'drain');
+        // Else the next piece would join it in the reader's buffer.
+        await settle(2);
+      }
     }
+    to.end();
+  } catch {
+    to.destroy();
   }
-  to.end();
 }

@@ -42,7 +42,7 @@ export interface OpenSsl {
   BIO_write(bio: Pointer, from: Buffer, length: number): number;
   BIO_ctrl_pending(bio: Pointer): number;
   ERR_clear_error(): void;
-  ERR_peek_last_error(): number;
+  ERR_peek_error(): number;
   ERR_reason_error_string(code: number): string | null;
   /** A C function pointer for `callback`, valid for as long as the process lives. */
   register(callback: UserNameCallback): Pointer;
@@ -81,7 +81,7 @@ const PROTOTYPES = [
   'int BIO_write(void *bio, const void *from, int length)',
   'size_t BIO_ctrl_pending(void *bio)',
   'void ERR_clear_error()',
-  'unsigned long ERR_peek_last_error()',
+  'unsigned long ERR_peek_error()',
   'const char *ERR_reason_error_string(unsigned long code)',
 ] as const;
 

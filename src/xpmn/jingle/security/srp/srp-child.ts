@@ -38,9 +38,9 @@ export class SrpChild {
   private isGone = false;
 
   /** @throws XpmnError `resource-limit`: there can't be one more process now */
-  constructor(listener: SrpChildListener, { heapMegabytes }: SrpChildOptions) {
+  constructor(listener: SrpChildListener, { heapMegabytes }: SrpChildOptions, program = ownProgram()) {
     this.listener = listener;
-    this.process = startProcess(heapMegabytes);
+    this.process = startProcess(program, heapMegabytes);
     const [control, said, , wire, plain] = this.process.stdio as [Writable, Readable, null, Duplex, Duplex];
     this.control = control;
     this.wire = wire;
@@ -83,8 +83,8 @@ export class SrpChild {
   }
 }
 
-function startProcess(heapMegabytes: number): ChildProcess {
-  const child = spawn(process.execPath, [...loaders(), `--max-old-space-size=${heapMegabytes}`, program()], {
+function startProcess(program: string, heapMegabytes: number): ChildProcess {
+  const child = spawn(process.execPath, [...loaders(), `--max-old-space-size=${heapMegabytes}`, program], {
     env: {},
     stdio: ['pipe', 'pipe', 'ignore', 'pipe', 'pipe'],
   });
@@ -99,7 +99,7 @@ function loaders(): readonly string[] {
   return isSource() ? process.execArgv : [];
 }
 
-function program(): string {
+function ownProgram(): string {
   return fileURLToPath(new URL(isSource() ? './srp-process.ts' : './srp-process.js', import.meta.url));
 }
 

@@ -113,6 +113,6 @@ export class TlsEngine {
     const error = openssl.SSL_get_error(this.ssl, result);
     if (error === WANT_READ || error === WANT_WRITE) return 0;
     if (error === ZERO_RETURN) return -1;
-    throw new TlsError(openssl.ERR_reason_error_string(openssl.ERR_peek_last_error()) ?? `error ${error}`);
+    throw new TlsError(openssl.ERR_reason_error_string(openssl.ERR_peek_error()) ?? `error ${error}`);
   }
 }
