@@ -8,7 +8,7 @@ const over: Readonly<Record<string, () => Promise<[Duplex, Duplex]>>> = {
   'a TCP socket': () => socketWire(),
 };
 
-describe('compliance of srp', function () {
+describe('security: srp, once open', function () {
   this.timeout(30_000);
   after(noSrpProcesses);
 

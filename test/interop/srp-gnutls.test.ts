@@ -190,6 +190,14 @@ describe('TLS-SRP with a server of GnuTLS', function () {
     });
   }
 
+  it('does not renegotiate', async () => {
+    const { stream } = await call(srpParty());
+    stream.resume().write('**REHANDSHAKE**\n');
+    await server?.process.said(/rehandshake request[^]*A TLS warning alert has been received/);
+    assert.doesNotMatch(server?.process.output() ?? '', /Received hello message/);
+    stream.destroy();
+  });
+
   it('refuses a wrong PIN', async () => {
     const party = srpParty();
     await assert.rejects(call(party, { pin: '000000' }), code('security-failed'));

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { createRequire } from 'node:module';
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { XpmnError } from '../../../kernel/errors.ts';
 import { FrameReader, encodeFrame } from './control-frames.ts';
 import type { Frame, FrameName } from './control-frames.ts';
@@ -94,9 +95,9 @@ function startProcess(program: string, heapMegabytes: number): ChildProcess {
   throw new XpmnError('resource-limit', 'There is no room for a process for TLS-SRP.');
 }
 
-/** From the sources, the process needs what lets this one read TypeScript; built, it needs nothing. */
+/** From the sources, the process needs what reads TypeScript; built, it needs nothing. */
 function loaders(): readonly string[] {
-  return isSource() ? process.execArgv : [];
+  return isSource() ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [];
 }
 
 function ownProgram(): string {

@@ -116,7 +116,7 @@ export class TlsPump {
   private receive(): boolean {
     const { engine, wire } = this.deps;
     const isShaking = this.phase === 'handshake';
-    if (isShaking && (this.hasOutput || this.gate === 'asked')) return false;
+    if (isShaking && this.hasOutput) return false;
     const bytes = (this.ciphertext ??= wire.read() as Buffer | null);
     if (bytes === null) return false;
     if (this.peerClosed) {
@@ -179,7 +179,7 @@ export class TlsPump {
   private fail(error: Error): void {
     if (this.phase === 'over') return;
     const { engine, wire } = this.deps;
-    const last = this.held === undefined ? engine.take() : undefined;
+    const last = engine.take();
     // SECURITY: a flight that a guess could be tested with does not get out by a failure either.
     const mayPass = last !== undefined && (!this.isTestable || (last.length === ALERT_RECORD && last[0] === ALERT));
     this.phase = 'over';

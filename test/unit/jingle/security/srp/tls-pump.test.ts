@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createHash, randomBytes } from 'node:crypto';
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { deferred } from '../../../../../src/xpmn/kernel/tasks.ts';
 import { bareJid } from '../../../../../src/xpmn/model/jid.ts';
 import { settle } from '../../../../support/fake-clock.ts';
+import { serverHello, serverHelloDone, serverKeyExchange } from '../../../../support/raw-tls.ts';
 import { juliet, pumpEnd, pumpPair, romeo, splitWire } from '../../../../support/srp-rig.ts';
 import type { PumpEnd } from '../../../../support/srp-rig.ts';
 import { duplexWire } from '../../../../support/wire.ts';
@@ -128,6 +129,20 @@ describe('the TLS-SRP pump', () => {
     assert.equal(server.events.at(-1), 'cut');
   });
 
+  it('has an end after the last byte, however late that is read', async () => {
+    const highWaterMark = 4096;
+    const [up, down] = duplexWire();
+    const { client, server } = await opened(pumpPair({}, { highWaterMark }, [up, down]));
+    const sent = randomBytes(30_000);
+    client.application.end(sent);
+    await once(up, 'finish');
+    for (let before = -1; before !== down.readableLength; await settle(20)) before = down.readableLength;
+    assert.deepEqual(server.events, ['burn', 'established']);
+    assert.equal(await received(server.application, sent.length), createHash('sha256').update(sent).digest('hex'));
+    await once(server.application.resume(), 'end');
+    assert.equal(server.events.at(-1), 'closed');
+  });
+
   it('needs no close_notify after its own', async () => {
     const [up, down] = duplexWire();
     const { client } = await opened(pumpPair({}, {}, [up, down]));
@@ -206,6 +221,21 @@ describe('the TLS-SRP pump', () => {
       assert.ok(sent.length > 0 && sent.every((type) => type === HANDSHAKE), sent.join());
     });
   }
+
+  it('lets no second flight out by breaking', async () => {
+    const sent: Buffer[] = [];
+    let written = (): void => undefined;
+    // A wire that takes nothing for now: what OpenSSL has made waits inside.
+    const wire = new Duplex({ highWaterMark: 1, read: () => undefined, write: (chunk: Buffer, _, done) => (sent.push(chunk), (written = done)) });
+    const client = pumpEnd('initiator', wire);
+    wire.push(Buffer.concat([serverHello(), serverKeyExchange(), serverHelloDone]));
+    await settle(20);
+    wire.emit('error', new Error('broken'));
+    await client.failed;
+    written();
+    await settle(20);
+    assert.deepEqual([sent.length, client.events], [1, ['failed']]);
+  });
 
   it('refuses a group that is too small: an alert, and nothing to be tested is sent or burnt', async () => {
     for (const groupBits of [1024, 1536, 2048]) {

@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile, readdir, readlink } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import { XpmnError } from '../../../../../src/xpmn/kernel/errors.ts';
-import { systemClock } from '../../../../../src/xpmn/kernel/system.ts';
-import { bareJid } from '../../../../../src/xpmn/model/jid.ts';
-import type { SecuredStream } from '../../../../../src/xpmn/ports/security.ts';
-import { isSrpAvailable } from '../../../../../src/xpmn/jingle/security/srp/srp-available.ts';
-import { waitUntil } from '../../../../peers/wait.ts';
-import { FakeClock } from '../../../../support/fake-clock.ts';
-import { settings } from '../../../../support/settings.ts';
-import { RecordedPin, identities, noSrpProcesses, srpContext, srpParty, srpProcesses } from '../../../../support/srp-parties.ts';
-import type { SrpParty } from '../../../../support/srp-parties.ts';
-import { PIN, juliet, pumpEnd, romeo } from '../../../../support/srp-rig.ts';
-import { duplexWire } from '../../../../support/wire.ts';
-import type { Tap } from '../../../../compliance/security.suite.ts';
+import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
+import { systemClock } from '../../src/xpmn/kernel/system.ts';
+import { bareJid } from '../../src/xpmn/model/jid.ts';
+import type { SecuredStream } from '../../src/xpmn/ports/security.ts';
+import { isSrpAvailable } from '../../src/xpmn/jingle/security/srp/srp-available.ts';
+import { waitUntil } from '../peers/wait.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { settings } from '../support/settings.ts';
+import { RecordedPin, identities, noSrpProcesses, srpContext, srpParty, srpProcesses } from '../support/srp-parties.ts';
+import type { SrpParty } from '../support/srp-parties.ts';
+import { PIN, juliet, pumpEnd, romeo } from '../support/srp-rig.ts';
+import { duplexWire } from '../support/wire.ts';
+import type { Tap } from './security.suite.ts';
 
 type Result = { readonly stream: SecuredStream } | { readonly error: XpmnError };
 
@@ -49,7 +49,7 @@ function codeOf(one: Result): string | undefined {
   return 'error' in one ? one.error.code : undefined;
 }
 
-describe('security method srp', function () {
+describe('security: srp, by PIN', function () {
   this.timeout(30_000);
   afterEach(noSrpProcesses);
 
@@ -185,6 +185,25 @@ describe('security method srp', function () {
       assert.ok(near.destroyed);
     });
   }
+
+  it('still sends what was written before the peer ended, and then closes', async () => {
+    const [near, far] = duplexWire();
+    // As sockets are that were given to TLS before: the peer's end must not be ours.
+    near.allowHalfOpen = false;
+    const peer = pumpEnd('responder', far);
+    const { stream } = streamOf(await result(srpParty().method.secure(near, srpContext('initiator')), near));
+    const ended = once(stream.resume(), 'end');
+    // More than all buffers on the way hold.
+    const sent = Buffer.alloc(3_000_000, 7);
+    stream.write(sent);
+    peer.application.end();
+    await ended;
+    let got = 0;
+    for await (const chunk of peer.application as AsyncIterable<Buffer>) got += chunk.length;
+    assert.equal(got, sent.length);
+    await closed(stream);
+    assert.deepEqual(peer.events, ['burn', 'established', 'closed']);
+  });
 
   for (const direction of ['up', 'down'] as const) {
     for (const flight of [0, 1]) {
