@@ -4,7 +4,7 @@ import { readFile, readdir, readlink } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { systemClock } from '../../src/xpmn/kernel/system.ts';
-import { bareJid } from '../../src/xpmn/model/jid.ts';
+import { bareJid, parseJid } from '../../src/xpmn/model/jid.ts';
 import type { SecuredStream } from '../../src/xpmn/ports/security.ts';
 import { isSrpAvailable } from '../../src/xpmn/jingle/security/srp/srp-available.ts';
 import { waitUntil } from '../peers/wait.ts';
@@ -113,6 +113,14 @@ describe('security: srp, by PIN', function () {
     const stream = streamOf(await result(srpParty().method.secure(up, srpContext('initiator')), up));
     await server.established;
     stream.stream.destroy();
+  });
+
+  it('fails at once with a JID that is too long for a user name', async () => {
+    const [near] = duplexWire();
+    const local = parseJid(`${'r'.repeat(200)}@${'m'.repeat(50)}.test/phone`);
+    const party = srpParty({ clock: new FakeClock() });
+    assert.equal(codeOf(await result(party.method.secure(near, srpContext('initiator', { local })), near)), 'security-failed');
+    assert.deepEqual(party.pin.events.slice(1), ['done false']);
   });
 
   for (const role of ['initiator', 'responder'] as const) {

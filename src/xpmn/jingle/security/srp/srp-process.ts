@@ -20,22 +20,22 @@ const BODY_LIMIT = 16384;
 
 const burnt = deferred();
 
+function openSide(fd: number): Socket {
+  return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+}
+
 function say(name: FrameName, body?: Uint8Array): void {
   process.stdout.write(encodeFrame(name, body));
 }
 
-function sayWhy(error: Error): void {
-  say('failed', encodeReason(error));
-}
-
 function start(openssl: OpenSsl, settings: RunSettings): void {
   const { role, bufferBytes } = settings;
-  const side = (fd: number): Socket => new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  const engine = new TlsEngine(openssl, createSrpContext(openssl, settings), role, { bufferBytes });
   new TlsPump({
-    engine: new TlsEngine(openssl, createSrpContext(openssl, settings), role, { bufferBytes }),
+    engine,
     role,
-    wire: side(WIRE),
-    plain: side(PLAIN),
+    wire: openSide(WIRE),
+    plain: openSide(PLAIN),
     burn() {
       say('burn');
       return burnt.promise;
@@ -43,7 +43,7 @@ function start(openssl: OpenSsl, settings: RunSettings): void {
     onEstablished: (keys) => say('established', encodeKeys(keys)),
     onClosed: () => say('closed'),
     onCut: () => say('cut'),
-    onFailed: sayWhy,
+    onFailed: (error) => say('failed', encodeReason(error)),
   });
 }
 
@@ -60,11 +60,13 @@ function run(): void {
   say('ready');
 }
 
+/** What can't even begin has nothing for the peer, and says so. */
 function attempt(work: () => void): void {
   try {
     work();
   } catch (error) {
-    sayWhy(error as Error);
+    openSide(WIRE).end();
+    say('failed', encodeReason(error as Error));
   }
 }
 
