@@ -21,13 +21,17 @@ function modulesMatch() {
   const installed = JSON.parse(readFileSync(stamp, 'utf8')).packages;
   return (
     Object.keys(installed).every((path) => path in wanted) &&
-    Object.entries(wanted).every(([path, { version, integrity, optional }]) => {
+    Object.entries(wanted).every(([path, { version, integrity, optional, os, cpu }]) => {
       const found = installed[path];
       // an optional package for another platform is rightly absent
-      if (path === '' || (!found && optional)) return true;
+      if (path === '' || (!found && optional && isForeign(os, cpu))) return true;
       return found?.version === version && found?.integrity === integrity;
     })
   );
+}
+
+function isForeign(os = [process.platform], cpu = [process.arch]) {
+  return !os.includes(process.platform) || !cpu.includes(process.arch);
 }
 
 /** Builds if the sources are not those that dist was made of; by content, as a checkout makes every date new. */
