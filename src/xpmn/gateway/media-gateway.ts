@@ -242,13 +242,13 @@ export class MediaGateway {
     const neighbours = (): Neighbour[] => link.all()
       .filter((peer) => !this.isHere(peer.jid) && (peer.network === network.id || this.isListed(peer.jid)))
       .map(({ jid, targets, caps }) => ({ jid, said: JSON.stringify([targets, caps?.ver]) }));
-    const ask = async (jid: Jid, signal: AbortSignal): Promise<Answer> => {
+    const ask = (jid: Jid, signal: AbortSignal): Promise<Answer> => this.askedTwice(jid, async () => {
       const { links } = this.controller;
       const channel = await links.to(jid).channel({ signal });
       // It may have been reached through the server: then somebody else has spoken for it on the link.
       if (links.find(jid)?.path !== 'link-local') throw new XpmnError('peer-unavailable', 'The device is not on the local network.');
       return { info: await queryInfo(channel, undefined, { signal }), closed: channel.closed };
-    };
+    });
     return new Neighbourhood({ link, clock, log, tasks: this.tasks, neighbours, ask }, this.settings.account);
   }
 

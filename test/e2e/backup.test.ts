@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { LibraryPage } from '../../src/app/gateway-api.ts';
+import type { PairingView } from '../../src/app/pairing-desk.ts';
+import { waitUntil } from '../peers/wait.ts';
+import type { Machine } from './support/machine.ts';
+import { World } from './support/world.ts';
+
+const ALONE = { upnp: { ssdp: { interfaces: ['none'] } } };
+
+/** The machine that made the network is gone for good; what the owner has is the file, and its password. */
+describe('a network whose first machine is lost', function () {
+  this.timeout(180_000);
+  let world: World;
+  let lost: Machine;
+  let nas: Machine;
+  let successor: Machine;
+  let file: string;
+
+  before(async () => {
+    world = await World.create({ hosts: 4, serverless: true });
+    await world.minidlna();
+    lost = await world.machine(world.host('a', 1), ALONE);
+    nas = await world.machine(world.host('a', 2));
+    successor = await world.machine(world.host('a', 3), ALONE);
+    await Promise.all([lost.start(), nas.start()]);
+    await pair(lost, nas);
+    await lost.library();
+    file = join(lost.folder, 'network.xpmn');
+    await lost.json(['backup', file, '--password-file', await lost.file('backup-password', 'correct horse battery\n')]);
+    lost.daemon?.kill('SIGKILL');
+    await lost.stop();
+  });
+  after(() => world?.close());
+
+  it('goes on where the backup is restored: the others are found, and believe it', async () => {
+    const { network } = await nas.status();
+    await successor.json(['restore', file, '--password-file', await successor.file('backup-password', 'correct horse battery\n'), '--name', 'Successor']);
+    await successor.start();
+    assert.equal((await successor.status()).network, network);
+    const library = await successor.library();
+    assert.ok((await successor.json<LibraryPage>(['browse', library.id])).children.length > 2);
+  });
+
+  it('is without the lost machine from then on, on all others', async () => {
+    const [gone] = (await successor.devices()).filter(({ kind, where, reach }) => kind === 'gateway' && where === 'elsewhere' && reach === 'unreachable');
+    assert.ok(gone);
+    await successor.json(['remove', gone.id, '--yes']);
+    await waitUntil('the other machine knows', async () => !(await nas.devices()).some(({ jid }) => jid === gone.jid), { timeout: 20_000 });
+    await lost.start();
+    assert.equal((await lost.xpmn(['browse', (await successor.library()).id])).code === 0, false);
+  });
+});
+
+async function pair(first: Machine, second: Machine): Promise<void> {
+  const starting = await first.run(['pair', 'start', '--json']);
+  const views = (): PairingView[] => starting.output().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as PairingView);
+  const open = await waitUntil('there is a PIN', () => views().find((view) => view.state === 'open'));
+  await second.json(['pair', 'join', '--pin-file', await second.file('pin', `${(open as Extract<PairingView, { state: 'open' }>).pin}\n`), '--name', 'NAS']);
+  await starting.stop();
+}
