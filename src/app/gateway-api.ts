@@ -46,6 +46,8 @@ export interface GatewayDevice {
   readonly trust: Trust;
 }
 
+export type UnlistedDevice = Pick<GatewayDevice, 'jid' | 'id' | 'name'>;
+
 /** A child of a container; items that have bytes come with the URI that fetches them. */
 export type LibraryEntry = MediaObject & { readonly uri?: string | undefined };
 
@@ -93,6 +95,10 @@ export interface Gateway {
   exportBackup(options: { readonly password: string }): Promise<Buffer>;
   /** Removes a device for ever: its sessions end, and its key never comes back. @throws `not-allowed` without the user key, or for this very device; `not-found` */
   removeDevice(device: Jid): Promise<void>;
+  /** Machines that joined after the backup that this network was restored from: the owner keeps or removes them. */
+  unlisted(): readonly UnlistedDevice[];
+  /** Takes such a one in again. @throws `not-found`; `not-allowed` without the user key */
+  keepDevice(device: Jid): Promise<void>;
   /** Adding a device by PIN, on this side. */
   readonly pairing: PairingControl;
   /** Everything ends: politely until `signal` aborts, then at once. Idempotent. */

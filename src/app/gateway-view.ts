@@ -6,7 +6,7 @@ import type { Jid } from '../xpmn/model/jid.ts';
 import { formatMediaUri } from '../xpmn/model/media-uri.ts';
 import type { MediaPage } from '../xpmn/model/media.ts';
 import type { Network } from '../xpmn/trust/network.ts';
-import type { GatewayDeps, GatewayDevice, GatewayStatus, LibraryPage } from './gateway-api.ts';
+import type { GatewayDeps, GatewayDevice, GatewayStatus, LibraryPage, UnlistedDevice } from './gateway-api.ts';
 
 export function describeDevice(device: KnownDevice): GatewayDevice {
   const { jid, name, trust, isHere, services } = device;
@@ -56,6 +56,11 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
   };
 }
 
+/** Nobody says what they are called: whom no list names is not asked. */
+export function describeUnlisted({ unlisted }: Network): UnlistedDevice[] {
+  return unlisted.devices.map(({ jid }) => ({ jid, id: resourceOf(jid), name: resourceOf(jid) }));
+}
+
 function warningsOf(gateway: MediaGateway, network: Network): string[] {
   const warnings: string[] = [];
   const nearby = gateway.isOnLocalNetwork ? 'on this local network only' : 'on this machine only';
@@ -63,5 +68,6 @@ function warningsOf(gateway: MediaGateway, network: Network): string[] {
   else if (!network.isHost) warnings.push('The media network does not list this machine as a host: it bridges nothing.');
   if (network.isLocalOnly) warnings.push(`The media network has no account yet: its devices are reached ${nearby}. xpmn init --jid makes the rest of the world.`);
   if (gateway.unconnected > 0) warnings.push(`${gateway.unconnected} devices have no connection of their own to the server, as the limit is reached; they work ${nearby}.`);
+  for (const { id } of describeUnlisted(network)) warnings.push(`${id} joined after the backup was made, and is shut out until you decide: \`xpmn keep ${id}\` or \`xpmn remove ${id}\`.`);
   return warnings;
 }

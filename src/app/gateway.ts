@@ -17,7 +17,7 @@ import { loadAccount, saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
-import { describeDevice, describePage, describeStatus } from './gateway-view.ts';
+import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
 import { multicastDiscovery } from './local-link.ts';
 import { PairingDesk } from './pairing-desk.ts';
 import { loadOrCreateNetwork } from './setup.ts';
@@ -80,6 +80,8 @@ function facade({ gateway, network, account, pairing }: Running, deps: GatewayDe
   return {
     pairing,
     removeDevice: (device) => gateway.remove(device),
+    keepDevice: (device) => gateway.relist(device),
+    unlisted: () => describeUnlisted(network),
     status: () => describeStatus(gateway, network, deps),
     devices: () => gateway.devices().map((device) => describeDevice(device)),
     async browse(device, container, { offset, limit, signal }) {

@@ -15,19 +15,23 @@ describe('a network whose first machine is lost', function () {
   let lost: Machine;
   let nas: Machine;
   let successor: Machine;
+  let late: Machine;
   let file: string;
 
   before(async () => {
-    world = await World.create({ hosts: 4, serverless: true });
+    world = await World.create({ hosts: 5, serverless: true });
     await world.minidlna();
     lost = await world.machine(world.host('a', 1), ALONE);
     nas = await world.machine(world.host('a', 2));
     successor = await world.machine(world.host('a', 3), ALONE);
-    await Promise.all([lost.start(), nas.start()]);
-    await pair(lost, nas);
+    late = await world.machine(world.host('a', 4), ALONE);
+    await Promise.all([lost.start(), nas.start(), late.start()]);
+    await pair(lost, nas, 'NAS');
     await lost.library();
     file = join(lost.folder, 'network.xpmn');
     await lost.json(['backup', file, '--password-file', await lost.file('backup-password', 'correct horse battery\n')]);
+    await pair(lost, late, 'Late');
+    await late.library();
     lost.daemon?.kill('SIGKILL');
     await lost.stop();
   });
@@ -42,6 +46,19 @@ describe('a network whose first machine is lost', function () {
     assert.ok((await successor.json<LibraryPage>(['browse', library.id])).children.length > 2);
   });
 
+  it('asks the owner about a machine that the backup does not know, which is shut out until then', async () => {
+    const { jid } = await late.status();
+    const id = jid.slice(jid.indexOf('/') + 1);
+    await waitUntil('the owner is asked', async () => (await successor.status()).warnings.some((warning) => warning.includes(`xpmn keep ${id}`)), { timeout: 30_000 });
+    assert.ok(!(await successor.devices()).some((device) => device.jid === jid));
+    assert.match((await successor.xpmn(['keep', 'nobody'])).stderr, /^xpmn: not-found: /);
+    await successor.json(['keep', id]);
+    assert.ok(!(await successor.status()).warnings.some((warning) => warning.includes(id)));
+    await waitUntil('it is one of them again', async () => (await successor.devices()).some((device) => device.jid === jid && device.reach === 'link-local'), { timeout: 30_000 });
+    const library = await late.library();
+    assert.ok((await late.json<LibraryPage>(['browse', library.id])).children.length > 2);
+  });
+
   it('is without the lost machine from then on, on all others', async () => {
     const [gone] = (await successor.devices()).filter(({ kind, where, reach }) => kind === 'gateway' && where === 'elsewhere' && reach === 'unreachable');
     assert.ok(gone);
@@ -52,10 +69,10 @@ describe('a network whose first machine is lost', function () {
   });
 });
 
-async function pair(first: Machine, second: Machine): Promise<void> {
+async function pair(first: Machine, second: Machine, name: string): Promise<void> {
   const starting = await first.run(['pair', 'start', '--json']);
   const views = (): PairingView[] => starting.output().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as PairingView);
   const open = await waitUntil('there is a PIN', () => views().find((view) => view.state === 'open'));
-  await second.json(['pair', 'join', '--pin-file', await second.file('pin', `${(open as Extract<PairingView, { state: 'open' }>).pin}\n`), '--name', 'NAS']);
+  await second.json(['pair', 'join', '--pin-file', await second.file('pin', `${(open as Extract<PairingView, { state: 'open' }>).pin}\n`), '--name', name]);
   await starting.stop();
 }

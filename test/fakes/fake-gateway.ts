@@ -9,7 +9,7 @@ import { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
 import { FakeClock, FakeRandom } from '../support/fake-clock.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { settings } from '../support/settings.ts';
-import type { Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl } from '../../src/app/gateway-api.ts';
+import type { Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl, UnlistedDevice } from '../../src/app/gateway-api.ts';
 
 export function fakeDevice(id: string, name: string, changes: Partial<GatewayDevice> = {}): GatewayDevice {
   return {
@@ -29,6 +29,8 @@ export class FakeGateway implements Gateway {
   browsesForEver = false;
   readonly exported: { name: string; password: string }[] = [];
   readonly removed: Jid[] = [];
+  /** Unlisted devices, until they are kept. */
+  waiting: readonly UnlistedDevice[] = [];
   readonly window = new PairingWindow({ clock: new FakeClock(), random: new FakeRandom(), storage: new MemoryStorage() }, settings.pairing);
   readonly pairing = new PairingDesk(this.window);
   isClosed = false;
@@ -80,6 +82,15 @@ export class FakeGateway implements Gateway {
   async removeDevice(device: Jid): Promise<void> {
     if (this.failure) throw this.failure;
     this.removed.push(device);
+  }
+
+  unlisted(): readonly UnlistedDevice[] {
+    return this.waiting;
+  }
+
+  async keepDevice(device: Jid): Promise<void> {
+    if (this.failure) throw this.failure;
+    this.waiting = this.waiting.filter(({ jid }) => jid !== device);
   }
 
   async close(): Promise<void> {

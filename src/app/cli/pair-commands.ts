@@ -111,3 +111,8 @@ export async function removeDevice(context: CliContext, device: string, { yes }:
   const answer = await context.call('remove', { device });
   context.answer(answer, () => `${answer.jid} is no device of your media network any more. Devices that are reachable know it already; others hear of it when they come back.\n`);
 }
+
+export async function keepDevice(context: CliContext, device: string): Promise<void> {
+  const answer = await context.call('keep', { device });
+  context.answer(answer, () => `${answer.jid} is a device of your media network again.\n`);
+}

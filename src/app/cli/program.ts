@@ -8,7 +8,7 @@ import { parseByteRange, parseServer } from './file-name.ts';
 import { get, showUrl } from './get.ts';
 import type { CliDeps } from './io.ts';
 import { browse, listDevices, showStatus } from './look.ts';
-import { joinNetwork, removeDevice, startPairing } from './pair-commands.ts';
+import { joinNetwork, keepDevice, removeDevice, startPairing } from './pair-commands.ts';
 import { backup, exportCredentials, importCredentials, init, restore } from './setup-commands.ts';
 
 const PASSWORD_FILE = ['--password-file <file>', 'read the password from the first line of a file, - is standard input; without it, it is asked for'] as const;
@@ -179,6 +179,11 @@ function addPairing(root: Command, context: () => CliContext): void {
     .argument('<device>', DEVICE)
     .option('--yes', 'do not ask whether to go on')
     .action((device: string, options: { yes?: true }) => removeDevice(context(), device, options));
+  root
+    .command('keep')
+    .description('After a restore: take a machine in again that joined after the backup was made. xpmn status names it.')
+    .argument('<device>', DEVICE)
+    .action((device: string) => keepDevice(context(), device));
 }
 
 /** Arguments that a parser refuses are wrong usage, told in its words. */

@@ -59,8 +59,15 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
 
   async remove({ device }, { controlled }) {
     const gateway = controlled.gateway();
-    const { jid } = findDevice(device, gateway.devices());
+    const { jid } = findDevice(device, [...gateway.devices(), ...gateway.unlisted()]);
     await gateway.removeDevice(jid);
+    return { jid };
+  },
+
+  async keep({ device }, { controlled }) {
+    const gateway = controlled.gateway();
+    const { jid } = findDevice(device, gateway.unlisted());
+    await gateway.keepDevice(jid);
     return { jid };
   },
 

@@ -25,6 +25,7 @@ export interface Operations {
   readonly backup: { readonly input: { readonly password: string }; readonly output: { readonly file: string } };
   readonly restore: { readonly input: Omit<RestoreOptions, 'file'> & { readonly file: string }; readonly output: SetupResult };
   readonly remove: { readonly input: { readonly device: string }; readonly output: { readonly jid: string } };
+  readonly keep: { readonly input: { readonly device: string }; readonly output: { readonly jid: string } };
   readonly 'pair-open': { readonly input: { readonly pin?: string }; readonly output: PairingView };
   readonly 'pair-wait': { readonly input: { readonly after: number }; readonly output: PairingView };
   readonly 'pair-close': { readonly input: Record<string, never>; readonly output: PairingView };
@@ -78,6 +79,7 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
     input: { properties: { file: FILE, password: PASSWORD, name: { ...TEXT, maxLength: 256 }, check: FLAG, replace: FLAG }, required: ['file', 'password'] },
   },
   remove: { summary: 'Removes a device from the media network, for ever.', input: { properties: { device: TEXT }, required: ['device'] } },
+  keep: { summary: 'Takes a device in again that joined after the backup that the network was restored from.', input: { properties: { device: TEXT }, required: ['device'] } },
   'pair-open': { summary: 'Lets one device be added by a PIN: a given one, or one that is made.', input: { properties: { pin: PIN } } },
   'pair-wait': { summary: 'The state of the pairing, as soon as it is newer than a revision.', input: { properties: { after: { ...COUNT, minimum: -1 } }, required: ['after'] } },
   'pair-close': { summary: 'Lets nobody be added any more.', input: { properties: {} } },

@@ -204,6 +204,11 @@ export class MediaGateway {
     return this.membership.remove(device, this.tasks.signal);
   }
 
+  /** Takes a machine in again that the backup did not know. @throws XpmnError as `Membership.relist` */
+  relist(device: Jid): Promise<void> {
+    return this.membership.relist(device, this.tasks.signal);
+  }
+
   /** A device that takes us for a stranger has heard nothing: it is asked once more, and then shown who we are. */
   private async askedTwice<T>(device: Jid, ask: () => Promise<T>): Promise<T> {
     try {

@@ -49,8 +49,18 @@ export class Membership {
     await this.deps.publish(signal);
   }
 
+  /** Takes in again what joined after the backup that the network was restored from. @throws XpmnError `not-found`; as `Network.relist` */
+  async relist(device: Jid, signal: AbortSignal): Promise<void> {
+    const { network } = this.deps;
+    const entry = network.unlisted.devices.find(({ jid }) => jid === device);
+    if (!entry) throw new XpmnError('not-found', 'That is no machine that waits to be taken in again.');
+    await network.relist(entry.key);
+    await this.deps.publish(signal);
+  }
+
   private keyOf(device: Jid): KeyName {
-    const entry = this.entries().find(({ jid, aliases }) => jid === device || aliases.includes(device));
+    const known = [...this.entries(), ...this.deps.network.unlisted.devices];
+    const entry = known.find(({ jid, aliases }) => jid === device || aliases.includes(device));
     if (!entry) throw new XpmnError('not-found', 'That is no machine of the media network by itself: what a gateway bridges goes with the gateway.');
     return entry.key;
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { ControlServer } from '../../../../src/app/control/server.ts';
 import type { CliDeps } from '../../../../src/app/cli/io.ts';
+import type { UnlistedDevice } from '../../../../src/app/gateway-api.ts';
 import type { PairingView } from '../../../../src/app/pairing-desk.ts';
 import type { FoundNetwork, JoinOptions } from '../../../../src/app/setup-api.ts';
 import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
@@ -166,5 +167,17 @@ describe('pair', () => {
       assert.match(stdout, /^anna@example\.org\/nas-k3fq is no device of your media network any more/);
       assert.deepEqual(gateway.removed, ['anna@example.org/nas-k3fq']);
     });
+  });
+
+  it('keep takes one in again that waits, remove ends that, and neither knows others', async () => {
+    const [late, later] = ['late-aaaa', 'later-aaaa'].map((id) => ({ jid: parseJid(`anna@example.org/${id}`), id, name: id })) as [UnlistedDevice, UnlistedDevice];
+    gateway.waiting = [late, later];
+    const { status, stdout } = await xpmn(['keep', 'late-aaaa']);
+    assert.equal(status, 0);
+    assert.equal(stdout, 'anna@example.org/late-aaaa is a device of your media network again.\n');
+    assert.deepEqual(gateway.waiting, [later]);
+    assert.match((await xpmn(['keep', 'nas'])).stderr, /^xpmn: not-found: /);
+    assert.equal((await xpmn(['remove', 'later', '--yes'])).status, 0);
+    assert.deepEqual(gateway.removed, [later.jid]);
   });
 });
