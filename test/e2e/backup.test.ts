@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { LibraryPage } from '../../src/app/gateway-api.ts';
-import type { PairingView } from '../../src/app/pairing-desk.ts';
 import { waitUntil } from '../peers/wait.ts';
 import type { Machine } from './support/machine.ts';
+import { pair } from './support/pairing.ts';
 import { World } from './support/world.ts';
 
 const ALONE = { upnp: { ssdp: { interfaces: ['none'] } } };
@@ -68,11 +68,3 @@ describe('a network whose first machine is lost', function () {
     assert.equal((await lost.xpmn(['browse', (await successor.library()).id])).code === 0, false);
   });
 });
-
-async function pair(first: Machine, second: Machine, name: string): Promise<void> {
-  const starting = await first.run(['pair', 'start', '--json']);
-  const views = (): PairingView[] => starting.output().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as PairingView);
-  const open = await waitUntil('there is a PIN', () => views().find((view) => view.state === 'open'));
-  await second.json(['pair', 'join', '--pin-file', await second.file('pin', `${(open as Extract<PairingView, { state: 'open' }>).pin}\n`), '--name', name]);
-  await starting.stop();
-}

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LibraryPage } from '../../src/app/gateway-api.ts';
-import type { PairingView } from '../../src/app/pairing-desk.ts';
-import { waitUntil } from '../peers/wait.ts';
 import type { Machine } from './support/machine.ts';
+import { pair } from './support/pairing.ts';
 import { PASSWORD, World } from './support/world.ts';
 
 /** A network that was made without an account gets one; the machines in it are at home. */
@@ -19,11 +18,7 @@ describe('a media network that gets an account', function () {
     laptop = await world.machine(world.host('a', 2), { upnp: { ssdp: { interfaces: ['none'] } } });
     await Promise.all([nas.start(), laptop.start()]);
     await nas.library();
-    const starting = await nas.run(['pair', 'start', '--json']);
-    const view = await waitUntil('there is a PIN', () => starting.output().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as PairingView).find(({ state }) => state === 'open'));
-    const pin = await laptop.file('pin', `${(view as Extract<PairingView, { state: 'open' }>).pin}\n`);
-    await laptop.json(['pair', 'join', '--pin-file', pin, '--name', 'Laptop']);
-    await starting.stop();
+    await pair(nas, laptop, 'Laptop');
   });
   after(() => world?.close());
 

@@ -3,10 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GatewayDevice, LibraryEntry, LibraryPage } from '../../src/app/gateway-api.ts';
-import type { PairingView } from '../../src/app/pairing-desk.ts';
-import type { ManagedProcess } from '../peers/process.ts';
 import { waitUntil } from '../peers/wait.ts';
 import type { Machine } from './support/machine.ts';
+import { PairStart } from './support/pairing.ts';
 import { World } from './support/world.ts';
 
 /** Two machines on one LAN, a media server, and no XMPP server anywhere. */
@@ -15,7 +14,7 @@ describe('pairing by PIN, without a server', function () {
   let world: World;
   let nas: Machine;
   let laptop: Machine;
-  let starting: ManagedProcess | undefined;
+  let starting: PairStart | undefined;
 
   before(async () => {
     world = await World.create({ serverless: true });
@@ -32,30 +31,24 @@ describe('pairing by PIN, without a server', function () {
     starting = undefined;
   });
 
-  /** `xpmn pair start` on the NAS; resolves to what it has said so far, when the last is `state`. */
-  async function said(state: PairingView['state']): Promise<PairingView> {
-    starting ??= await nas.run(['pair', 'start', '--json']);
-    const last = (): PairingView | undefined => starting?.output().trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as PairingView).at(-1);
-    return waitUntil(`pair start says ${state}`, () => (last()?.state === state ? last() : undefined), { timeout: 30_000, interval: 20 });
-  }
-  const pinOf = (view: PairingView): string => (view as Extract<PairingView, { state: 'open' }>).pin;
-
   it('spends a PIN on a wrong guess, and tells both sides', async () => {
-    const pin = pinOf(await said('open'));
+    starting = await PairStart.on(nas);
+    const { pin } = await starting.says('open');
     const wrong = await laptop.file('pin', `${pin === '123456' ? '654321' : '123456'}\n`);
     const { code, stderr } = await laptop.xpmn(['pair', 'join', '--pin-file', wrong]);
     assert.equal(code, 4, stderr);
     assert.match(stderr, /xpmn: security-failed: The PIN was wrong/);
     const next = await waitUntil('there is another PIN', async () => {
-      const view = await said('open');
-      return pinOf(view) === pin ? undefined : view;
+      const view = await starting?.says('open');
+      return view?.pin === pin ? undefined : view;
     });
-    assert.equal((next as { burnt?: number }).burnt, 1);
+    assert.equal(next.burnt, 1);
     assert.notEqual((await laptop.status()).network, (await nas.status()).network);
   });
 
   it('makes two machines one network: everything in it is there within seconds', async () => {
-    const pin = await laptop.file('pin', `${pinOf(await said('open'))}\n`);
+    starting = await PairStart.on(nas);
+    const pin = await laptop.file('pin', `${(await starting.says('open')).pin}\n`);
     const began = Date.now();
     const joined = await laptop.json<{ jid: string; network: string }>(['pair', 'join', '--pin-file', pin, '--name', 'Laptop']);
     const library = await laptop.library([], { interval: 20 });
@@ -64,7 +57,7 @@ describe('pairing by PIN, without a server', function () {
     assert.ok(children.length > 2);
     assert.equal(joined.network, (await nas.status()).network);
     assert.match(joined.jid, /@xpmn\.local\/laptop-[a-z2-7]{4}$/);
-    assert.equal((await said('paired') as { name?: string }).name, 'Laptop');
+    assert.equal((await starting.says('paired')).name, 'Laptop');
     assert.deepEqual(reachOf(await laptop.devices(), library.jid), { reach: 'link-local', trust: 'own-hosted' });
   });
 
