@@ -87,17 +87,22 @@ describe('avahi over the message bus', function () {
     assert.ok(agent.lines.every(({ found: one }) => one === undefined || one.instance === NAME));
   });
 
-  it('gives way to a name that somebody has, on this machine or elsewhere, before or after', async () => {
+  it('gives way to a name that another program of this machine has, and comes to terms with other machines', async () => {
     const agent = await startAgent(here, ours);
     const local = await ours.publish('friar@verona', 1, ['who=local']);
     const remote = await theirs.publish('nurse@verona', 2, ['who=remote']);
     agent.tell({ announce: { instance: 'friar@verona', port: 3, txt: TXT } });
     agent.tell({ announce: { instance: 'nurse@verona', port: 4, txt: TXT } });
     assert.equal((await browsed(theirs, 'friar@verona-2'))[0]?.port, 3);
-    assert.equal((await browsed(theirs, 'nurse@verona-2'))[0]?.port, 4);
     assert.equal((await waitUntil('found', () => agent.knows('friar@verona'))).port, 1);
-    assert.equal((await waitUntil('found', () => agent.knows('nurse@verona'))).port, 2);
-    assert.ok(agent.lines.every(({ found }) => !found?.instance.endsWith('-2')));
+    // which of two avahis gives way to the other one is theirs to settle
+    const nurse = async (port: number) => (await theirs.browse()).find((one) => one.port === port && one.interface === 'eth0')?.instance;
+    const names = await waitUntil('both are there, under two names', async () => {
+      const [there2, here2] = [await nurse(2), await nurse(4)];
+      return there2 !== undefined && here2 !== undefined && there2 !== here2 ? ([there2, here2] as const) : undefined;
+    });
+    await waitUntil('found', () => agent.knows(names[0])?.port === 2);
+    assert.ok(agent.lines.every(({ found }) => found === undefined || found.port <= 2));
     await Promise.all([local.stop(), remote.stop()]);
   });
 
