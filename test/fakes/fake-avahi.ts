@@ -19,6 +19,7 @@ class Believer extends FakeServiceDiscovery {
 /** The D-Bus side of an avahi, whose link is one in memory; it has the interface `eth0`. What is its own it shows as well, as avahi does. */
 export class FakeAvahi {
   private readonly peer: BusPeer;
+  private readonly address: string;
   private readonly link: Believer;
   private readonly known = new Map<string, FoundService>();
   /** Objects by path: what they follow, and for entry groups what they hold. */
@@ -30,6 +31,7 @@ export class FakeAvahi {
 
   constructor(peer: BusPeer, link: FakeServiceLink, address: string) {
     this.peer = peer;
+    this.address = address;
     const unbounded = { ...settings.mdns, instances: 1e6, instancesPerSender: 1e6 };
     this.link = link.join(new Believer(link, address, unbounded));
     this.link.on('found', (service) => this.set(service));
@@ -95,7 +97,7 @@ export class FakeAvahi {
   private update(path: string, label: string, txt: Record<string, string>): { signature: string; body: readonly unknown[] } {
     const entry = this.groups.get(path)?.get(label);
     entry?.announced?.update(txt);
-    if (entry) this.set({ instance: label, port: entry.port, txt, addresses: [] });
+    if (entry) this.set({ instance: label, port: entry.port, txt, addresses: [this.address] });
     return NOTHING;
   }
 
@@ -107,7 +109,7 @@ export class FakeAvahi {
         continue;
       }
       entry.announced = this.link.announce({ instance, port: entry.port, txt: entry.txt });
-      this.set({ instance, port: entry.port, txt: entry.txt, addresses: [] });
+      this.set({ instance, port: entry.port, txt: entry.txt, addresses: [this.address] });
     }
     return NOTHING;
   }

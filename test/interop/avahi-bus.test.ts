@@ -1,4 +1,9 @@
 import assert from 'node:assert/strict';
+import { isAvahiThere } from '../../src/dbus/avahi-discovery.ts';
+import { createMessageBus } from '../../src/dbus/message-bus.ts';
+import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
+import { silentLogger } from '../../src/xpmn/kernel/log.ts';
+import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import type { FoundService } from '../../src/xpmn/ports/service-discovery.ts';
 import { startAvahi } from '../peers/avahi.ts';
 import type { Avahi, Resolved } from '../peers/avahi.ts';
@@ -6,6 +11,7 @@ import { createLan } from '../peers/lan.ts';
 import type { Host, Lan } from '../peers/lan.ts';
 import type { ManagedProcess } from '../peers/process.ts';
 import { waitUntil } from '../peers/wait.ts';
+import { settings } from '../support/settings.ts';
 import { startAgent as startOne } from './discovery-agents.ts';
 import type { Agent } from './discovery-agents.ts';
 
@@ -125,6 +131,22 @@ describe('avahi over the message bus', function () {
     await waitUntil('found again', () => agent.knows('nurse@verona'));
     await waitUntil('it is announced again', async () => (await seen(theirs, 'ours@verona')).length > 0);
     await publisher.stop();
+  });
+
+  it('is there, or it is not', async () => {
+    const bus = createMessageBus({ clock: systemClock, random: systemRandom, log: silentLogger }, { ...settings.dbus, address: ours.bus.address });
+    const { signal } = new AbortController();
+    assert.equal(await isAvahiThere(bus, { signal }), false);
+    await bus.start({ signal });
+    try {
+      assert.equal(await isAvahiThere(bus, { signal }), true);
+      await ours.end();
+      assert.equal(await isAvahiThere(bus, { signal }), false);
+      await assert.rejects(isAvahiThere(bus, { signal: AbortSignal.abort(new XpmnError('aborted', 'no')) }), { code: 'aborted' });
+    } finally {
+      await bus.stop();
+      await ours.launch();
+    }
   });
 
   it('starts without an avahi, and uses one that comes', async () => {
