@@ -347,7 +347,7 @@ export function describeServiceDiscovery(name: string, setup: () => Promise<Disc
 
       it('takes a bounded number of instances in all', async () => {
         const [a, others] = [await start({ ...LIMITS, instancesPerSender: 6 }), [await rig.stranger(), await rig.stranger(), await rig.stranger()]];
-        for (let index = 0; index < 10; index += 1) for (const [who, other] of others.entries()) await other.say(stranger(`${who}-${index}`));
+        for (let index = 0; index < 10; index += 1) for (const [who, other] of others.entries()) await other.say(stranger(`${who}-${index}`, { addresses: [rig.address(who)] }));
         await until('full', () => a.discovery.services().length >= LIMITS.instances);
         await rig.pass(5_000);
         assert.equal(a.discovery.services().length, LIMITS.instances);

@@ -39,7 +39,10 @@ export class FakeServiceLink {
 
   /** One more gateway, at `address`. */
   connect(address = '127.0.0.1', limits: DiscoveryLimits = settings.mdns): FakeServiceDiscovery {
-    const member = new FakeServiceDiscovery(this, address, limits);
+    return this.join(new FakeServiceDiscovery(this, address, limits));
+  }
+
+  join<T extends FakeServiceDiscovery>(member: T): T {
     this.members.add(member);
     return member;
   }
@@ -127,6 +130,10 @@ export class FakeServiceDiscovery extends EventEmitter<ServiceDiscoveryEvents> i
     this.link.spread();
   }
 
+  isTaken(instance: string): boolean {
+    return this.link.has(instance);
+  }
+
   announce(service: ServiceAnnouncement): Announced {
     encodeService(service, this.limits.txtBytes);
     let { instance } = service;
@@ -183,7 +190,7 @@ export class FakeServiceDiscovery extends EventEmitter<ServiceDiscoveryEvents> i
   }
 
   /** As from the wire: what makes no sense is no service. */
-  private understand({ instance, port, txt, addresses, sender }: Said): FoundService | undefined {
+  protected understand({ instance, port, txt, addresses, sender }: Said): FoundService | undefined {
     const link: Link = { name: 'lo', loopback: this.address.startsWith('127.'), addresses: [{ address: this.address, prefix: 8 }] };
     const usable = dialableOnLink(addresses, link, sender).slice(0, this.limits.addresses);
     const read = decodeTxt(Object.entries(txt).map(([key, value]) => Buffer.from(`${key}=${value}`)), this.limits.txtBytes);

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { FoundService } from '../../src/xpmn/ports/service-discovery.ts';
 import { startAvahi } from '../peers/avahi.ts';
 import type { Avahi, Resolved } from '../peers/avahi.ts';
@@ -9,21 +7,8 @@ import type { Host, Lan } from '../peers/lan.ts';
 import { startProcess } from '../peers/process.ts';
 import type { ManagedProcess } from '../peers/process.ts';
 import { waitUntil } from '../peers/wait.ts';
-
-interface Line {
-  readonly started?: true;
-  readonly found?: FoundService;
-  readonly lost?: string;
-  readonly failed?: string;
-}
-
-interface Agent {
-  readonly process: ManagedProcess;
-  readonly lines: readonly Line[];
-  tell(order: object): void;
-  /** What it found last of an instance, unless that was lost since. */
-  knows(instance: string): FoundService | undefined;
-}
+import { startAgent as startOne } from './discovery-agents.ts';
+import type { Agent } from './discovery-agents.ts';
 
 /** Prints the hop limits with which packets of multicast DNS arrive, and with which a question of its own is answered. */
 const HOPS = `import socket, struct, sys
@@ -85,20 +70,11 @@ describe('multicast DNS and avahi', function () {
     await lan?.close();
   });
 
-  async function startAgent({ ns }: Host): Promise<Agent> {
-    const script = fileURLToPath(new URL('./discovery-agent.ts', import.meta.url));
-    const child = await startProcess('discovery-agent', [process.execPath, '--import', 'tsx', script], { netns: ns, stdin: 'pipe' });
-    agents.push(child);
-    const lines: Line[] = [];
-    createInterface({ input: child.child.stdout as NodeJS.ReadableStream }).on('line', (line) => lines.push(JSON.parse(line) as Line));
-    await waitUntil('the agent has started', () => lines.some((line) => line.started));
-    return {
-      process: child,
-      lines,
-      tell: (order) => void child.child.stdin?.write(`${JSON.stringify(order)}\n`),
-      knows: (instance) => lines.findLast((line) => line.found?.instance === instance || line.lost === instance)?.found,
-    };
-  }
+  const startAgent = async (host: Host): Promise<Agent> => {
+    const agent = await startOne(host);
+    agents.push(agent.process);
+    return agent;
+  };
 
   const seen = async (from: Avahi, instance: string): Promise<Resolved[]> => (await from.browse()).filter((one) => one.instance === instance);
   const browsed = (from: Avahi, instance: string, count = 1): Promise<Resolved[]> =>

@@ -33,6 +33,8 @@ export interface Avahi {
   browse(type?: string): Promise<Resolved[]>;
   /** Publishes until the process ends; one that is killed says goodbye as well: avahi does. */
   publish(instance: string, port: number, txt: readonly string[], type?: string): Promise<ManagedProcess>;
+  /** Starts it again, on the same bus. */
+  launch(): Promise<void>;
   /** Ends it (`crash`: without goodbye) and starts it again, on the same bus. */
   restart(options?: { readonly crash?: boolean }): Promise<void>;
   end(options?: { readonly crash?: boolean }): Promise<void>;

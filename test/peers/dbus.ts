@@ -9,10 +9,10 @@ import { waitUntil } from './wait.ts';
 export interface Bus {
   readonly address: string;
   readonly process: ManagedProcess;
-  /** Ends it (`crash`: by KILL) and starts it again at the same address. */
-  restart(options?: { readonly crash?: boolean }): Promise<void>;
-  /** Ends it, for a while or for good; the address stays. */
+  /** Ends it (`crash`: by KILL); the address stays. */
   end(options?: { readonly crash?: boolean }): Promise<void>;
+  /** Starts it again, at the same address. */
+  begin(): Promise<void>;
   /** Ends it and removes its state. Idempotent. */
   stop(): Promise<void>;
 }
@@ -22,7 +22,7 @@ export async function startBus(): Promise<Bus> {
   await chmod(state, 0o755);
   const bus = new RunningBus(state);
   try {
-    await bus.launch();
+    await bus.begin();
     return bus;
   } catch (error) {
     await rm(state, { recursive: true, force: true });
@@ -40,7 +40,7 @@ class RunningBus implements Bus {
     this.address = `unix:path=${join(state, 'bus')}`;
   }
 
-  async launch(): Promise<void> {
+  async begin(): Promise<void> {
     const config = join(this.state, 'bus.conf');
     await writeFile(config, CONFIG.replace('ADDRESS', this.address));
     await rm(join(this.state, 'bus'), { force: true });
@@ -53,11 +53,6 @@ class RunningBus implements Bus {
   async end({ crash = false }: { readonly crash?: boolean } = {}): Promise<void> {
     if (crash) this.process.kill('SIGKILL');
     await this.process.stop();
-  }
-
-  async restart(how: { readonly crash?: boolean } = {}): Promise<void> {
-    await this.end(how);
-    await this.launch();
   }
 
   async stop(): Promise<void> {
@@ -78,5 +73,6 @@ const CONFIG = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
     <allow receive_sender="*"/>
     <allow own="*"/>
   </policy>
+  <limit name="max_match_rules_per_connection">64</limit>
 </busconfig>
 `;

@@ -16,6 +16,21 @@ export interface Link {
   readonly addresses: readonly LinkAddress[];
 }
 
+/** What a machine says of the addresses of its interfaces (`os.networkInterfaces`). */
+export type InterfaceTable = Readonly<Record<string, readonly { readonly address: string; readonly cidr: string | null; readonly internal: boolean }[] | undefined>>;
+
+/** The links of a machine: those whose names are `wanted`, or without any all but loopback. */
+export function linksOf(table: InterfaceTable, wanted: readonly string[]): Link[] {
+  const links: Link[] = [];
+  for (const [name, all = []] of Object.entries(table)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    const own = all.filter(({ internal }) => !internal || wanted.includes(name));
+    const addresses = own.map(({ address, cidr }) => ({ address, prefix: Number(cidr?.split('/')[1] ?? 0) }));
+    if (addresses.length > 0) links.push({ name, loopback: own.every(({ internal }) => internal), addresses });
+  }
+  return links;
+}
+
 /**
  * Those of `announced` that somebody heard on `link` can be reached by, best first: IPv4 of the same network, IPv6 with a
  * prefix of the link, then link-local ones, those of IPv6 with their zone. The address that the announcement came from

@@ -28,7 +28,7 @@ export interface ServiceDiscoveryEvents {
 
 /** How much may come from the links. */
 export interface DiscoveryLimits {
-  /** Instances in all, and of one sender; full, those that are known stay. */
+  /** Instances in all, and of one sender, or at one address where senders aren't known; full, those that are known stay. */
   readonly instances: number;
   readonly instancesPerSender: number;
   /** Addresses of one instance. */

@@ -5,6 +5,7 @@ import { abortable, throwIfAborted } from '../kernel/tasks.ts';
 import { dialableOnLink } from '../model/link-addresses.ts';
 import type { Link } from '../model/link-addresses.ts';
 import { encodeService, encodeTxt } from '../model/service-entry.ts';
+import { ServiceView } from '../model/service-view.ts';
 import type { Announced, FoundService, ServiceAnnouncement, ServiceDiscovery, ServiceDiscoveryEvents } from '../ports/service-discovery.ts';
 import { earliest } from './mdns/answer-queue.ts';
 import { ByteBudget } from './mdns/byte-budget.ts';
@@ -22,7 +23,6 @@ import { OwnNames } from './mdns/own-names.ts';
 import type { OwnService } from './mdns/own-names.ts';
 import { serviceName } from './mdns/own-records.ts';
 import { RecentPackets } from './mdns/recent-packets.ts';
-import { ServiceView } from './mdns/service-view.ts';
 
 /** The section `mdns` of the configuration. */
 export interface MdnsOptions extends MdnsSocketOptions, DnsLimits, BrowserOptions {

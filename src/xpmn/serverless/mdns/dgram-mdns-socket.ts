@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { SerialQueue } from '../../kernel/tasks.ts';
-import { isOnLink } from '../../model/link-addresses.ts';
+import { isOnLink, linksOf } from '../../model/link-addresses.ts';
 import type { Link } from '../../model/link-addresses.ts';
 import { MDNS_IPV4, MDNS_IPV6 } from './mdns-socket.ts';
 import type { MdnsSocket, MdnsSocketEvents } from './mdns-socket.ts';
@@ -84,25 +84,15 @@ class DgramMdnsSocket implements MdnsSocket {
   /** Opens what is new, closes what went away, and comes back later. */
   private async follow(): Promise<void> {
     if (this.isClosed) return;
-    const wanted = new Map(this.usable().map((link) => [link.name, link]));
+    const { interfaces, maxInterfaces } = this.options;
+    const links = linksOf((this.deps.listInterfaces ?? networkInterfaces)(), interfaces).slice(0, maxInterfaces);
+    const wanted = new Map(links.map((link) => [link.name, link]));
     for (const name of [...this.open.keys()]) if (!wanted.has(name)) await this.drop(name);
     for (const link of wanted.values()) await this.openLink(link);
     if (this.isClosed) return;
     this.timer = this.deps.clock.after(this.options.interfaceInterval, () => void this.queue.run(() => this.follow()));
     if (this.hasChanged) this.events?.links([...this.open.values()].map(({ link }) => link));
     this.hasChanged = false;
-  }
-
-  private usable(): Link[] {
-    const { interfaces, maxInterfaces } = this.options;
-    const links: Link[] = [];
-    for (const [name, addresses = []] of Object.entries((this.deps.listInterfaces ?? networkInterfaces)())) {
-      if (interfaces.length > 0 && !interfaces.includes(name)) continue;
-      const own = addresses.filter(({ internal }) => !internal || interfaces.includes(name));
-      const known = own.map(({ address, cidr }) => ({ address, prefix: Number(cidr?.split('/')[1] ?? 0) }));
-      if (known.length > 0) links.push({ name, loopback: own.every(({ internal }) => internal), addresses: known });
-    }
-    return links.slice(0, maxInterfaces);
   }
 
   /** Opens what is missing of a link, and what depended on an address that is gone. */

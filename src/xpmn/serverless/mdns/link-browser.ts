@@ -8,7 +8,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Random } from '../../kernel/clock.ts';
 import type { Link } from '../../model/link-addresses.ts';
 import { decodeTxt, isInstanceLabel } from '../../model/service-entry.ts';
-import type { DiscoveryLimits, FoundService } from '../../ports/service-discovery.ts';
+import type { SeenService } from '../../model/service-view.ts';
+import type { DiscoveryLimits } from '../../ports/service-discovery.ts';
 import { earliest } from './answer-queue.ts';
 import { nameKey } from './dns-message.ts';
 import type { DnsData, DnsName, DnsQuestion, DnsRecord } from './dns-message.ts';
@@ -22,11 +23,9 @@ export interface BrowserOptions extends DiscoveryLimits {
 }
 
 /** An instance as it is on this link. */
-export interface Seen extends FoundService {
+export interface Seen extends SeenService {
   /** Name of the host that it is on. */
   readonly target: DnsName;
-  /** When it last said something new of itself. */
-  readonly at: number;
 }
 
 interface Instance {

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import type { BusSignal, MessageBus, MethodCall } from '../../../src/dbus/bus.ts';
+import { AvahiAnnouncer } from '../../../src/dbus/avahi-announcer.ts';
+import { AvahiHosts } from '../../../src/dbus/avahi-hosts.ts';
+import { AvahiObjects } from '../../../src/dbus/avahi-objects.ts';
+import { settle } from '../../support/fake-clock.ts';
+
+/** A bus on which every object can be had, and is called `/object`, `/object`, … with its number. */
+class StubBus {
+  readonly calls: MethodCall[] = [];
+  private readonly listeners: ((signal: BusSignal) => void)[] = [];
+  private count = 0;
+
+  readonly bus = {
+    listen: (_: object, listener: (signal: BusSignal) => void) => {
+      this.listeners.push(listener);
+      return { close: () => undefined };
+    },
+    call: async (call: MethodCall) => {
+      this.calls.push(call);
+      return call.member.endsWith('New') ? [`/object${(this.count += 1)}`] : [];
+    },
+  } as unknown as MessageBus;
+
+  say(path: string, member: string, body: readonly unknown[]): void {
+    // the first of the listeners is that for entry groups; all of them ask by path
+    this.listeners[0]?.({ path, interface: '', member, body });
+  }
+}
+
+const queue = async (job: () => Promise<void>): Promise<void> => job();
+
+describe('avahi\'s part', () => {
+  it('knows its own labels until they are forgotten', async () => {
+    const stub = new StubBus();
+    const objects = new AvahiObjects(stub.bus, () => undefined);
+    const announcer = new AvahiAnnouncer({ objects, queue, onNews: () => undefined }, '_presence._tcp', []);
+    announcer.setRunning(true);
+    const entry = announcer.add('TV', 1, []);
+    const others = (...labels: string[]): string[] => announcer.others(labels.map((instance) => ({ instance }))).map(({ instance }) => instance);
+    assert.deepEqual(others('tv', 'phone'), ['phone']);
+    await announcer.withdraw(entry);
+    assert.deepEqual(others('tv', 'phone'), ['phone'], 'it may be there for a while');
+    assert.deepEqual(others('phone'), ['phone']);
+    assert.deepEqual(others('tv', 'phone'), ['tv', 'phone'], 'now it is another one\'s');
+  });
+
+  it('announces only while the host has a name, and again after that', async () => {
+    const stub = new StubBus();
+    const announcer = new AvahiAnnouncer({ objects: new AvahiObjects(stub.bus, () => undefined), queue, onNews: () => undefined }, '_presence._tcp', []);
+    announcer.add('tv', 1, []);
+    await settle();
+    assert.deepEqual(stub.calls, []);
+    for (const isRunning of [true, false, true]) {
+      announcer.setRunning(isRunning);
+      await settle();
+    }
+    assert.deepEqual(stub.calls.map(({ member }) => member), ['EntryGroupNew', 'AddService', 'Commit', 'Reset', 'AddService', 'Commit']);
+  });
+
+  it('announces on the interfaces that are chosen', async () => {
+    const stub = new StubBus();
+    const { bus } = stub;
+    const numbers: Record<string, number> = { eth0: 2, wlan0: 3 };
+    const call = bus.call.bind(bus);
+    Object.assign(bus, { call: async (one: MethodCall) => (one.member === 'GetNetworkInterfaceIndexByName' ? [numbers[String(one.body?.[0])]] : call(one, {})) });
+    const announcer = new AvahiAnnouncer({ objects: new AvahiObjects(bus, () => undefined), queue, onNews: () => undefined }, '_presence._tcp', ['eth0', 'nowhere', 'wlan0']);
+    announcer.setRunning(true);
+    announcer.add('tv', 1, []);
+    await settle();
+    assert.deepEqual(stub.calls.filter(({ member }) => member === 'AddService').map(({ body }) => body?.[0]), [2, 3]);
+  });
+
+  it('keeps so many addresses of a host, and those that are any', async () => {
+    const stub = new StubBus();
+    let news = 0;
+    const hosts = new AvahiHosts(new AvahiObjects(stub.bus, () => undefined), queue, 2, () => (news += 1));
+    hosts.use(2, 'Host.local');
+    await settle();
+    for (let last = 0; last < 100; last += 1) stub.say('/object1', 'ItemNew', [2, 0, 'host.local', 1, 1, Buffer.from([192, 0, 2, last]), 0]);
+    for (const none of [Buffer.alloc(3), 'text', undefined]) stub.say('/object1', 'ItemNew', [2, 0, 'host.local', 1, 1, none, 0]);
+    assert.deepEqual([hosts.addressesOf(2, 'host.local').length, news], [8, 100]);
+    stub.say('/object1', 'ItemNew', [2, 1, 'host.local', 1, 1, Buffer.from([192, 0, 2, 0]), 0]);
+    stub.say('/object1', 'ItemRemove', [2, 0, 'host.local', 1, 1, Buffer.from([192, 0, 2, 0]), 0]);
+    assert.ok(hosts.addressesOf(2, 'host.local').includes('192.0.2.0'), 'the other protocol still has it');
+    stub.say('/object1', 'ItemRemove', [2, 1, 'host.local', 1, 1, Buffer.from([192, 0, 2, 0]), 0]);
+    assert.equal(hosts.addressesOf(2, 'host.local').length, 7);
+    hosts.use(2, 'host.local');
+    hosts.leave(2, 'host.local');
+    assert.equal(hosts.addressesOf(2, 'host.local').length, 7);
+    hosts.leave(2, 'host.local');
+    await settle();
+    assert.deepEqual(stub.calls.map(({ member, path }) => `${path} ${member}`), ['/ RecordBrowserNew', '/ RecordBrowserNew', '/object1 Free', '/object2 Free']);
+  });
+});
