@@ -18,7 +18,7 @@ import type { StoredAccount } from './account-store.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
-import { multicastDiscovery } from './local-link.ts';
+import { openDiscovery } from './local-link.ts';
 import { PairingDesk } from './pairing-desk.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 
@@ -37,10 +37,15 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,
   }, config.upnp);
+  const link = await openDiscovery(deps, config, { signal });
+  const release = async (): Promise<void> => {
+    pool.close();
+    await link.release();
+  };
   const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
   const gateway = new MediaGateway({
     clock, random, log, network, pairing,
-    discovery: multicastDiscovery(deps, config),
+    discovery: link.discovery,
     host: hostname(),
     onMoved: onStale,
     onAccountFound: (found) => void keepAccount(deps, network, found).then(onStale, (error: unknown) => log.error('how to log in could not be stored', { error })),
@@ -52,10 +57,10 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
   try {
     await gateway.start({ signal });
   } catch (error) {
-    pool.close();
+    await release();
     throw error;
   }
-  return facade({ gateway, network, account, pairing: new PairingDesk(pairing) }, deps, () => pool.close());
+  return facade({ gateway, network, account, pairing: new PairingDesk(pairing) }, deps, release);
 };
 
 /** The account counts only while the network is in it: a local-only network has none. */
@@ -76,7 +81,7 @@ interface Running {
   readonly pairing: PairingDesk;
 }
 
-function facade({ gateway, network, account, pairing }: Running, deps: GatewayDeps, release: () => void): Gateway {
+function facade({ gateway, network, account, pairing }: Running, deps: GatewayDeps, release: () => Promise<void>): Gateway {
   return {
     pairing,
     removeDevice: (device) => gateway.remove(device),
@@ -107,7 +112,7 @@ function facade({ gateway, network, account, pairing }: Running, deps: GatewayDe
     async close() {
       pairing.close();
       await gateway.stop();
-      release();
+      await release();
     },
   };
 }

@@ -14,7 +14,7 @@ import { generateKey, keyNameOf } from '../xpmn/trust/keys.ts';
 import { resourceName } from '../xpmn/trust/names.ts';
 import { Network } from '../xpmn/trust/network.ts';
 import { trustOptions } from './gateway-settings.ts';
-import { multicastDiscovery } from './local-link.ts';
+import { openDiscovery } from './local-link.ts';
 import { callToPair } from './pairing-call.ts';
 import type { FoundNetwork, JoinOptions, SetupChange, SetupDeps } from './setup-api.ts';
 import { readStanding } from './standing.ts';
@@ -91,12 +91,13 @@ function heard({ clock }: SetupDeps, discovery: ServiceDiscovery, isThere: () =>
 }
 
 async function lookingRound<T>(deps: SetupDeps, signal: AbortSignal, look: (discovery: ServiceDiscovery) => Promise<T>): Promise<T> {
-  const discovery = multicastDiscovery({ ...deps, log: silentLogger }, deps.config);
+  const { discovery, release } = await openDiscovery({ ...deps, log: silentLogger }, deps.config, { signal });
   try {
     await discovery.start({ signal });
     return await look(discovery);
   } finally {
     await discovery.stop();
+    await release();
   }
 }
 

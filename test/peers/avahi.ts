@@ -11,6 +11,8 @@ export interface AvahiOptions {
   readonly netns: string;
   /** Name of the host, without `.local`. */
   readonly host?: string;
+  /** It keeps the port of multicast DNS to itself. */
+  readonly keepsPort?: boolean;
 }
 
 /** One line of `avahi-browse -p` that is resolved. */
@@ -45,10 +47,10 @@ export interface Avahi {
 const PRESENCE = '_presence._tcp';
 
 /** Starts an avahi in a network namespace, at most one in each; takes about a second. */
-export async function startAvahi({ netns, host = 'verona' }: AvahiOptions): Promise<Avahi> {
+export async function startAvahi({ netns, host = 'verona', keepsPort = false }: AvahiOptions): Promise<Avahi> {
   const state = await mkdtemp(join(tmpdir(), 'xpmn-avahi-'));
   const bus = await startBus();
-  const avahi = new RunningAvahi(netns, state, host, bus);
+  const avahi = new RunningAvahi(netns, state, { host, keepsPort }, bus);
   try {
     await avahi.launch();
     return avahi;
@@ -63,19 +65,19 @@ class RunningAvahi implements Avahi {
   process!: ManagedProcess;
   private readonly netns: string;
   private readonly state: string;
-  private readonly host: string;
+  private readonly options: Required<Pick<AvahiOptions, 'host' | 'keepsPort'>>;
   private readonly published: ManagedProcess[] = [];
 
-  constructor(netns: string, state: string, host: string, bus: Bus) {
+  constructor(netns: string, state: string, options: RunningAvahi['options'], bus: Bus) {
     this.netns = netns;
     this.state = state;
-    this.host = host;
+    this.options = options;
     this.bus = bus;
   }
 
   async launch(): Promise<void> {
     const config = join(this.state, 'avahi.conf');
-    await writeFile(config, CONFIG.replace('HOST', this.host));
+    await writeFile(config, configOf(this.options));
     // It has fixed paths under /run: a mount namespace with a /run of its own lets several be at once. That /run is
     // root's, so root it stays.
     const command = `mount -t tmpfs none /run && exec avahi-daemon --no-drop-root --no-chroot --no-rlimits -f '${config}'`;
@@ -133,8 +135,10 @@ function unescaped(label: string): string {
   return Buffer.concat(bytes).toString();
 }
 
-const CONFIG = `[server]
-host-name=HOST
+function configOf({ host, keepsPort }: RunningAvahi['options']): string {
+  return `[server]
+host-name=${host}
+disallow-other-stacks=${keepsPort ? 'yes' : 'no'}
 use-ipv4=yes
 use-ipv6=yes
 enable-dbus=yes
@@ -146,3 +150,4 @@ publish-hinfo=no
 [reflector]
 [rlimits]
 `;
+}

@@ -16,6 +16,8 @@ export interface MachineOptions {
   readonly ns: string;
   /** The user's settings: laid over the shipped ones. */
   readonly config?: object | undefined;
+  /** Address of its system bus; none by default. */
+  readonly bus?: string | undefined;
 }
 
 /** One machine with the program on it: its state directory, its daemon, and a shell for commands. */
@@ -25,15 +27,19 @@ export class Machine {
   readonly folder: string;
   readonly home: string;
   daemon: ManagedProcess | undefined;
+  private readonly bus: string;
 
-  private constructor(ns: string, folder: string) {
+  private constructor({ ns, bus }: MachineOptions, folder: string) {
     this.ns = ns;
     this.folder = folder;
+    // Never that of the machine that the test runs on.
+    this.bus = bus ?? `unix:path=${join(folder, 'no-bus')}`;
     this.home = join(folder, 'home');
   }
 
-  static async create({ ns, config }: MachineOptions): Promise<Machine> {
-    const machine = new Machine(ns, await mkdtemp(join(tmpdir(), 'xpmn-e2e-')));
+  static async create(options: MachineOptions): Promise<Machine> {
+    const { config } = options;
+    const machine = new Machine(options, await mkdtemp(join(tmpdir(), 'xpmn-e2e-')));
     await mkdir(machine.home, { mode: 0o700 });
     if (config) await writeFile(join(machine.home, 'config.json'), JSON.stringify(config));
     return machine;
@@ -143,6 +149,6 @@ export class Machine {
   }
 
   private get env(): NodeJS.ProcessEnv {
-    return { PATH: process.env.PATH, HOME: this.folder, XPMN_HOME: this.home, LANG: 'C.UTF-8' };
+    return { PATH: process.env.PATH, HOME: this.folder, XPMN_HOME: this.home, LANG: 'C.UTF-8', DBUS_SYSTEM_BUS_ADDRESS: this.bus };
   }
 }

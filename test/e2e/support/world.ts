@@ -74,8 +74,8 @@ export class World {
     return server;
   }
 
-  async machine(host: Host, config?: object): Promise<Machine> {
-    const machine = await Machine.create({ ns: host.ns, config });
+  async machine(host: Host, config?: object, bus?: string): Promise<Machine> {
+    const machine = await Machine.create({ ns: host.ns, config, bus });
     this.machines.push(machine);
     return machine;
   }
