@@ -1,12 +1,10 @@
-import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import { DirectListener } from '../jingle/transports/direct-tcp.ts';
 import type { DirectListenerOptions } from '../jingle/transports/direct-tcp.ts';
-import { HalfOpen } from '../jingle/transports/half-open.ts';
 import type { HalfOpenOptions } from '../jingle/transports/half-open.ts';
+import { Handshakes } from '../jingle/transports/handshakes.ts';
 import { asXpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import { TaskGroup } from '../kernel/tasks.ts';
 import { secureAsResponder } from './responder.ts';
 import type { ResponderDeps } from './responder.ts';
 import { openChannel } from './secure.ts';
@@ -26,18 +24,14 @@ export class LinkLocalListener {
   private readonly deps: LinkLocalListenerDeps;
   private readonly options: LinkLocalListenerOptions;
   private readonly listener: DirectListener;
-  private readonly unproven: HalfOpen;
-  private readonly opening: TaskGroup;
+  private readonly handshakes: Handshakes;
 
   constructor(deps: LinkLocalListenerDeps, options: LinkLocalListenerOptions) {
     const { log } = deps;
     this.deps = deps;
     this.options = options;
-    this.listener = new DirectListener({ log, onSocket: (socket) => this.admit(socket) }, options);
-    this.unproven = new HalfOpen(options);
-    this.opening = new TaskGroup((error) => log.error('A serverless stream failed for a reason that was not foreseen.', { error }));
-    // Every connection listens for the end, and there may be many.
-    setMaxListeners(0, this.opening.signal);
+    this.handshakes = new Handshakes({ log, what: 'A serverless stream', serve: (socket, signal) => this.serve(socket, signal) }, options);
+    this.listener = new DirectListener({ log, onSocket: (socket) => this.handshakes.admit(socket) }, options);
   }
 
   /** @throws XpmnError `bad-configuration` if the port can't be had */
@@ -52,20 +46,13 @@ export class LinkLocalListener {
 
   /** Connections that are not open streams yet. */
   get halfOpen(): number {
-    return this.unproven.size;
+    return this.handshakes.size;
   }
 
   /** Frees the port and ends what is not open yet; open streams live on. Idempotent. */
   async close(): Promise<void> {
     this.listener.close();
-    this.unproven.destroy();
-    await this.opening.close();
-  }
-
-  private admit(socket: Socket): void {
-    if (this.opening.signal.aborted) socket.destroy();
-    else if (this.unproven.admit(socket)) this.opening.run((signal) => this.serve(socket, signal));
-    else this.deps.log.debug('A connection was refused: too many of its address.', { address: socket.remoteAddress });
+    await this.handshakes.close();
   }
 
   private async serve(socket: Socket, signal: AbortSignal): Promise<void> {
@@ -78,7 +65,7 @@ export class LinkLocalListener {
       const { code, message } = asXpmnError(error);
       deps.log.debug('A serverless stream did not open.', { address: socket.remoteAddress, code, message });
     } finally {
-      this.unproven.release(socket);
+      this.handshakes.release(socket);
     }
   }
 }

@@ -4,14 +4,13 @@
  * @spec XEP-0065 v1.8.2 §5.3.2, §10.2
  * @spec XEP-0260 v1.0.3 §2.2
  */
-import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { XpmnError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/log.ts';
-import { TaskGroup, withDeadline } from '../../kernel/tasks.ts';
-import { HalfOpen } from './half-open.ts';
+import { withDeadline } from '../../kernel/tasks.ts';
 import type { HalfOpenOptions } from './half-open.ts';
+import { Handshakes } from './handshakes.ts';
 import { serveBytestream } from './socks5-handshake.ts';
 import { TcpListener } from './tcp.ts';
 import type { TcpListenerOptions } from './tcp.ts';
@@ -38,8 +37,7 @@ export class Socks5Listener {
   private readonly log: Logger;
   private readonly options: Socks5ListenerOptions;
   private readonly listener: TcpListener;
-  private readonly handshakes: TaskGroup;
-  private readonly unproven: HalfOpen;
+  private readonly handshakes: Handshakes;
   private readonly destinations = new Map<string, Expectation>();
   private readonly alternatives = new Map<string, Expectation>();
 
@@ -47,11 +45,8 @@ export class Socks5Listener {
     this.clock = clock;
     this.log = log;
     this.options = options;
-    this.listener = new TcpListener({ log, onSocket: (socket) => this.admit(socket) }, options);
-    this.unproven = new HalfOpen(options);
-    this.handshakes = new TaskGroup((error) => log.error('A SOCKS5 handshake failed for a reason that was not foreseen.', { error }));
-    // Every handshake listens for the end, and there may be many.
-    setMaxListeners(0, this.handshakes.signal);
+    this.handshakes = new Handshakes({ log, what: 'A SOCKS5 handshake', serve: (socket, signal) => this.serve(socket, signal) }, options);
+    this.listener = new TcpListener({ log, onSocket: (socket) => this.handshakes.admit(socket) }, options);
   }
 
   /** @throws XpmnError `bad-configuration` if the port can't be had */
@@ -66,7 +61,7 @@ export class Socks5Listener {
 
   /** Connections whose handshake is not over. */
   get halfOpen(): number {
-    return this.unproven.size;
+    return this.handshakes.size;
   }
 
   /** Expectations that nobody has taken back. */
@@ -89,16 +84,9 @@ export class Socks5Listener {
   /** Frees the port, ends all handshakes and forgets all expectations; sockets that were given away live on. */
   async close(): Promise<void> {
     this.listener.close();
-    this.unproven.destroy();
     this.destinations.clear();
     this.alternatives.clear();
     await this.handshakes.close();
-  }
-
-  private admit(socket: Socket): void {
-    if (this.handshakes.signal.aborted) socket.destroy();
-    else if (this.unproven.admit(socket)) this.handshakes.run((signal) => this.serve(socket, signal));
-    else this.log.debug('A SOCKS5 connection was refused.', { address: socket.remoteAddress });
   }
 
   private async serve(socket: Socket, signal: AbortSignal): Promise<void> {
@@ -106,14 +94,14 @@ export class Socks5Listener {
     try {
       const deadline = { clock, signal, delay: options.handshakeTimeout, what: 'The SOCKS5 handshake' };
       const destination = await withDeadline(deadline, (within) => serveBytestream(socket, (name) => this.find(name)?.hasRoom() ?? false, within));
-      this.unproven.release(socket);
+      this.handshakes.release(socket);
       const expectation = this.find(destination);
       // It may have been taken back, or filled, since the reply was written.
       if (!expectation?.hasRoom() || socket.destroyed) socket.destroy();
       else expectation.onSocket(socket);
     } catch (error) {
       this.log.debug('A SOCKS5 handshake failed.', { code: error instanceof XpmnError ? error.code : 'internal' });
-      this.unproven.release(socket).destroySoon();
+      this.handshakes.release(socket).destroySoon();
     }
   }
 
