@@ -1,9 +1,8 @@
-import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
+import { bindShared, closeSocket, sendDatagram } from '../xpmn/kernel/multicast-socket.ts';
 import { SerialQueue } from '../xpmn/kernel/tasks.ts';
 import { SSDP_IPV4, SSDP_IPV6 } from './ssdp.ts';
 import type { SsdpInterface, SsdpSocket, SsdpSocketEvents } from './ssdp-socket.ts';
@@ -65,19 +64,10 @@ class DgramSsdpSocket implements SsdpSocket {
     const set = this.sets.get(keyOf(on));
     if (!set) return;
     const groups = on.family === 4 ? [SSDP_IPV4] : SSDP_IPV6;
-    await Promise.all(groups.map((group) => {
-      const to = on.family === 4 ? group : `${group}%${on.name}`;
-      return new Promise<void>((resolve) => {
-        const sent = (error: Error | null): void => {
-          if (error) this.deps.log.debug('A search could not be sent.', { interface: on.name, group, error: error.message });
-          resolve();
-        };
-        try {
-          set.searcher.send(build(group, this.options.port), this.options.port, to, sent);
-        } catch (error) {
-          sent(error as Error);
-        }
-      });
+    await Promise.all(groups.map(async (group) => {
+      const { port } = this.options;
+      const error = await sendDatagram(set.searcher, build(group, port), { address: on.family === 4 ? group : `${group}%${on.name}`, port });
+      if (error) this.deps.log.debug('A search could not be sent.', { interface: on.name, group, error: error.message });
     }));
   }
 
@@ -146,14 +136,11 @@ class DgramSsdpSocket implements SsdpSocket {
   }
 
   private async bind(on: SsdpInterface, all: Socket[], address: string, port: number): Promise<Socket> {
-    const socket = createSocket(on.family === 4 ? { type: 'udp4', reuseAddr: true } : { type: 'udp6', reuseAddr: true, ipv6Only: true });
+    const socket = await bindShared({ family: on.family, address, port });
     all.push(socket);
     socket.on('message', (data, { address: from, port: fromPort }) => {
       if (!this.closed) this.events?.datagram({ data, address: from, port: fromPort });
     });
-    const bound = once(socket, 'listening');
-    socket.bind({ address, port, exclusive: true });
-    await bound;
     // The interface went away under it: the next look at the interfaces opens it again, if it is there.
     socket.on('error', () => void this.queue.run(() => this.drop(keyOf(on))));
     return socket;
@@ -173,16 +160,4 @@ function keyOf({ name, address }: SsdpInterface): string {
 /** IPv6 needs the interface for what is only unique on a link; loopback's address is not. */
 function scoped(address: string, { name, family }: SsdpInterface): string {
   return family === 6 && /^f(e80|f02|f05):/i.test(address) ? `${address}%${name}` : address;
-}
-
-function closeSocket(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.removeAllListeners('error');
-    socket.on('error', () => undefined);
-    try {
-      socket.close(() => resolve());
-    } catch {
-      resolve(); // closed already
-    }
-  });
 }

@@ -1,10 +1,9 @@
-import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
+import { bindShared, closeSocket, sendDatagram } from '../../kernel/multicast-socket.ts';
 import { SerialQueue } from '../../kernel/tasks.ts';
 import { isOnLink, linksOf } from '../../model/link-addresses.ts';
 import type { Link } from '../../model/link-addresses.ts';
@@ -115,13 +114,11 @@ class DgramMdnsSocket implements MdnsSocket {
   }
 
   private async openSocket(link: Link, family: Family, base: string): Promise<Socket | undefined> {
-    const socket = createSocket(family === 4 ? { type: 'udp4', reuseAddr: true } : { type: 'udp6', reuseAddr: true, ipv6Only: true });
+    let socket: Socket | undefined;
     try {
-      socket.on('message', (data, { address, port }) => this.received(link.name, family, data, address, port));
-      const bound = once(socket, 'listening');
       // Bound to the group, not to any address: unicast to this port stays with the other responder of this machine.
-      socket.bind({ address: groupOf(family, link.name), port: this.options.port, exclusive: true });
-      await bound;
+      socket = await bindShared({ family, address: groupOf(family, link.name), port: this.options.port });
+      socket.on('message', (data, { address, port }) => this.received(link.name, family, data, address, port));
       const own = family === 4 ? base : `::%${link.name}`;
       socket.addMembership(family === 4 ? MDNS_IPV4 : MDNS_IPV6, own);
       socket.setMulticastInterface(own);
@@ -134,7 +131,7 @@ class DgramMdnsSocket implements MdnsSocket {
       return socket;
     } catch (error) {
       this.report(link.name, family, error);
-      await closeSocket(socket);
+      if (socket) await closeSocket(socket);
       return undefined;
     }
   }
@@ -157,18 +154,9 @@ class DgramMdnsSocket implements MdnsSocket {
     this.events?.packet({ data, link, address, port });
   }
 
-  private send(socket: Socket, data: Buffer, address: string, port: number): Promise<void> {
-    return new Promise((resolve) => {
-      const sent = (error: Error | null): void => {
-        if (error) this.deps.log.debug('A packet of multicast DNS could not be sent.', { to: address, error: error.message });
-        resolve();
-      };
-      try {
-        socket.send(data, port, address, sent);
-      } catch (error) {
-        sent(error as Error);
-      }
-    });
+  private async send(socket: Socket, data: Buffer, address: string, port: number): Promise<void> {
+    const error = await sendDatagram(socket, data, { address, port });
+    if (error) this.deps.log.debug('A packet of multicast DNS could not be sent.', { to: address, error: error.message });
   }
 
   private async drop(name: string): Promise<void> {
@@ -188,16 +176,4 @@ function baseOf(link: Link | undefined, family: Family): string {
 
 function groupOf(family: Family, name: string): string {
   return family === 4 ? MDNS_IPV4 : `${MDNS_IPV6}%${name}`;
-}
-
-function closeSocket(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.removeAllListeners('error');
-    socket.on('error', () => undefined);
-    try {
-      socket.close(() => resolve());
-    } catch {
-      resolve(); // closed already
-    }
-  });
 }
