@@ -64,7 +64,7 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
       { device, tasks, clock, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
       options,
     );
-    const onAccount = device.connection && { channel: device.connection.channel, network, clock, log };
+    const onAccount = device.connection && { channel: device.connection.channel, network, clock, log, signal: tasks.signal };
     this.publisher = onAccount && new ListPublisher(onAccount, options);
     this.management = options.management && new ManagementService({ ...deps, isAvailable: (jid) => this.find(jid) !== undefined }, options.management);
     this.certificates = onAccount && new CertificatePublisher({ ...onAccount, found: (items) => this.management?.certificates?.offer(items) }, options);
@@ -150,9 +150,9 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
   }
 
   private sync(): void {
-    this.deps.tasks.run(async (signal) => {
+    this.deps.tasks.run(async () => {
       try {
-        await this.publisher?.sync(signal);
+        await this.publisher?.sync();
       } catch (error) {
         this.deps.log.warn('the lists on the account could not be kept in step', { error });
       }
@@ -162,9 +162,9 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
 
   /** For others to read: nothing of ours waits for it. */
   private syncCertificates(): void {
-    this.deps.tasks.run(async (signal) => {
+    this.deps.tasks.run(async () => {
       try {
-        await this.certificates?.sync(signal);
+        await this.certificates?.sync();
       } catch (error) {
         this.deps.log.info('the certificates on the account could not be kept in step', { error });
       }

@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
-import { SerialQueue, withDeadline } from '../kernel/tasks.ts';
+import { SharedRun } from '../kernel/shared-run.ts';
+import { withDeadline } from '../kernel/tasks.ts';
 import { bareJid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -24,6 +25,8 @@ export interface CertificatePublisherDeps {
   readonly network: Network;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Of the owner: ends everything. */
+  readonly signal: AbortSignal;
   /** Told what lies on the account, each time that it was read. */
   found?(items: readonly CertificateItem[]): void;
 }
@@ -37,13 +40,14 @@ export interface CertificatePublisherDeps {
 export class CertificatePublisher {
   private readonly deps: CertificatePublisherDeps;
   private readonly options: CertificatePublisherOptions;
-  private readonly queue = new SerialQueue();
-  private next: Promise<void> | undefined;
+  private readonly run: SharedRun;
   private known: KeyInfo | undefined;
 
   constructor(deps: CertificatePublisherDeps, options: CertificatePublisherOptions) {
     this.deps = deps;
     this.options = options;
+    const { clock, signal } = deps;
+    this.run = new SharedRun((owner) => withDeadline({ clock, signal: owner, delay: options.pepTimeout, what: 'Publishing certificates' }, (within) => this.syncNow(within)), signal);
   }
 
   /** This gateway's own certificate, as it lay on the account last; undefined while that is not known. */
@@ -57,13 +61,9 @@ export class CertificatePublisher {
     return event?.from === bareJid(this.deps.channel.local) && event.node === NS.pubkey;
   }
 
-  /** Asked for again before it has begun, it is done once. */
-  sync(signal: AbortSignal): Promise<void> {
-    this.next ??= this.queue.run(() => {
-      this.next = undefined;
-      return withDeadline({ clock: this.deps.clock, signal, delay: this.options.pepTimeout, what: 'Publishing certificates' }, (within) => this.syncNow(within));
-    });
-    return this.next;
+  /** Once for all who ask before it begins. */
+  sync(): Promise<void> {
+    return this.run.ask();
   }
 
   private async syncNow(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
-import { SerialQueue, withDeadline } from '../kernel/tasks.ts';
+import { SharedRun } from '../kernel/shared-run.ts';
+import { withDeadline } from '../kernel/tasks.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
@@ -27,6 +28,8 @@ export interface ListPublisherDeps {
   readonly network: Network;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Of the owner: ends everything. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -36,25 +39,20 @@ export interface ListPublisherDeps {
 export class ListPublisher {
   private readonly deps: ListPublisherDeps;
   private readonly options: ListPublisherOptions;
-  private readonly queue = new SerialQueue();
-  /** The one that waits for its turn. */
-  private next: Promise<void> | undefined;
+  private readonly run: SharedRun;
 
   constructor(deps: ListPublisherDeps, options: ListPublisherOptions) {
     this.deps = deps;
     this.options = options;
+    this.run = new SharedRun((signal) => this.syncNow(signal), deps.signal);
   }
 
   /**
-   * Reads what is there, then publishes what we know better. Asked for again before it has begun, it is done once: reading
-   * lists changes lists, and each change asks for it.
+   * Reads what is there, then publishes what we know better; once for all who ask before it begins: reading lists changes
+   * lists, and each change asks for it. `waiting` ends the wait only.
    */
-  sync(signal: AbortSignal): Promise<void> {
-    this.next ??= this.queue.run(() => {
-      this.next = undefined;
-      return this.syncNow(signal);
-    });
-    return this.next;
+  sync(waiting?: AbortSignal): Promise<void> {
+    return this.run.ask(waiting);
   }
 
   /** Reads the lists of any account and offers them to the store. */

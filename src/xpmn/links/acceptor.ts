@@ -159,7 +159,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
       const leaf = leaves.get(identity);
       if (!leaf) return false;
       const judgement = lists.judge(leaf, identity.jid);
-      return judgement.verdict === identity.verdict && judgement.identity.network === identity.network;
+      return judgement.verdict === identity.verdict && judgement.identity.network === identity.network && judgement.identity.roles.join(' ') === identity.roles.join(' ');
     },
   };
 }

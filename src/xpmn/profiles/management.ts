@@ -6,7 +6,7 @@ import type { XmlElement } from '../model/xml.ts';
 import type { IncomingIq, IqRegistry } from '../ports/stanza-channel.ts';
 import { tryKeyName } from '../trust/keys.ts';
 import type { DeviceEntry } from '../trust/list-document.ts';
-import type { KeyName } from '../model/identity.ts';
+import type { KeyName, PeerIdentity } from '../model/identity.ts';
 import { listsElement } from '../trust/signed-list.ts';
 import type { VerifiedList } from '../trust/signed-list.ts';
 
@@ -27,14 +27,17 @@ export interface ListSigner {
  */
 export function serveManagement({ registry, signer }: { readonly registry: IqRegistry; readonly signer: ListSigner }): void {
   registry.handle({ ns: NS.management, name: 'add', type: 'set' }, async (iq) => {
-    assertOwnDevice(iq);
-    return listsElement([await signer.addDevice(entryIn(iq.payload))]);
+    const asker = ownDevice(iq);
+    return listsElement([await signer.addDevice(entryIn(iq.payload, asker))]);
   });
   registry.handle({ ns: NS.management, name: 'remove', type: 'set' }, async (iq) => {
-    assertOwnDevice(iq);
+    ownDevice(iq);
     return listsElement([await signer.removeDevice(keyIn(iq.payload))]);
   });
 }
+
+/** Roles that a device may give to another one, if it has them itself. */
+const GRANTABLE: ReadonlySet<string> = new Set(['host']);
 
 export function formatAdd({ key, jid, roles }: Omit<DeviceEntry, 'aliases'>): XmlElement {
   return xml('add', NS.management, { key, jid, roles: roles.length > 0 ? roles.join(' ') : undefined });
@@ -45,15 +48,20 @@ export function formatRemove(key: KeyName): XmlElement {
 }
 
 /** A bridged device never asks for this: what speaks in its name is a gateway, which can speak in its own. */
-function assertOwnDevice({ channel: { peer } }: IncomingIq): void {
+function ownDevice({ channel: { peer } }: IncomingIq): PeerIdentity {
   if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
   if (peer.verdict !== 'own') throw new XpmnError('not-allowed', 'Only devices of the media network itself may ask for that.');
+  return peer;
 }
 
-function entryIn(payload: XmlElement): Omit<DeviceEntry, 'aliases'> {
+/** SECURITY: what is a host learns how to log in, and what has the role `management` is asked to sign. Nobody gives away more than it has, and that one nobody but the owner. */
+function entryIn(payload: XmlElement, asker: PeerIdentity): Omit<DeviceEntry, 'aliases'> {
   const jid = tryJid(payload.attrs['jid']);
   if (!jid || !isFullJid(jid)) throw new XpmnError('bad-request', 'A device has a full JID.');
-  return { key: keyIn(payload), jid, roles: (payload.attrs['roles'] ?? '').split(/\s+/).filter((role) => role !== '') };
+  const asked = (payload.attrs['roles'] ?? '').split(/\s+/).filter((role) => role !== '');
+  const beyond = asked.find((role) => !GRANTABLE.has(role) || !asker.roles.includes(role));
+  if (beyond !== undefined) throw new XpmnError('not-allowed', `This device can't give the role "${beyond}" to another one.`);
+  return { key: keyIn(payload), jid, roles: asked };
 }
 
 function keyIn({ attrs }: XmlElement): KeyName {

@@ -103,7 +103,7 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
     return outcome as OfferOutcome;
   }
 
-  /** Takes several, each after those that its signer's right rests on; outcomes in that order, void ones first. */
+  /** Takes several, each after those that its signer's right rests on; outcomes in that order, void ones first. @throws XpmnError `storage-failed` */
   offerAll(signed: readonly XmlElement[]): Promise<OfferOutcome[]> {
     return this.queue.run(async () => {
       const outcomes: OfferOutcome[] = [];
@@ -113,7 +113,12 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
         if ('outcome' in read) outcomes.push(read);
         else readable.push(read);
       }
-      for (const list of inReadingOrder(readable, this.known.network)) outcomes.push(await this.take(list));
+      // All of them count, whatever can't be stored.
+      const failures: unknown[] = [];
+      for (const list of inReadingOrder(readable, this.known.network)) {
+        await this.take(list).then((outcome) => outcomes.push(outcome), (error: unknown) => failures.push(error));
+      }
+      if (failures.length > 0) throw failures[0];
       return outcomes;
     });
   }
@@ -144,6 +149,7 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
   private async take(list: VerifiedList): Promise<OfferOutcome> {
     const reason = this.refusal(list);
     if (reason) return { outcome: 'void', reason };
+    if (list.type === 'hosted') this.makeRoomForHost(list);
     const held = this.known.lists.find((other) => slotOf(other) === slotOf(list));
     const isNewer = !held || compareLists(list, held) > 0;
     // An older list, too, tells what it removed: "a key that any valid list of the network ever removed".
@@ -176,12 +182,19 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
   }
 
   private hasRoomForHost(list: VerifiedList): boolean {
-    const others = this.known.lists.filter((other) => other.type === 'hosted' && other.network === list.network && other.signer !== list.signer);
-    // Only lists of hosts whose keys are gone for ever may be forgotten: no older one of them can come back.
-    const gone = others.filter((other) => isRemoved(this.known, other.network, 'devices', other.signer));
-    if (others.length - gone.length >= this.options.hostedLists) return false;
+    const { others, gone } = this.hostedBeside(list);
+    return others.length - gone.length < this.options.hostedLists;
+  }
+
+  private makeRoomForHost(list: VerifiedList): void {
+    const { others, gone } = this.hostedBeside(list);
     if (others.length >= this.options.hostedLists) this.forget(gone);
-    return true;
+  }
+
+  private hostedBeside({ network, signer }: VerifiedList): Record<'others' | 'gone', VerifiedList[]> {
+    const others = this.known.lists.filter((other) => other.type === 'hosted' && other.network === network && other.signer !== signer);
+    // Only lists of hosts whose keys are gone for ever may be forgotten: no older one of them can come back.
+    return { others, gone: others.filter((other) => isRemoved(this.known, other.network, 'devices', other.signer)) };
   }
 
   private forget(lists: readonly VerifiedList[]): void {

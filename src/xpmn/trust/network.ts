@@ -326,12 +326,12 @@ export class Network {
   /**
    * Follows the newest `devices` list: if it gives this device another JID, the certificates and the hosted devices do, too.
    * Where the user key is at hand, lists that are wrong by what is known now are mended.
-   * For whoever hears of a changed list; resolves to whether anything changed.
+   * For whoever hears of a changed list; resolves to whether this device is another one now, or one that it hosts.
    */
   adopt(): Promise<boolean> {
     return this.queue.run(async () => {
-      const mended = await this.userLists.mend(this.asManagement);
-      return (await this.follow()) || mended.length > 0;
+      await this.userLists.mend(this.asManagement);
+      return this.follow();
     });
   }
 

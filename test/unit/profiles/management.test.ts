@@ -23,8 +23,8 @@ describe('the management service', () => {
   };
   beforeEach(() => (done = []));
 
-  function asking(verdict: Verdict | undefined): (payload: XmlElement) => Promise<XmlElement | undefined> {
-    const who = (jid: typeof DEVICE): PeerIdentity => ({ verdict: verdict ?? 'own', key: key('a'), jid, network: key('e'), roles: ['host'] });
+  function asking(verdict: Verdict | undefined, roles = ['host']): (payload: XmlElement) => Promise<XmlElement | undefined> {
+    const who = (jid: typeof DEVICE): PeerIdentity => ({ verdict: verdict ?? 'own', key: key('a'), jid, network: key('e'), roles });
     const pair = channelPair({ clock: new FakeClock(), random: new FakeRandom(), a: DEVICE, b: MANAGER, ...(verdict && { peers: { a: who(MANAGER), b: who(DEVICE) } }) });
     serveManagement({ registry: pair.b.router, signer });
     return async (payload) => elements(await pair.a.channel.request({ type: 'set', to: verdict ? undefined : MANAGER, payload }, { signal: new AbortController().signal }))[0];
@@ -49,6 +49,15 @@ describe('the management service', () => {
     await assert.rejects(unsecured(formatAdd(entry)), { code: 'security-required' });
     await assert.rejects(unsecured(formatRemove(key('d'))), { code: 'security-required' });
     assert.deepEqual(done, []);
+  });
+
+  it('gives nobody a role that the asker has not, or that is the owner\'s to give', async () => {
+    const [host, plain] = [asking('own', ['host', 'management']), asking('own', [])];
+    await assert.rejects(plain(formatAdd(entry)), { code: 'not-allowed' });
+    for (const roles of [['management'], ['host', 'management'], ['anything']]) await assert.rejects(host(formatAdd({ ...entry, roles })), { code: 'not-allowed' });
+    assert.deepEqual(done, []);
+    await plain(formatAdd({ ...entry, roles: [] }));
+    assert.deepEqual(done, [{ ...entry, roles: [] }]);
   });
 
   it('refuses what names no device', async () => {

@@ -161,6 +161,14 @@ describe('the store of lists', () => {
     assert.equal(isPhone(await open()), 'removed-key');
   });
 
+  it('counts all that it learnt at once even if the first of it can\'t be stored', async () => {
+    await offer(mine({ seq: 1 }));
+    disk.isFull = true;
+    const removal = friends({ seq: 9, friends: [], removed: [by(xu)] });
+    await assert.rejects(store.offerAll([mine({ seq: 2 }).element, removal.element]), { code: 'storage-failed' });
+    assert.ok(store.removedBy(removal).has(by(xu).name));
+  });
+
   it('does not start on a damaged document', async () => {
     await offer(mine({ removed: [by(xu)] }));
     for (const name of disk.documents.keys()) {
