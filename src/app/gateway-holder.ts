@@ -1,3 +1,4 @@
+import type { Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { SerialQueue, throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import type { Controlled } from './control/handlers.ts';
@@ -9,22 +10,30 @@ export interface HolderDeps extends GatewayDeps {
   readonly setup: Setup;
 }
 
-/** The daemon's gateway. It is stopped while its state changes, and started again on what the state is then. */
+export interface HolderOptions {
+  /** Milliseconds that a gateway may take to close politely. */
+  readonly politeTimeout: number;
+  /** Milliseconds until a gateway that could not be started again is tried once more. */
+  readonly restartBackOff: { readonly first: number; readonly factor: number; readonly max: number };
+}
+
+/** The daemon's gateway. It is stopped while its state changes, and started again on what the state is then, until that works. */
 export class GatewayHolder implements Controlled {
   private readonly deps: HolderDeps;
-  /** Milliseconds that a gateway may take to close politely. */
-  private readonly politeTimeout: number;
+  private readonly options: HolderOptions;
   private readonly queue = new SerialQueue();
   private readonly stopping = new AbortController();
   private current: Gateway | undefined;
+  private retry: Timer | undefined;
   /** Why there is none. */
   private problem = new XpmnError('not-running', 'The gateway is being started.');
 
-  constructor(deps: HolderDeps, { politeTimeout }: { readonly politeTimeout: number }) {
+  constructor(deps: HolderDeps, options: HolderOptions) {
     this.deps = deps;
-    this.politeTimeout = politeTimeout;
+    this.options = options;
   }
 
+  /** @throws XpmnError why there is none: then none comes by itself */
   start(): Promise<void> {
     return this.queue.run(() => this.launch());
   }
@@ -67,16 +76,12 @@ export class GatewayHolder implements Controlled {
       throwIfAborted(signal);
       const write = await prepare({ signal });
       await this.end('The gateway is being restarted.');
-      let result: SetupResult;
       try {
-        result = await write();
-      } catch (error) {
-        // What the user did wrong is the answer; that the old gateway does not start again is in the log and in `problem`.
-        await this.launch().catch(() => undefined);
-        throw error;
+        return await write();
+      } finally {
+        // What was written, or why not, is the answer; that no gateway starts on it is in the log and in `problem`.
+        await this.relaunch(this.options.restartBackOff.first);
       }
-      await this.launch();
-      return result;
     });
   }
 
@@ -100,19 +105,35 @@ export class GatewayHolder implements Controlled {
       if (this.stopping.signal.aborted) return;
       this.deps.log.info('the media network has moved: starting anew');
       await this.end('The gateway is being restarted.');
-      await this.launch();
+      await this.relaunch(this.options.restartBackOff.first);
     }).catch(() => undefined);
+  }
+
+  /** Never rejects: it is tried again, less and less often. */
+  private async relaunch(pause: number): Promise<void> {
+    if (this.current) return;
+    const { clock } = this.deps;
+    const { factor, max } = this.options.restartBackOff;
+    try {
+      await this.launch();
+    } catch {
+      if (this.stopping.signal.aborted) return;
+      this.retry = clock.after(pause, () => void this.queue.run(() => this.relaunch(Math.min(pause * factor, max))));
+    }
   }
 
   private async end(why: string): Promise<void> {
     const { current } = this;
     this.current = undefined;
+    this.retry?.cancel();
     this.problem = new XpmnError('not-running', why);
     if (!current) return;
     const impatient = new AbortController();
-    const timer = this.deps.clock.after(this.politeTimeout, () => impatient.abort(new XpmnError('timeout', 'The gateway took too long to close.')));
+    const timer = this.deps.clock.after(this.options.politeTimeout, () => impatient.abort(new XpmnError('timeout', 'The gateway took too long to close.')));
     try {
       await current.close({ signal: impatient.signal });
+    } catch (error) {
+      this.deps.log.warn('the gateway did not close in order', { error });
     } finally {
       timer.cancel();
     }

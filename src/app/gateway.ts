@@ -109,9 +109,9 @@ function facade({ gateway, network, account, pairing }: Running, deps: GatewayDe
       return { file, jid: device.jid };
     },
     exportBackup: ({ password }) => encodeBackup({ ...network.exportBackup(), password: account?.password, server: account?.server, ca: account?.ca }, password, deps, trustOptions(deps.config)),
-    async close() {
+    async close({ signal }) {
       pairing.close();
-      await gateway.stop();
+      await gateway.stop({ signal });
       await release();
     },
   };

@@ -1,7 +1,7 @@
 import { Device } from '../device/device.ts';
 import type { DeviceShared } from '../device/device-shared.ts';
 import type { Logger } from '../kernel/log.ts';
-import { SerialQueue } from '../kernel/tasks.ts';
+import { SerialQueue, untilAborted } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import type { DeviceSource, MediaDevice } from '../ports/media-device.ts';
@@ -145,7 +145,8 @@ export class Bridge {
     const entry = this.bridged.get(id);
     if (!entry) return;
     this.bridged.delete(id);
-    await entry.announcement.stop();
+    // While the gateway goes on the same device may be back at once: under its old name, that has to be free.
+    await untilAborted(entry.announcement.stop(), this.isStopped ? signal : undefined);
     await entry.device.stop({ signal });
     this.deps.log.info('a device is not bridged any more', { name: entry.name, jid: entry.device.jid });
   }

@@ -7,7 +7,7 @@ import { Socks5Listener } from '../jingle/transports/socks5-listener.ts';
 import type { Clock, Random, Timer } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import { TaskGroup } from '../kernel/tasks.ts';
+import { TaskGroup, untilAborted } from '../kernel/tasks.ts';
 import { createAcceptor } from '../links/acceptor.ts';
 import { LocalExchange } from '../links/local-exchange.ts';
 import { MediaPort } from '../media/media-port.ts';
@@ -136,9 +136,11 @@ export class MediaGateway {
     }
   }
 
-  async stop(): Promise<void> {
-    const ended = new AbortController();
-    const timer = this.deps.clock.after(this.settings.stopTimeout, () => ended.abort(new XpmnError('timeout', 'Closing took too long.')));
+  /** Ends everything in order within `signal` and its own time, then at once. */
+  async stop({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const late = new AbortController();
+    const timer = this.deps.clock.after(this.settings.stopTimeout, () => late.abort(new XpmnError('timeout', 'Closing took too long.')));
+    const within = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
     this.deps.network.lists.off('changed', this.onListChanged);
     this.deps.pairing.off('changed', this.onPairing);
     this.seeker?.stop();
@@ -146,10 +148,10 @@ export class MediaGateway {
     this.expiry.stop();
     this.refreshTimer?.cancel();
     await this.mediaPort.stop();
-    await this.bridge.stop({ signal: ended.signal });
-    await this.services.stop();
-    await this.controller.stop({ signal: ended.signal });
-    await this.link?.stop();
+    await this.bridge.stop({ signal: within });
+    await untilAborted(this.services.stop(), within);
+    await this.controller.stop({ signal: within });
+    if (this.link) await untilAborted(this.link.stop(), within);
     await this.listener.close();
     await this.tasks.close();
     timer.cancel();

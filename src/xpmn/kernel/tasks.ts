@@ -46,6 +46,11 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
   });
 }
 
+/** Waits for a farewell until `signal` aborts; what comes of it later, or is wrong with it, is nobody's business any more. */
+export async function untilAborted(farewell: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  await abortable(farewell, signal).catch(() => undefined);
+}
+
 /** Resolves after `delay` ms of `clock`; rejects at once with the reason when `signal` aborts. */
 export function sleep(clock: Clock, delay: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.reject(abortReason(signal));
