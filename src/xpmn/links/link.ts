@@ -149,15 +149,18 @@ export class Link implements PeerLink {
     return this.openingBytes;
   }
 
-  /** By the best way that works: that a device is on the local link may be old news, or a lie. */
+  /** By the best way that works: that a device is on the local link may be old news, or a lie. Ways that have opened meanwhile count, too. */
   private async openFirst(signal: AbortSignal): Promise<{ readonly dialer: Dialer; readonly opened: Opened<SecuredChannel> }> {
-    const [...dialers] = this.dialers();
+    let [dialer] = this.dialers();
+    const tried = new Set<Dialer>();
     for (;;) {
-      const dialer = dialers.shift() as Dialer;
       try {
         return { dialer, opened: await kept(dialer.openChannel(this.peer, { signal }), signal) };
       } catch (error) {
-        if (signal.aborted || dialers.length === 0) throw error;
+        tried.add(dialer);
+        const next = this.deps.dialers.find((candidate) => !tried.has(candidate) && candidate.reaches(this.peer));
+        if (signal.aborted || !next) throw error;
+        dialer = next;
         this.deps.log.info('one way to the device did not work: trying another', { peer: this.peer, error });
       }
     }

@@ -84,6 +84,18 @@ describe('links to peers', () => {
       assert.deepEqual([rig.dialer.asked, rig.otherDialer.asked], [['channel'], ['channel', 'upgrade']]);
     });
 
+    it('are dialled a way, too, that has opened while the first was tried', async () => {
+      const opening = rig.link.channel({ signal: never });
+      await settle();
+      rig.otherDialer.reachable = true;
+      rig.dialer.fail('channel', new XpmnError('security-failed', 'Somebody else is there.'));
+      await settle();
+      const channel = new FakeChannel();
+      rig.otherDialer.succeed('channel', channel, 'direct');
+      assert.equal(await opening, channel.channel);
+      assert.deepEqual([rig.dialer.asked, rig.otherDialer.asked], [['channel'], ['channel']]);
+    });
+
     it('fail with what the last way says', async () => {
       rig.otherDialer.reachable = true;
       const opening = caught(rig.link.channel({ signal: never }));
