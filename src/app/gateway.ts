@@ -15,6 +15,7 @@ import { PairingWindow } from '../xpmn/trust/pairing-window.ts';
 import { createXmppConnection } from '../xpmn/xmpp/connection.ts';
 import { loadAccount, saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
+import { createForeignPairing } from './foreign-pairing.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
@@ -27,6 +28,8 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
   const { storage, config, log, clock, random } = deps;
   const network = await loadOrCreateNetwork(deps);
   const account = await loadAccount(storage);
+  const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
+  const srp = await createForeignPairing(deps, pairing, signal);
   const pool = new OriginPool(clock, config.upnp.originPool);
   const upnp = createUpnpAdapter({
     ssdp: createSsdpSocket({ clock, log: log.child('ssdp') }, config.upnp.ssdp),
@@ -37,9 +40,8 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,
   }, config.upnp);
-  const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
   const gateway = new MediaGateway({
-    clock, random, log, network, pairing,
+    clock, random, log, network, pairing, srp,
     discovery: multicastDiscovery(deps, config),
     host: hostname(),
     onMoved: onStale,
