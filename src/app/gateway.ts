@@ -15,13 +15,13 @@ import { PairingWindow } from '../xpmn/trust/pairing-window.ts';
 import { createXmppConnection } from '../xpmn/xmpp/connection.ts';
 import { loadAccount, saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
-import { createForeignPairing } from './foreign-pairing.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
 import { multicastDiscovery } from './local-link.ts';
 import { PairingDesk } from './pairing-desk.ts';
 import { loadOrCreateNetwork } from './setup.ts';
+import { srpIfAvailable } from './srp.ts';
 
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
 export const createGateway: GatewayFactory = async (deps, { signal, onStale = () => undefined }) => {
@@ -29,7 +29,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
   const network = await loadOrCreateNetwork(deps);
   const account = await loadAccount(storage);
   const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
-  const srp = await createForeignPairing(deps, pairing, signal);
+  const srp = await srpIfAvailable(deps, pairing, signal);
   const pool = new OriginPool(clock, config.upnp.originPool);
   const upnp = createUpnpAdapter({
     ssdp: createSsdpSocket({ clock, log: log.child('ssdp') }, config.upnp.ssdp),

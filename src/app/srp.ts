@@ -12,7 +12,7 @@ import type { GatewayDeps } from './gateway-api.ts';
  * offered then.
  * @throws the signal's reason
  */
-export async function createForeignPairing({ clock, random, log, config }: GatewayDeps, pin: PairingPin, signal: AbortSignal): Promise<SecurityMethod | undefined> {
+export async function srpIfAvailable({ clock, random, log, config }: Omit<GatewayDeps, 'storage' | 'version'>, pin: PairingPin, signal: AbortSignal): Promise<SecurityMethod | undefined> {
   const isAvailable = await isSrpAvailable({ clock, signal }, config.srp).catch((error: unknown) => {
     throwIfAborted(signal);
     log.warn('whether TLS-SRP can be run here could not be found out', { error: asXpmnError(error) });
