@@ -26,7 +26,7 @@ import { lines } from '../support/serverless-play.ts';
 import { LinkDevice, linkOptions, partyOf } from '../support/serverless-rig.ts';
 import { settings } from '../support/settings.ts';
 import { srpCbParty } from '../support/srp-cb-party.ts';
-import { RecordedPin, noSrpProcesses, srpContext, srpParty } from '../support/srp-parties.ts';
+import { RecordedPin, noSrpProcesses, srpContext, srpParty, srpProcesses } from '../support/srp-parties.ts';
 
 const never = new AbortController().signal;
 const PIN = '493021';
@@ -120,6 +120,18 @@ describe('a device of another make', function () {
     talk.say(lines.header());
     return talk.heard(/<iq [^>]*><(heads) /);
   }
+
+  it('has nothing to say any more when the next one is to be paired, and holds no process up', async () => {
+    await window.open({ pin: PIN });
+    const answered = await call(offerOf(['srp'], announcedBy(kaa)));
+    await join(await prove(answered), [kaa.certificate.der]);
+    assert.equal((await srpProcesses()).length, 2, 'its own, and ours');
+    const closed = once(answered.socket, 'close');
+    await window.open({ pin: PIN });
+    await closed;
+    await noSrpProcesses();
+    assert.equal(window.state.state, 'open');
+  });
 
   it('is refused if it shows another certificate than it announced, or one of another JID: nobody is listed', async () => {
     const other = await foreignDevice('other');

@@ -269,8 +269,9 @@ export class MediaGateway {
     return listedDevices(this.deps.network).some((device) => device.jid === jid);
   }
 
+  /** While nobody is being added, whoever has proven a PIN of before has nothing to say; what its stream takes up is given back. */
   private readonly onPairing = ({ state }: PairingState): void => {
-    if (state === 'closed') this.controller.endPairing();
+    if (state === 'closed' || state === 'open') this.controller.endPairing();
   };
 
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
