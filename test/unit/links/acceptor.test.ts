@@ -175,6 +175,7 @@ describe('accepting a peer', () => {
       const identity = await accept();
       assert.ok(!acceptor.stillHolds({ ...identity }));
       assert.ok(!make().stillHolds(identity));
+      assert.ok(!acceptor.stillHolds({ verdict: 'pairing', jid: peer, key: nas.name }), 'being paired is no place in the lists');
     });
 
     it('for a friend in his own network only', async () => {
