@@ -21,6 +21,7 @@ export interface PairingHostDeps {
   admit(device: JoinRequest & { readonly key: KeyName }, options: { readonly signal: AbortSignal }): Promise<PairedParts>;
 }
 
+/** Of what a device may say that wants to join. */
 export type HostLimits = KeyInfoLimits & Pick<PairingLimits, 'nameLength'>;
 
 /** The side that is in the network already: answers the one device that has proven the PIN, once. */
