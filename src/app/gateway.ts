@@ -21,12 +21,15 @@ import { describeDevice, describePage, describeStatus, describeUnlisted } from '
 import { openDiscovery } from './local-link.ts';
 import { PairingDesk } from './pairing-desk.ts';
 import { loadOrCreateNetwork } from './setup.ts';
+import { srpIfAvailable } from './srp.ts';
 
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
 export const createGateway: GatewayFactory = async (deps, { signal, onStale = () => undefined }) => {
   const { storage, config, log, clock, random } = deps;
   const network = await loadOrCreateNetwork(deps);
   const account = await loadAccount(storage);
+  const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
+  const srp = await srpIfAvailable(deps, pairing, signal);
   const pool = new OriginPool(clock, config.upnp.originPool);
   const upnp = createUpnpAdapter({
     ssdp: createSsdpSocket({ clock, log: log.child('ssdp') }, config.upnp.ssdp),
@@ -42,9 +45,8 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     pool.close();
     await link.release();
   };
-  const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
   const gateway = new MediaGateway({
-    clock, random, log, network, pairing,
+    clock, random, log, network, pairing, srp,
     discovery: link.discovery,
     host: hostname(),
     onMoved: onStale,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Duplex } from 'node:stream';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
-import type { PeerIdentity } from '../../src/xpmn/model/identity.ts';
+import type { ListedPeer, PeerIdentity } from '../../src/xpmn/model/identity.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import type { SecuredStream, SecurityContext, SecurityMethod } from '../../src/xpmn/ports/security.ts';
 
@@ -35,10 +35,15 @@ export function contextFor(own: Party, peer: Party, role: 'initiator' | 'respond
     peer: peer.jid,
     announcedFingerprint: peer.fingerprint,
     methods: { initiator: [own.method.name], responder: [own.method.name] },
-    accept: () => Promise.resolve(peer.identity),
+    accept: () => acceptedAs(peer),
     signal: never,
     ...changes,
   };
+}
+
+/** What the acceptance function says of it. It knows nobody who is being paired. */
+function acceptedAs({ identity }: Party): Promise<ListedPeer> {
+  return identity.verdict === 'pairing' ? Promise.reject(new XpmnError('not-trusted', 'A stranger.')) : Promise.resolve(identity);
 }
 
 /** The promises of SecurityMethod, and what attackers do to it. */
@@ -70,7 +75,7 @@ export function describeSecurity(name: string, setup: SecuritySetup): void {
     function describeVerdict(): void {
       it('asks for the verdict once, with the proven leaf and the JID of the session', async () => {
         const asked: [number, Jid][] = [];
-        await run({ initiator: { accept: (leaf, jid) => (asked.push([leaf.length, jid]), Promise.resolve(bob.identity)) } });
+        await run({ initiator: { accept: (leaf, jid) => (asked.push([leaf.length, jid]), acceptedAs(bob)) } });
         assert.equal(asked.length, 1);
         assert.ok((asked[0]?.[0] ?? 0) > 0);
         assert.equal(asked[0]?.[1], bob.jid);
@@ -95,7 +100,7 @@ export function describeSecurity(name: string, setup: SecuritySetup): void {
         it(`gives up, and frees the stream, when a verdict does not come (${side})`, async () => {
           const abort = new AbortController();
           const waiting = run(
-            { [side]: { signal: abort.signal, accept: () => (setImmediate(() => abort.abort(new XpmnError('timeout', 'Too long.'))), new Promise<PeerIdentity>(() => undefined)) } },
+            { [side]: { signal: abort.signal, accept: () => (setImmediate(() => abort.abort(new XpmnError('timeout', 'Too long.'))), new Promise<ListedPeer>(() => undefined)) } },
             (a, b) => refused(side === 'initiator' ? a : b, 'timeout'),
           );
           await waiting;
@@ -114,7 +119,7 @@ export function describeSecurity(name: string, setup: SecuritySetup): void {
 
     if (setup.asksNobody) {
       it('asks nobody for a verdict', () => {
-        const accept = (): Promise<PeerIdentity> => assert.fail('somebody was asked');
+        const accept = (): Promise<ListedPeer> => assert.fail('somebody was asked');
         return run({ initiator: { accept }, responder: { accept } }, (a, b) => assert.ok(a.stream && b.stream));
       });
     } else describeVerdict();

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import type { GatewayDevice, LibraryEntry, LibraryPage } from '../../src/app/gateway-api.ts';
 import { waitUntil } from '../peers/wait.ts';
 import type { Machine } from './support/machine.ts';
-import { PairStart } from './support/pairing.ts';
+import { PairStart, offeredFrom } from './support/pairing.ts';
 import { World } from './support/world.ts';
+
+/** Where the one that is called listens. */
+const PORT = 5298;
 
 /** Two machines on one LAN, a media server, and no XMPP server anywhere. */
 describe('pairing by PIN, without a server', function () {
@@ -19,7 +22,7 @@ describe('pairing by PIN, without a server', function () {
   before(async () => {
     world = await World.create({ serverless: true });
     await world.minidlna();
-    nas = await world.machine(world.host('a', 1));
+    nas = await world.machine(world.host('a', 1), { directTcp: { listener: { port: PORT } } });
     // It bridges nothing itself: what it sees comes from the other.
     laptop = await world.machine(world.host('a', 2), { upnp: { ssdp: { interfaces: ['none'] } } });
     await Promise.all([nas.start(), laptop.start()]);
@@ -44,6 +47,15 @@ describe('pairing by PIN, without a server', function () {
     });
     assert.equal(next.burnt, 1);
     assert.notEqual((await laptop.status()).network, (await nas.status()).network);
+  });
+
+  it('offers SRP to devices of other makes, while a PIN is shown', async () => {
+    const { jid } = await nas.status();
+    const offered = (): Promise<string[]> => offeredFrom(laptop, world.host('a', 1).address, PORT, jid);
+    assert.deepEqual(await offered(), []);
+    starting = await PairStart.on(nas);
+    await starting.says('open');
+    assert.deepEqual(await offered(), ['srp-cb', 'srp']);
   });
 
   it('makes two machines one network: everything in it is there within seconds', async () => {

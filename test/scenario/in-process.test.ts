@@ -13,7 +13,7 @@ import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import { createAcceptor } from '../../src/xpmn/links/acceptor.ts';
 import { LocalExchange } from '../../src/xpmn/links/local-exchange.ts';
 import { MediaPort } from '../../src/xpmn/media/media-port.ts';
-import type { PeerIdentity } from '../../src/xpmn/model/identity.ts';
+import type { ListedPeer } from '../../src/xpmn/model/identity.ts';
 import { browsePeer } from '../../src/xpmn/profiles/directory-controller.ts';
 import { openTransfer } from '../../src/xpmn/profiles/transfer-controller.ts';
 import { Network } from '../../src/xpmn/trust/network.ts';
@@ -55,7 +55,7 @@ describe('two devices of one process', () => {
       features: () => undefined,
       isAvailable: () => false,
     };
-    const identity = (verdict: PeerIdentity['verdict'], { key, jid }: typeof hosted): PeerIdentity => ({ verdict, key, jid, network: network.id, roles: [] });
+    const identity = (verdict: ListedPeer['verdict'], { key, jid }: typeof hosted): ListedPeer => ({ verdict, key, jid, network: network.id, roles: [] });
     controller = new Device(shared, { credentials: network.gateway, identity: identity('own', network.gateway), account: undefined }, settings.device);
     server = new Device(shared, { credentials: hosted, identity: identity('own-hosted', hosted), account: undefined }, settings.device);
     provideServices(server, { description: { id: 'uuid:1', name: 'NAS', kind: 'media-server' }, library }, shared, settings);

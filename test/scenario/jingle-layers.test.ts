@@ -12,7 +12,7 @@ import { createX509, fingerprintOf } from '../../src/xpmn/jingle/security/tls.ts
 import { keyNameOf, generateKey, privateKeyPem } from '../../src/xpmn/trust/keys.ts';
 import { issueCertificate } from '../../src/xpmn/trust/certificate.ts';
 import type { ApplicationMethod } from '../../src/xpmn/ports/application.ts';
-import type { PeerIdentity } from '../../src/xpmn/model/identity.ts';
+import type { ListedPeer } from '../../src/xpmn/model/identity.ts';
 import { resultPayload } from '../../src/xpmn/xmpp/stanza.ts';
 import { IqRouter } from '../../src/xpmn/xmpp/iq-router.ts';
 import { settle } from '../support/fake-clock.ts';
@@ -52,7 +52,7 @@ async function home(): Promise<{ a: Side; b: Side; rig: ReturnType<typeof ibbRig
       securities: [createX509({ credentials: { certificate: certificate.pem, privateKey: privateKeyPem(key) }, clock }, settings.tls)],
       applications: [application],
       fingerprint: fingerprintOf(certificate.der),
-      accept: (_leaf, jid): Promise<PeerIdentity> => Promise.resolve({ verdict: 'own', key: keyNameOf(key), jid, network: keyNameOf(key), roles: [] }),
+      accept: (_leaf, jid): Promise<ListedPeer> => Promise.resolve({ verdict: 'own', key: keyNameOf(key), jid, network: keyNameOf(key), roles: [] }),
       onOpened: (session) => opened.push(session),
     }, settings.jingle);
     return { manager, application, opened };

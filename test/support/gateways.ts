@@ -7,6 +7,7 @@ import type { Logger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { ServiceDiscovery } from '../../src/xpmn/ports/service-discovery.ts';
+import type { SecurityMethod } from '../../src/xpmn/ports/security.ts';
 import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
 import { createXmppConnection } from '../../src/xpmn/xmpp/connection.ts';
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
@@ -48,11 +49,20 @@ export interface TestGatewayOptions {
   readonly server?: FakeXmppServer;
   /** Where they meet without a server. */
   readonly discovery?: ServiceDiscovery;
+  /** In which devices are added; left out: one that nobody opens. */
+  readonly pairing?: PairingWindow;
+  /** For devices that know nothing better. */
+  readonly srp?: SecurityMethod;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
 }
 
+/** A pairing window that nothing else knows. */
+export function testPairing(): PairingWindow {
+  return new PairingWindow({ clock: systemClock, random: systemRandom, storage: new MemoryStorage() }, config.pairing);
+}
+
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, pairing = testPairing(), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = {
     ...shipped,
@@ -68,6 +78,6 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
     addresses: () => ['127.0.0.1', '::1'],
     host: 'machine',
     discovery,
-    pairing: new PairingWindow({ clock, random: systemRandom, storage: new MemoryStorage() }, config.pairing),
+    pairing, srp,
   }, change(settings));
 }

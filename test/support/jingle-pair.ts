@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
-import type { KeyName, PeerIdentity } from '../../src/xpmn/model/identity.ts';
+import type { KeyName, ListedPeer } from '../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import type { StanzaChannel } from '../../src/xpmn/ports/stanza-channel.ts';
@@ -26,7 +26,7 @@ export const APP = 'urn:example:app';
 export interface Device {
   readonly jid: Jid;
   readonly fingerprint: string;
-  readonly identity: PeerIdentity;
+  readonly identity: ListedPeer;
   readonly manager: JingleManager;
   readonly application: FakeApplication;
   /** In order of preference. */
@@ -61,7 +61,7 @@ export class JinglePair {
   constructor({ methods = {}, options = {}, randoms = {}, endToEnd = false }: JinglePairOptions = {}) {
     const [a, b] = [identityOf('a'), identityOf('b')];
     this.channels = channelPair({ clock: this.clock, random: new FakeRandom(9), a: a.jid, b: b.jid, ...(endToEnd && { peers: { a: b, b: a } }) });
-    const make = (end: End, own: PeerIdentity, other: PeerIdentity, seed: number): Device => {
+    const make = (end: End, own: ListedPeer, other: ListedPeer, seed: number): Device => {
       const fingerprint = end.repeat(40);
       const device: Device = {
         jid: own.jid,
@@ -142,7 +142,7 @@ export function actionsOf({ sent }: ChannelPair): string[] {
   });
 }
 
-export function identityOf(name: string): PeerIdentity {
+export function identityOf(name: string): ListedPeer {
   return { verdict: 'own', key: `key-${name}` as KeyName, jid: parseJid(`${name}@example.org/device`), network: 'net' as KeyName, roles: [] };
 }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { systemRandom } from '../../src/xpmn/kernel/system.ts';
-import type { KeyName, PeerIdentity } from '../../src/xpmn/model/identity.ts';
+import type { KeyName, ListedPeer, PairingPeer, PeerIdentity, Verdict } from '../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import { brandSecured } from '../../src/xpmn/ports/security.ts';
 import type { SecuredStream } from '../../src/xpmn/ports/security.ts';
@@ -23,13 +23,18 @@ export interface WiredPair extends SecuredPair {
 }
 
 /** Two devices of one owner, as seen by one another. */
-export const tester: { readonly initiator: PeerIdentity; readonly responder: PeerIdentity } = {
+export const tester: { readonly initiator: ListedPeer; readonly responder: ListedPeer } = {
   initiator: identity('me@example.org/controller', 'a'),
   responder: identity('me@example.org/server', 'b'),
 };
 
-export function identity(jid: string, key: string, verdict: PeerIdentity['verdict'] = 'own'): PeerIdentity {
-  return { verdict, key: key.repeat(64) as KeyName, jid: parseJid(jid), network: 'c'.repeat(64) as KeyName, roles: [] };
+/** A peer by that key; one that is being paired has proven it. */
+export function identity(jid: string, key: string, verdict?: ListedPeer['verdict']): ListedPeer;
+export function identity(jid: string, key: string, verdict: 'pairing'): PairingPeer;
+export function identity(jid: string, key: string, verdict?: Verdict): PeerIdentity;
+export function identity(jid: string, key: string, verdict: Verdict = 'own'): PeerIdentity {
+  const proven = { key: key.repeat(64) as KeyName, jid: parseJid(jid) };
+  return verdict === 'pairing' ? { verdict, ...proven } : { verdict, ...proven, network: 'c'.repeat(64) as KeyName, roles: [] };
 }
 
 /** Two secured streams back to back, accepted by one another. */

@@ -4,7 +4,7 @@ import type { Clock } from '../../src/xpmn/kernel/clock.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import type { Opened, SecuredChannel } from '../../src/xpmn/links/dialer.ts';
-import type { PeerIdentity } from '../../src/xpmn/model/identity.ts';
+import type { ListedPeer } from '../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import type { SecuredStream, SecurityMethod } from '../../src/xpmn/ports/security.ts';
@@ -23,7 +23,7 @@ import { settings } from './settings.ts';
 /** A device with a certificate of its own. */
 export interface LinkParty {
   readonly jid: Jid;
-  readonly identity: PeerIdentity;
+  readonly identity: ListedPeer;
   readonly fingerprint: string;
   readonly certificate: Buffer;
   readonly x509: SecurityMethod;
@@ -75,7 +75,7 @@ export class LinkDevice implements ServerlessEndpoint {
     return this.securities;
   }
 
-  accept(leaf: Buffer, peer: Jid): Promise<PeerIdentity> {
+  accept(leaf: Buffer, peer: Jid): Promise<ListedPeer> {
     this.asked.push(peer);
     const known = this.friends.find(({ certificate, jid }) => certificate.equals(leaf) && jid === peer);
     return known ? Promise.resolve(known.identity) : Promise.reject(new XpmnError('not-trusted', 'A stranger.'));

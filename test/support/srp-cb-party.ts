@@ -2,7 +2,7 @@ import { createSrpCb } from '../../src/xpmn/jingle/security/srp-cb.ts';
 import { fingerprintOf } from '../../src/xpmn/jingle/security/tls.ts';
 import type { TlsCredentials } from '../../src/xpmn/jingle/security/tls-handshake.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
-import type { PeerIdentity } from '../../src/xpmn/model/identity.ts';
+import type { PairingPeer } from '../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { PairingPin } from '../../src/xpmn/ports/pairing-pin.ts';
 import { deviceKeyOf, issueCertificate } from '../../src/xpmn/trust/certificate.ts';
@@ -38,7 +38,7 @@ export async function srpCbParty(name: string, pin: PairingPin, { clock, timeout
   const { credentials, certificate, fingerprint } = await testDevice(name);
   const key = deviceKeyOf(certificate);
   const jid = parseJid(`romeo@home.test/${name}`);
-  const identity: PeerIdentity = { verdict: 'pairing', key, jid, network: key, roles: [] };
+  const identity: PairingPeer = { verdict: 'pairing', key, jid };
   const method = createSrpCb(
     { credentials, clock, random: systemRandom, pin, keyOf: deviceKeyOf },
     { ...settings.tls, proofTimeout: timeout, leastBurnTime: 5 },

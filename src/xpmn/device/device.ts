@@ -20,7 +20,7 @@ import { PathMemory, pathOf } from '../links/path.ts';
 import { TurnedAway } from '../links/turned-away.ts';
 import { splitJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
-import type { PeerIdentity } from '../model/identity.ts';
+import type { ListedPeer } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
@@ -44,11 +44,13 @@ import { mayShakeHands, refusalOf } from './who-may-call.ts';
 export interface DeviceSpec {
   readonly credentials: DeviceCredentials;
   /** Who it is to the other devices of this process. */
-  readonly identity: PeerIdentity;
+  readonly identity: ListedPeer;
   /** How it logs in; undefined for a device that is only reached inside the process, and on the local link. */
   readonly account: XmppAccount | undefined;
   /** Of a device with which others can be paired on the local link. */
   readonly pairing?: DevicePairing | undefined;
+  /** `srp` with the PINs of `pairing`, where it can be had: one for the process, since it counts what runs. */
+  readonly srp?: SecurityMethod | undefined;
 }
 
 export interface DevicePairing extends PairingPin {
@@ -85,7 +87,8 @@ export class Device extends EventEmitter<DeviceEvents> {
   private readonly bytesMethod;
   /** In order of preference. */
   private readonly securities: readonly SecurityMethod[];
-  private readonly pinMethod: SecurityMethod | undefined;
+  /** For whoever has a PIN to prove; in order of preference. */
+  private readonly pinMethods: readonly SecurityMethod[];
   private readonly fingerprint: string;
   private readonly jingle: JingleManager | undefined;
   private readonly linkLocal: LinkLocalSide | undefined;
@@ -117,7 +120,8 @@ export class Device extends EventEmitter<DeviceEvents> {
     };
     const { certificate, privateKey } = spec.credentials;
     this.securities = [createX509({ credentials: { certificate: certificate.pem, privateKey }, clock }, settings.tls)];
-    this.pinMethod = spec.pairing && createSrpCb({ credentials: { certificate: certificate.pem, privateKey }, clock, random: shared.random, pin: spec.pairing, keyOf: deviceKeyOf }, settings.pairing);
+    const { pairing, srp } = spec;
+    this.pinMethods = pairing ? [createSrpCb({ credentials: { certificate: certificate.pem, privateKey }, clock, random: shared.random, pin: pairing, keyOf: deviceKeyOf }, settings.pairing), ...(srp ? [srp] : [])] : [];
     this.fingerprint = fingerprintOf(certificate.der);
     this.connection = spec.account && shared.connect(spec.account, this.router);
     this.jingle = this.connection || shared.linkLocal ? this.createJingle() : undefined;
@@ -234,7 +238,8 @@ export class Device extends EventEmitter<DeviceEvents> {
       local: this.jid,
       fingerprint: this.fingerprint,
       isGateway: identity.roles.includes('host'),
-      methods: (peer) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? this.securities : []), ...(this.pinMethod && pairing?.isOpen ? [this.pinMethod] : [])],
+      // Who pairs calls: whom we call ourselves is not asked for a PIN.
+      methods: (peer, role) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? this.securities : []), ...(role === 'responder' && pairing?.isOpen ? this.pinMethods : [])],
       accept: acceptor.accept,
       channelMethod: this.channelMethod,
       turnedAway: this.turnedAway,

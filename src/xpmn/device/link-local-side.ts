@@ -37,7 +37,7 @@ export class LinkLocalSide {
     this.endpoint = {
       local, fingerprint, accept, channelMethod, describe,
       streams: this.streams,
-      methods: (peer) => deps.methods(peer),
+      methods: (peer, role) => deps.methods(peer, role),
       onChannel: (peer, opened) => deps.onChannel(peer, this.noted(opened)),
     };
     const dialer = createLinkLocalDialer({

@@ -6,6 +6,7 @@ import type { Socks5ListenerOptions } from '../jingle/transports/socks5-listener
 import type { AcceptorOptions } from '../links/acceptor.ts';
 import type { MediaPortOptions } from '../media/media-port.ts';
 import type { PairingLimits } from '../pairing/pairing-codec.ts';
+import type { HostLimits } from '../pairing/pairing-host.ts';
 import type { DirectoryControllerOptions } from '../profiles/directory-controller.ts';
 import type { DirectoryOptions } from '../profiles/directory.ts';
 import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
@@ -26,7 +27,7 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly transferController: TransferControllerOptions;
   readonly mediaPort: MediaPortOptions;
   readonly account: AccountServicesOptions;
-  readonly pairing: Pick<PairingLimits, 'nameLength' | 'listsPerAnswer'>;
+  readonly pairing: HostLimits & Pick<PairingLimits, 'listsPerAnswer'>;
   /** Connections to the server for bridged devices; further ones are reached inside the process only. */
   readonly connections: number;
   /** Milliseconds for everything to end in order. */

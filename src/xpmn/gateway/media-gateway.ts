@@ -17,6 +17,7 @@ import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
 import type { MediaPage } from '../model/media.ts';
 import type { DeviceSource } from '../ports/media-device.ts';
+import type { SecurityMethod } from '../ports/security.ts';
 import type { ServiceDiscovery } from '../ports/service-discovery.ts';
 import type { ConnectionState, XmppAccount } from '../ports/xmpp-connection.ts';
 import { browsePeer } from '../profiles/directory-controller.ts';
@@ -52,6 +53,8 @@ export interface MediaGatewayDeps {
   readonly addresses: LocalAddresses;
   /** In which devices are added by PIN. */
   readonly pairing: PairingWindow;
+  /** `srp` with the PINs of `pairing`, for devices that know nothing better; undefined where it can't be had. */
+  readonly srp?: SecurityMethod | undefined;
   /** Undefined: others are reached through the server only. */
   readonly discovery?: ServiceDiscovery | undefined;
   /** Name of this machine on the link. */
@@ -97,6 +100,7 @@ export class MediaGateway {
       identity: { verdict: 'own', key: network.gateway.key, jid: network.gateway.jid, network: network.id, roles: ['host'] },
       account: deps.account && { ...deps.account, jid: network.gateway.jid },
       pairing: deps.pairing,
+      srp: deps.srp,
     }, settings.device);
     this.services = new AccountServices(
       { device: this.controller, network, clock, log, tasks: this.tasks, link: this.link, pairing: deps.pairing, onGone: (jid) => this.peerGone(jid) },
@@ -267,8 +271,9 @@ export class MediaGateway {
     return listedDevices(this.deps.network).some((device) => device.jid === jid);
   }
 
+  /** While nobody is being added, whoever has proven a PIN of before has nothing to say; what its stream takes up is given back. */
   private readonly onPairing = ({ state }: PairingState): void => {
-    if (state === 'closed') this.controller.endPairing();
+    if (state === 'closed' || state === 'open') this.controller.endPairing();
   };
 
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */

@@ -2,7 +2,8 @@ import type { Logger } from '../kernel/log.ts';
 import { withResource } from '../model/jid.ts';
 import { serveAccount } from '../pairing/account-exchange.ts';
 import { hostPairing } from '../pairing/pairing-host.ts';
-import type { CarriedAccount, PairingLimits } from '../pairing/pairing-codec.ts';
+import type { HostLimits } from '../pairing/pairing-host.ts';
+import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import type { IqRegistry } from '../ports/stanza-channel.ts';
 import { serveManagement } from '../profiles/management.ts';
 import { resourceName } from '../trust/names.ts';
@@ -24,7 +25,7 @@ export interface PairingServiceDeps {
  * Adding devices, as the gateway device does it: whoever has proven the PIN is listed and published, and only then told
  * what it needs.
  */
-export function servePairing({ registry, network, membership, window, log, account }: PairingServiceDeps, limits: Pick<PairingLimits, 'nameLength'>): void {
+export function servePairing({ registry, network, membership, window, log, account }: PairingServiceDeps, limits: HostLimits): void {
   serveAccount({ registry, account });
   if (network.isManagement) serveManagement({ registry, signer: network });
   hostPairing({

@@ -4,8 +4,8 @@ import type { SecurityMethod } from '../ports/security.ts';
 import type { Role } from '../ports/transport.ts';
 import type { SecurityOffer } from './security-codec.ts';
 
-/** Methods whose peer proves itself without a certificate; all others need the announced fingerprint. */
-const WITHOUT_CERTIFICATE: ReadonlySet<string> = new Set(['srp']);
+/** What a method gives way to, if the peer knows it: the weaker is for peers that know nothing better, and for them alone. */
+const GIVES_WAY_TO: ReadonlyMap<string, string> = new Map([['srp', 'srp-cb']]);
 
 /** SHA-1 of the peer's certificate, if it announced that; other hashes can't be compared and count as none. */
 export function announcedFingerprint(theirs: SecurityOffer): string | undefined {
@@ -14,13 +14,18 @@ export function announcedFingerprint(theirs: SecurityOffer): string | undefined 
 
 /**
  * What both sides can use, in our order of preference. What the peer names without our having offered it does not count.
+ * All methods are about a certificate: `srp` proves none, but the one that is announced is that of the device that pairs.
+ *
+ * SECURITY: a peer that names `srp-cb` is never met by `srp`, also if what else `srp-cb` needs was taken out of its offer.
  * @throws XpmnError `security-failed`: there is no `<security/>` (a downgrade, or a peer that doesn't know it), or
  * nothing in common
  */
 export function commonMethods(ours: readonly SecurityMethod[], theirs: SecurityOffer | undefined): readonly [SecurityMethod, ...SecurityMethod[]] {
   if (!theirs) throw new XpmnError('security-failed', 'The peer does not secure the session.');
-  const certified = announcedFingerprint(theirs) !== undefined;
-  const [best, ...others] = ours.filter(({ name }) => theirs.methods.includes(name) && (certified || WITHOUT_CERTIFICATE.has(name)));
+  const { methods } = theirs;
+  const gaveWay = (name: string): boolean => methods.includes(GIVES_WAY_TO.get(name) ?? '');
+  const common = announcedFingerprint(theirs) === undefined ? [] : ours.filter(({ name }) => methods.includes(name) && !gaveWay(name));
+  const [best, ...others] = common;
   if (!best) throw new XpmnError('security-failed', 'There is no security method that both sides can use.');
   return [best, ...others];
 }

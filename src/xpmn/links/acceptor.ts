@@ -4,7 +4,7 @@ import type { Logger } from '../kernel/log.ts';
 import { throwIfAborted, withDeadline } from '../kernel/tasks.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
-import type { PeerIdentity } from '../model/identity.ts';
+import type { ListedPeer, PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
 import { serialise } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -39,7 +39,7 @@ export interface AcceptorDeps {
 export interface Acceptor {
   /** @throws XpmnError `not-trusted`; `security-failed` (we know it, it does not accept us); the signal's reason */
   readonly accept: AcceptPeer;
-  /** Whether a peer that was accepted still would be, by what is known now. */
+  /** Whether a peer that was accepted still would be, by what is known now; never one that was not. */
   stillHolds(identity: PeerIdentity): boolean;
 }
 
@@ -83,14 +83,14 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     return done;
   }
 
-  function judge({ leaf, peer }: Question): PeerIdentity | undefined {
+  function judge({ leaf, peer }: Question): ListedPeer | undefined {
     const judgement = lists.judge(leaf, peer);
     if (judgement.verdict === 'stranger') return undefined;
     leaves.set(judgement.identity, leaf);
     return judgement.identity;
   }
 
-  async function judgeAfterLookUp(question: Question, signal: AbortSignal): Promise<PeerIdentity | undefined> {
+  async function judgeAfterLookUp(question: Question, signal: AbortSignal): Promise<ListedPeer | undefined> {
     const done = lookUp(bareJid(question.peer));
     try {
       await withDeadline({ clock, signal, delay: options.lookUpTimeout, what: 'Reading the lists of an account' }, () => done);
@@ -109,7 +109,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     await lists.offerAll(shown).catch((error: unknown) => log.warn('lists that a peer has shown could not be stored', { error }));
   }
 
-  async function call(question: Question, signal: AbortSignal): Promise<PeerIdentity | undefined> {
+  async function call(question: Question, signal: AbortSignal): Promise<ListedPeer | undefined> {
     const { opening } = question;
     const found = judge(question) ?? (await judgeAfterLookUp(question, signal));
     if ((found && !opening.introduce) || !beginsWithXml(opening)) return found;
@@ -118,7 +118,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     return judge(question);
   }
 
-  async function answer(question: Question, signal: AbortSignal): Promise<PeerIdentity | undefined> {
+  async function answer(question: Question, signal: AbortSignal): Promise<ListedPeer | undefined> {
     const { opening } = question;
     const found = judge(question) ?? (await judgeAfterLookUp(question, signal));
     if (!beginsWithXml(opening)) return found;
@@ -130,7 +130,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
   }
 
   /** A stranger gets so much time, and no reason. */
-  async function withinTime(question: Question, signal: AbortSignal): Promise<PeerIdentity | undefined> {
+  async function withinTime(question: Question, signal: AbortSignal): Promise<ListedPeer | undefined> {
     const work = question.opening.role === 'initiator' ? call : answer;
     try {
       return await withDeadline({ clock, signal, delay: options.strangerTimeout, what: 'Finding out who the peer is' }, (within) => work(question, within));
@@ -141,7 +141,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     }
   }
 
-  async function accept(leaf: Buffer, peer: Jid, signal: AbortSignal, opening: Opening): Promise<PeerIdentity> {
+  async function accept(leaf: Buffer, peer: Jid, signal: AbortSignal, opening: Opening): Promise<ListedPeer> {
     const question = { leaf, peer, opening };
     // Who calls and is known may take its time to begin: it has an opinion of us to form.
     const isKnownCaller = opening.role === 'responder' && judge(question) !== undefined;
@@ -157,7 +157,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     accept,
     stillHolds(identity) {
       const leaf = leaves.get(identity);
-      if (!leaf) return false;
+      if (!leaf || identity.verdict === 'pairing') return false;
       const judgement = lists.judge(leaf, identity.jid);
       return judgement.verdict === identity.verdict && judgement.identity.network === identity.network && judgement.identity.roles.join(' ') === identity.roles.join(' ');
     },

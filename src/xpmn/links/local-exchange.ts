@@ -2,7 +2,7 @@ import { XpmnError } from '../kernel/errors.ts';
 import type { Random } from '../kernel/clock.ts';
 import { createInProcessPair } from '../jingle/security/in-process.ts';
 import type { InProcessOptions } from '../jingle/security/in-process.ts';
-import type { PeerIdentity } from '../model/identity.ts';
+import type { ListedPeer } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ApplicationMethod, OpenApplication } from '../ports/application.ts';
 import type { ByteSession, Dialer, Opened, SecuredChannel } from './dialer.ts';
@@ -10,7 +10,7 @@ import type { ByteSession, Dialer, Opened, SecuredChannel } from './dialer.ts';
 /** One device of this process, as the others in it see it. */
 export interface LocalEndpoint {
   /** Who it is, as the acceptance function sees it. */
-  readonly identity: PeerIdentity;
+  readonly identity: ListedPeer;
   readonly channelMethod: ApplicationMethod<SecuredChannel>;
   readonly bytesMethod: ApplicationMethod<ByteSession>;
   /** Another device of the process has opened something to it. */

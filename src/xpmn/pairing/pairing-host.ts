@@ -5,6 +5,8 @@ import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { IncomingIq, IqRegistry } from '../ports/stanza-channel.ts';
 import type { PairingWindow } from '../trust/pairing-window.ts';
+import type { KeyInfoLimits } from '../trust/keyinfo.ts';
+import { keyOfJoiner } from './joiner-key.ts';
 import { formatPaired, parseJoin } from './pairing-codec.ts';
 import type { JoinRequest, PairedParts, PairingLimits } from './pairing-codec.ts';
 
@@ -19,15 +21,21 @@ export interface PairingHostDeps {
   admit(device: JoinRequest & { readonly key: KeyName }, options: { readonly signal: AbortSignal }): Promise<PairedParts>;
 }
 
+/** Of what a device may say that wants to join. */
+export type HostLimits = KeyInfoLimits & Pick<PairingLimits, 'nameLength'>;
+
 /** The side that is in the network already: answers the one device that has proven the PIN, once. */
-export function hostPairing({ registry, window, log, admit }: PairingHostDeps, limits: Pick<PairingLimits, 'nameLength'>): void {
+export function hostPairing({ registry, window, log, admit }: PairingHostDeps, limits: HostLimits): void {
   async function join({ channel, payload, signal }: IncomingIq): Promise<XmlElement> {
     const { peer } = channel;
     if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
     if (peer.verdict !== 'pairing') throw new XpmnError('not-acceptable', 'This device is part of the media network already.');
     window.assertJoining(peer.jid);
     const request = parseJoin(payload, limits);
-    const parts = await admit({ ...request, key: peer.key }, { signal });
+    const key = await keyOfJoiner(peer, channel, limits, { signal });
+    // Asking takes its time.
+    window.assertJoining(peer.jid);
+    const parts = await admit({ ...request, key }, { signal });
     window.complete(peer.jid, parts.jid, request.name);
     log.info('a device was paired', { name: request.name, jid: parts.jid });
     return formatPaired(parts);

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Jid } from '../model/jid.ts';
-import type { PeerIdentity } from '../model/identity.ts';
+import type { ListedPeer, PeerIdentity } from '../model/identity.ts';
 import type { Role } from './transport.ts';
 
 declare const secured: unique symbol;
@@ -44,7 +44,7 @@ export interface SecurityContext {
    * at which it is left. Whoever is not accepted gets nothing else. A method whose proof is a PIN asks nobody: its peer is
    * listed nowhere yet.
    */
-  accept(leaf: Buffer, peer: Jid, signal: AbortSignal, proven: Duplex): Promise<PeerIdentity>;
+  accept(leaf: Buffer, peer: Jid, signal: AbortSignal, proven: Duplex): Promise<ListedPeer>;
   readonly signal: AbortSignal;
 }
 
@@ -60,7 +60,7 @@ export interface Opening {
 }
 
 /** `SecurityContext.accept`, told what the stream is for. */
-export type AcceptPeer = (leaf: Buffer, peer: Jid, signal: AbortSignal, opening: Opening) => Promise<PeerIdentity>;
+export type AcceptPeer = (leaf: Buffer, peer: Jid, signal: AbortSignal, opening: Opening) => Promise<ListedPeer>;
 
 /**
  * `secure` takes ownership of `raw`: it resolves to an accepted stream, or rejects (`security-failed`: handshake or

@@ -1,6 +1,6 @@
 import { XpmnError } from '../kernel/errors.ts';
 import { isOwn } from '../model/identity.ts';
-import type { PeerIdentity } from '../model/identity.ts';
+import type { OwnPeer } from '../model/identity.ts';
 import type { IncomingIq } from '../ports/stanza-channel.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { IncomingIq } from '../ports/stanza-channel.ts';
  *
  * @throws XpmnError `security-required`, `not-allowed`
  */
-export function ownPeer(iq: IncomingIq): PeerIdentity {
+export function ownPeer(iq: IncomingIq): OwnPeer {
   const { peer } = iq.channel;
   if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
   if (!isOwn(peer)) throw new XpmnError('not-allowed', 'This device is not shared with you.');

@@ -1,6 +1,6 @@
 import type { Logger } from '../kernel/log.ts';
 import { sleep } from '../kernel/tasks.ts';
-import type { KeyName, PeerIdentity } from '../model/identity.ts';
+import type { KeyName, ListedPeer } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -91,12 +91,12 @@ export class ManagementController {
     for (const item of event.published) this.told(item, event.node, peer);
   }
 
-  private ownManager({ peer }: StanzaChannel): PeerIdentity | undefined {
+  private ownManager({ peer }: StanzaChannel): ListedPeer | undefined {
     return peer?.verdict === 'own' && isManagementDevice(this.deps.lists.snapshot, peer) ? peer : undefined;
   }
 
   /** Ours name a list by its head; others may send all of it, or nothing but the id of its item. */
-  private told({ id, payload }: PubsubItem, node: string, { network, jid }: PeerIdentity): void {
+  private told({ id, payload }: PubsubItem, node: string, { network, jid }: ListedPeer): void {
     if (!payload) this.errands.want(network, jid, node, id);
     else if (payload.name === 'heads') this.await(payload, network, jid, node);
     else this.deps.tasks.run(() => this.deps.lists.offer(payload));

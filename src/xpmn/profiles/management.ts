@@ -6,7 +6,7 @@ import type { XmlElement } from '../model/xml.ts';
 import type { IncomingIq, IqRegistry } from '../ports/stanza-channel.ts';
 import { tryKeyName } from '../trust/keys.ts';
 import type { DeviceEntry } from '../trust/list-document.ts';
-import type { KeyName, PeerIdentity } from '../model/identity.ts';
+import type { KeyName, ListedPeer } from '../model/identity.ts';
 import { listsElement } from '../trust/signed-list.ts';
 import type { VerifiedList } from '../trust/signed-list.ts';
 
@@ -48,14 +48,14 @@ export function formatRemove(key: KeyName): XmlElement {
 }
 
 /** A bridged device never asks for this: what speaks in its name is a gateway, which can speak in its own. */
-function ownDevice({ channel: { peer } }: IncomingIq): PeerIdentity {
+function ownDevice({ channel: { peer } }: IncomingIq): ListedPeer {
   if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
   if (peer.verdict !== 'own') throw new XpmnError('not-allowed', 'Only devices of the media network itself may ask for that.');
   return peer;
 }
 
 /** SECURITY: what is a host learns how to log in, and what has the role `management` is asked to sign. Nobody gives away more than it has, and that one nobody but the owner. */
-function entryIn(payload: XmlElement, asker: PeerIdentity): Omit<DeviceEntry, 'aliases'> {
+function entryIn(payload: XmlElement, asker: ListedPeer): Omit<DeviceEntry, 'aliases'> {
   const jid = tryJid(payload.attrs['jid']);
   if (!jid || !isFullJid(jid)) throw new XpmnError('bad-request', 'A device has a full JID.');
   const asked = (payload.attrs['roles'] ?? '').split(/\s+/).filter((role) => role !== '');

@@ -2,6 +2,7 @@ import type { Opened, SecuredChannel } from '../links/dialer.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
 import type { AcceptPeer, SecurityMethod } from '../ports/security.ts';
+import type { Role } from '../ports/transport.ts';
 import type { AcceptedStreams } from './accepted-streams.ts';
 import type { Describe } from './conversation.ts';
 
@@ -14,10 +15,10 @@ export interface ServerlessEndpoint {
   /** SHA-1 of its certificate, lower-case hex. */
   readonly fingerprint: string;
   /**
-   * What it would use with `peer`, who may be anybody and is only claimed to be there; in order of preference. None: it has
-   * nothing to do with that peer, which gets no further.
+   * What it would use with `peer`, who may be anybody and is only claimed to be there, in that role of its own; in order of
+   * preference. None: it has nothing to do with that peer, which gets no further.
    */
-  methods(peer: Jid): readonly SecurityMethod[];
+  methods(peer: Jid, role: Role): readonly SecurityMethod[];
   readonly accept: AcceptPeer;
   /** `xmlstream`. */
   readonly channelMethod: ApplicationMethod<ServerlessChannel>;

@@ -39,7 +39,7 @@ async function agree(conversation: Conversation, { own, peer }: OutgoingCall, si
   checkAnswerer(only('header', await hear()).header.from, peer);
   const { offer: theirs } = only('features', await hear());
   if (!theirs) throw new XpmnError('security-failed', 'The peer offers no encryption.');
-  const chosen = commonMethods(own.methods(peer), theirs);
+  const chosen = commonMethods(own.methods(peer, 'initiator'), theirs);
   const offer = offerOf(chosen, own.fingerprint);
   conversation.say({ kind: 'starttls', offer });
   const answer = await hear();

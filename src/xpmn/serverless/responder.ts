@@ -38,7 +38,7 @@ async function agree(conversation: Conversation, deps: ResponderDeps, signal: Ab
   const { header } = only('header', await conversation.hear(signal));
   const own = addressee(header, deps);
   const peer = claimed(header);
-  const offered = peer ? own.methods(peer) : [];
+  const offered = peer ? own.methods(peer, 'responder') : [];
   conversation.open({ from: own.local, to: tryJid(header.from), id: base32(deps.random.bytes(16)) });
   const ours = offerOf(offered, own.fingerprint);
   const info = own.describe?.(undefined);

@@ -1,5 +1,5 @@
 import { XpmnError } from '../kernel/errors.ts';
-import type { KeyName, PeerIdentity } from '../model/identity.ts';
+import type { KeyName, ListedPeer, ListedVerdict } from '../model/identity.ts';
 import { bareJid, isFullJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import { readCertificate } from './certificate.ts';
@@ -32,7 +32,7 @@ export type StrangerReason =
   | 'list-from-the-future';
 
 export type Judgement =
-  | { readonly verdict: PeerIdentity['verdict']; readonly identity: PeerIdentity }
+  | { readonly verdict: ListedVerdict; readonly identity: ListedPeer }
   | { readonly verdict: 'stranger'; readonly reason: StrangerReason };
 
 /** Where a key was found, or why it does not count. */
@@ -62,7 +62,7 @@ export function judgePeer(question: PeerQuestion, limits: { readonly friendClock
   return accepted({ verdict: 'friend', key, jid: claimed, network: friend.network, roles: [] });
 }
 
-function accepted(identity: PeerIdentity): Judgement {
+function accepted(identity: ListedPeer): Judgement {
   return { verdict: identity.verdict, identity };
 }
 

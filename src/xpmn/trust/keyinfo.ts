@@ -20,7 +20,8 @@ export interface CertificateSignature {
 
 /**
  * A certificate as other programs look for it. SECURITY: for them only. What it is a certificate *of* it does not say, so
- * nothing here is decided by it: see the signed lists.
+ * nothing here is decided by it: see the signed lists. The one exception
+ * is a device that is being paired and could prove no key (`pairing/joiner-key.ts`).
  *
  * @spec XEP-0189 v0.9 §2
  */

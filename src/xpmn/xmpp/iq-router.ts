@@ -85,8 +85,10 @@ export class IqRouter implements IqRegistry {
   private answerOnce(stanza: XmlElement, channel: StanzaChannel, answers: AnswerCache | undefined): Promise<XmlElement> {
     const work = (): Promise<XmlElement> => this.answer(stanza, channel);
     const { id, type } = stanza.attrs;
-    if (!answers || !channel.peer || type !== 'set' || id === undefined || id.length > this.options.idLength) return work();
-    return answers.once(channel.peer.key, stanza, work);
+    const key = channel.peer?.key;
+    // Without a key there is no telling that two streams are of one peer: then each is its own.
+    if (!answers || !key || type !== 'set' || id === undefined || id.length > this.options.idLength) return work();
+    return answers.once(key, stanza, work);
   }
 
   private async answer(stanza: XmlElement, channel: StanzaChannel): Promise<XmlElement> {

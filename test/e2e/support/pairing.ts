@@ -1,7 +1,28 @@
 import type { PairingView } from '../../../src/app/pairing-desk.ts';
+import { run } from '../../peers/process.ts';
 import type { ManagedProcess } from '../../peers/process.ts';
 import { waitUntil } from '../../peers/wait.ts';
 import type { Machine } from './machine.ts';
+
+// The first words on the link of who is in no network yet, and all that it is told before it answers.
+const CALL = `
+  const [host, port, to] = process.argv.slice(1);
+  const socket = require('node:net').connect({ host, port: Number(port) });
+  let all = '';
+  socket.write("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' from='kaa@montague.test/phone' to='" + to + "'>");
+  socket.on('data', (bytes) => {
+    all += bytes;
+    if (!all.includes('</features>')) return;
+    process.stdout.write(all);
+    socket.destroy();
+  });
+`;
+
+/** What a device of another make is offered that calls from a machine: names of methods, the best first. */
+export async function offeredFrom({ ns }: Machine, host: string, port: number, to: string): Promise<string[]> {
+  const heard = await run([process.execPath, '-e', CALL, host, String(port), to], { netns: ns, timeout: 10_000 });
+  return [...heard.matchAll(/<method name='([^']+)'/g)].map(([, name]) => name as string);
+}
 
 /** `xpmn pair start` on a machine of the network. */
 export class PairStart {

@@ -18,7 +18,7 @@ const refused = { code: 'security-failed' };
 
 describe('choice of the security method', () => {
   it('keeps our order of preference', () => {
-    assert.deepEqual(commonMethods(methods('x509', 'srp-cb', 'srp'), offer('srp', 'srp-cb')).map(({ name }) => name), ['srp-cb', 'srp']);
+    assert.deepEqual(commonMethods(methods('x509', 'srp-cb', 'srp'), offer('srp-cb', 'x509')).map(({ name }) => name), ['x509', 'srp-cb']);
   });
 
   it('fails closed: no <security/>, nothing in common, nothing at all', () => {
@@ -28,9 +28,20 @@ describe('choice of the security method', () => {
     assert.throws(() => commonMethods([], offer('x509')), refused);
   });
 
-  it('uses certificates only with a fingerprint that can be compared', () => {
+  it('leaves srp to peers that name nothing better, whatever is missing of that', () => {
+    const ours = methods('x509', 'srp-cb', 'srp');
+    assert.deepEqual(commonMethods(ours, offer('srp')).map(({ name }) => name), ['srp']);
+    assert.deepEqual(commonMethods(ours, offer('srp', 'srp-cb')).map(({ name }) => name), ['srp-cb']);
+    assert.throws(() => commonMethods(ours, { methods: ['srp', 'srp-cb'] }), refused, 'the fingerprint is gone');
+    assert.throws(() => commonMethods(methods('x509', 'srp'), offer('srp', 'srp-cb')), refused, 'we have none');
+    const responder = new SecurityAgreement(ours, OURS);
+    responder.answer(offer('srp', 'srp-cb', 'x509'));
+    assert.throws(() => responder.named({ methods: ['srp'] }), refused, 'the initiator decides, among what is left');
+  });
+
+  it('compares certificates: there is no method without a fingerprint that can be', () => {
     assert.throws(() => commonMethods(methods('x509', 'srp-cb'), { methods: ['x509', 'srp-cb'] }), refused);
-    assert.deepEqual(commonMethods(methods('x509', 'srp'), { methods: ['x509', 'srp'] }).map(({ name }) => name), ['srp']);
+    assert.throws(() => commonMethods(methods('x509', 'srp'), { methods: ['x509', 'srp'] }), refused);
     const sha256 = { fingerprint: { algo: 'sha256', hex: 'c'.repeat(64) }, methods: ['x509'] } as const;
     assert.equal(announcedFingerprint(sha256), undefined);
     assert.throws(() => commonMethods(methods('x509'), sha256), refused);

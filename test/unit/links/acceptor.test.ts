@@ -7,7 +7,7 @@ import { deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import type { Deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import { createAcceptor } from '../../../src/xpmn/links/acceptor.ts';
 import type { Acceptor } from '../../../src/xpmn/links/acceptor.ts';
-import type { PeerIdentity } from '../../../src/xpmn/model/identity.ts';
+import type { ListedPeer } from '../../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../../src/xpmn/model/jid.ts';
 import { NS } from '../../../src/xpmn/model/namespaces.ts';
@@ -52,7 +52,7 @@ describe('accepting a peer', () => {
     return createAcceptor({ lists, clock, log: silentLogger, lookUp: (account) => (looked.push(account), lookUp(account)) }, { ...settings.gateway, presented: settings.xml.presentedLists, lookUps });
   }
   const learn = (draft: Parameters<typeof list>[2]): Promise<unknown> => lists.offer(list('devices', user, draft).element);
-  const accept = (who = nas, claimed = peer, signal = never): Promise<PeerIdentity> => acceptor.accept(who.leaf, claimed, signal, bytes);
+  const accept = (who = nas, claimed = peer, signal = never): Promise<ListedPeer> => acceptor.accept(who.leaf, claimed, signal, bytes);
   const refused = (promise: Promise<unknown>, code: ErrorCode = 'not-trusted'): Promise<void> =>
     assert.rejects(promise, (error) => error instanceof XpmnError && (assert.equal(error.code, code), true));
   const caught = <T>(promise: Promise<T>): Promise<T> => (promise.catch(() => undefined), promise);
@@ -175,6 +175,7 @@ describe('accepting a peer', () => {
       const identity = await accept();
       assert.ok(!acceptor.stillHolds({ ...identity }));
       assert.ok(!make().stillHolds(identity));
+      assert.ok(!acceptor.stillHolds({ verdict: 'pairing', jid: peer, key: nas.name }), 'being paired is no place in the lists');
     });
 
     it('for a friend in his own network only', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
+import { fingerprint } from '../../../src/xpmn/kernel/fingerprint.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import type { KeyName, PeerIdentity, Verdict } from '../../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
@@ -15,8 +16,10 @@ import { hostPairing } from '../../../src/xpmn/pairing/pairing-host.ts';
 import type { PairingHostDeps } from '../../../src/xpmn/pairing/pairing-host.ts';
 import { askToJoin } from '../../../src/xpmn/pairing/pairing-joiner.ts';
 import { PairingWindow } from '../../../src/xpmn/trust/pairing-window.ts';
+import { formatKeyInfo } from '../../../src/xpmn/trust/keyinfo.ts';
 import { channelPair } from '../../support/channel-pair.ts';
 import { FakeClock, FakeRandom } from '../../support/fake-clock.ts';
+import { foreignDevice } from '../../support/foreign-joiner.ts';
 import { MemoryStorage } from '../../support/memory-storage.ts';
 import { settings } from '../../support/settings.ts';
 
@@ -101,6 +104,13 @@ describe('pairing', () => {
     hostPairing({ registry: pair.b.router, window, log: silentLogger, admit }, limits);
     return pair;
   }
+  /** As `between`, for a device that has proven the PIN alone; `show` answers for its certificates. */
+  function betweenStrangers(announced: string, show: () => XmlElement | Promise<XmlElement>): ReturnType<typeof channelPair> {
+    const pair = channelPair({ clock, random: new FakeRandom(2), a: NEW, b: HOST, peers: { a: { verdict: 'pairing', jid: HOST }, b: { verdict: 'pairing', jid: NEW, announced } } });
+    hostPairing({ registry: pair.b.router, window, log: silentLogger, admit: (device) => (asked.push(device), Promise.resolve(parts)) }, limits);
+    pair.a.router.handle({ ns: NS.pubkey, name: 'pubkeys', type: 'get' }, show);
+    return pair;
+  }
   const ask = ({ a }: ReturnType<typeof channelPair>): Promise<PairedParts> => askToJoin(a.channel, { name: 'Laptop', roles: ['host'] }, limits, { signal: never });
   async function prove(): Promise<void> {
     await window.open();
@@ -112,6 +122,26 @@ describe('pairing', () => {
     assert.deepEqual(await ask(between('pairing')), parts);
     assert.deepEqual(asked, [{ name: 'Laptop', roles: ['host'], key: key('a') }]);
     assert.deepEqual(window.state, { state: 'paired', device: NEW, name: 'Laptop' });
+  });
+
+  it('lists the key of the certificate that was announced, where none was proven', async () => {
+    const { key: name, certificate: { der: certificate } } = await foreignDevice('new', NEW);
+    const shown = xml('pubkeys', NS.pubkey, {}, formatKeyInfo({ certificate, signatures: [] }));
+    await prove();
+    await assert.rejects(ask(betweenStrangers(fingerprint('sha1', Buffer.from('another')), () => shown)), XpmnError);
+    assert.deepEqual(asked, []);
+    assert.deepEqual(await ask(betweenStrangers(fingerprint('sha1', certificate), () => shown)), parts);
+    assert.deepEqual(asked, [{ name: 'Laptop', roles: ['host'], key: name }]);
+  });
+
+  it('adds nobody whose pairing has ended while it was asked for its certificate', async () => {
+    const { certificate: { der: certificate } } = await foreignDevice('new', NEW);
+    const shown = xml('pubkeys', NS.pubkey, {}, formatKeyInfo({ certificate, signatures: [] }));
+    for (const end of [() => window.close(), () => window.open()]) {
+      await prove();
+      await assert.rejects(ask(betweenStrangers(fingerprint('sha1', certificate), async () => (await end(), shown))), { code: 'not-allowed' });
+    }
+    assert.deepEqual(asked, []);
   });
 
   it('adds nobody twice, or when the window has closed', async () => {

@@ -102,7 +102,7 @@ export class RunningStream implements EndToEndStream {
     this.tracker = new IqTracker({ clock, random, send: (stanza) => this.xml.send(stanza), answers: anyAnswer }, options.iq);
     this.alive = new KeepAlive({ clock, ask: () => this.ask(), onDead: () => this.destroy(new XpmnError('connection-lost', 'The peer has gone silent.')), isBusy: () => this.isHandling }, options);
     this.timer = clock.after(options.headerTimeout, () => this.destroy(new XpmnError('timeout', 'The peer did not open its XML stream.')));
-    deps.answers?.retain(secured.peer.key);
+    if (secured.peer.key) deps.answers?.retain(secured.peer.key);
   }
 
   get closed(): AbortSignal {
@@ -229,7 +229,7 @@ export class RunningStream implements EndToEndStream {
     this.tracker.failAll(lost);
     this.header.reject(lost);
     this.peerFeatures.resolve(undefined);
-    this.deps.answers?.release(this.secured.peer.key);
+    if (this.secured.peer.key) this.deps.answers?.release(this.secured.peer.key);
     this.controller.abort(reason);
   }
 

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Random } from '../../kernel/clock.ts';
 import { XpmnError } from '../../kernel/errors.ts';
 import { abortReason, abortable, sleep, throwIfAborted } from '../../kernel/tasks.ts';
-import type { KeyName, PeerIdentity } from '../../model/identity.ts';
+import type { KeyName, PairingPeer } from '../../model/identity.ts';
 import type { PairingPin, PinAttempt } from '../../ports/pairing-pin.ts';
 import type { SecurityContext, SecurityMethod } from '../../ports/security.ts';
 import { EXPORTER, contextHash } from './srp/pairing-context.ts';
@@ -56,7 +56,7 @@ export function createSrpCb(deps: SrpCbDeps, options: SrpCbOptions): SecurityMet
         try {
           const key = deps.keyOf(end.leaf);
           await attempt(deps, options, end, contextOf(ownHash, end, session), session, signal);
-          return { verdict: 'pairing', key, jid: session.peer, network: key, roles: [] } satisfies PeerIdentity;
+          return { verdict: 'pairing', key, jid: session.peer } satisfies PairingPeer;
         } catch (error) {
           if (signal.aborted) throw abortReason(signal);
           await refuse(stream, signal);

@@ -9,6 +9,7 @@ import { textOf, xml } from '../../../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../../../src/xpmn/model/xml.ts';
 import { createXmlStreamMethod } from '../../../../src/xpmn/jingle/applications/xml-stream.ts';
 import type { EndToEndDeps, EndToEndOptions, EndToEndStream } from '../../../../src/xpmn/jingle/applications/end-to-end-stream.ts';
+import { brandSecured } from '../../../../src/xpmn/ports/security.ts';
 import type { SecuredStream } from '../../../../src/xpmn/ports/security.ts';
 import { AnswerCache } from '../../../../src/xpmn/xmpp/answer-cache.ts';
 import { IqRouter } from '../../../../src/xpmn/xmpp/iq-router.ts';
@@ -265,6 +266,21 @@ describe('an end-to-end XML stream', () => {
     }
     assert.equal(done, 1);
     for (const pair of pairs) pair.responder.stream.destroy();
+  });
+
+  it('takes two streams for those of two peers where no key says that they are of one', async () => {
+    const { open, router } = rig({ deps: { answers: new AnswerCache(settings.iq) } });
+    let done = 0;
+    router.handle({ ns }, () => xml('n', ns, {}, String((done += 1))));
+    for (const answer of [1, 2]) {
+      const pair = securedPair();
+      const opening = open(brandSecured({ ...pair.responder, peer: { verdict: 'pairing', jid: pair.responder.peer.jid } }));
+      pair.initiator.stream.write(`${HEADER}<iq type='set' id='same'><q xmlns='urn:test'/></iq>`);
+      await opening;
+      await settle();
+      assert.match(heard(pair.initiator.stream), new RegExp(`<n xmlns='urn:test'>${answer}</n></iq>$`));
+      pair.responder.stream.destroy();
+    }
   });
 
   it('ends by the clock when the peer answers no footer, and leaves no timer', async () => {

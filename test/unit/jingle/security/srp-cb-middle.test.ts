@@ -61,7 +61,7 @@ function loose(own: Device, pin: string, binds: { readonly exporter: boolean; re
           jids: both(local, peer), methods,
         });
         await provePin(stream, role, { context, pin }, { random: systemRandom, burn: () => Promise.resolve() }, signal);
-        return { verdict: 'pairing', key: leaf.toString('hex') as never, jid: peer, network: leaf.toString('hex') as never, roles: [] };
+        return { verdict: 'pairing', key: leaf.toString('hex') as never, jid: peer };
       },
     },
     { credentials: own.credentials, clock: systemClock },

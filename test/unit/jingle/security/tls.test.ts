@@ -4,7 +4,7 @@ import tls from 'node:tls';
 import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import { systemClock, systemRandom } from '../../../../src/xpmn/kernel/system.ts';
 import { createX509, fingerprintOf } from '../../../../src/xpmn/jingle/security/tls.ts';
-import type { PeerIdentity } from '../../../../src/xpmn/model/identity.ts';
+import type { ListedPeer } from '../../../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../../../src/xpmn/model/jid.ts';
 import type { SecuredStream, SecurityContext } from '../../../../src/xpmn/ports/security.ts';
 import { issueCertificate } from '../../../../src/xpmn/trust/certificate.ts';
@@ -27,7 +27,7 @@ describe('x509 against peers that bend the rules', () => {
   let own: Party;
   let mallory: Party;
   let asked: Buffer[];
-  const who: PeerIdentity = identity('mallory@home.test/x', 'd');
+  const who: ListedPeer = identity('mallory@home.test/x', 'd');
 
   before(async function () {
     this.timeout(60_000);
