@@ -108,7 +108,7 @@ export class MediaGateway {
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
     servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, log, account: carriedAccount(deps.account) }, settings.pairing);
-    this.seeker = network.isLocalOnly || deps.account ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, log, onFound: (account) => deps.onAccountFound?.(account) });
+    this.seeker = network.isLocalOnly || deps.account ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, log, clock, onFound: (account) => deps.onAccountFound?.(account) }, settings.account.questions);
     this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
   }
 
@@ -257,7 +257,7 @@ export class MediaGateway {
       if (links.find(jid)?.path !== 'link-local') throw new XpmnError('peer-unavailable', 'The device is not on the local network.');
       return { info: await queryInfo(channel, undefined, { signal }), closed: channel.closed };
     });
-    return new Neighbourhood({ link, clock, log, tasks: this.tasks, neighbours, ask }, this.settings.account);
+    return new Neighbourhood({ link, clock, log, tasks: this.tasks, neighbours, ask }, this.settings.account.questions);
   }
 
   private isHere(jid: Jid): boolean {
