@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
+import { readInterfaces } from '../xpmn/kernel/interfaces.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import { SerialQueue, abortable, deferred, throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import { linksOf } from '../xpmn/model/link-addresses.ts';
@@ -20,6 +21,8 @@ import type { BusSignal, MessageBus, Subscription } from './bus.ts';
 export interface AvahiOptions extends DiscoveryLimits {
   /** Names of the interfaces to use; none: all but loopback. */
   readonly interfaces: readonly string[];
+  /** Milliseconds until interfaces that could not be read are looked at again. */
+  readonly interfaceInterval: number;
   /** The service, XEP-0174's by default. */
   readonly type?: string;
 }
@@ -172,16 +175,18 @@ class AvahiDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Ser
     });
   }
 
-  private hasNews(): void {
+  private hasNews(pause = GATHER): void {
     if (this.stopping) return;
-    this.news ??= this.deps.clock.after(GATHER, () => {
+    this.news ??= this.deps.clock.after(pause, () => {
       this.news = undefined;
       this.look();
     });
   }
 
   private look(): void {
-    const links = linksOf((this.deps.listInterfaces ?? networkInterfaces)(), this.options.interfaces);
+    const table = readInterfaces(this.deps.listInterfaces ?? networkInterfaces, this.deps.log);
+    if (!table) return this.hasNews(this.options.interfaceInterval);
+    const links = linksOf(table, this.options.interfaces);
     const seen = this.announcer.others(this.browser.services(links));
     const { found, lost } = this.view.update([this.bounded(seen)]);
     for (const instance of lost) if (!this.stopping) this.emit('lost', instance);
