@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
 import { instanceKey, nextLabel } from '../xpmn/model/service-entry.ts';
 import type { BusSignal } from './bus.ts';
-import { isCollision } from './avahi-objects.ts';
+import { isCollision, isRefusal } from './avahi-objects.ts';
 import type { AvahiObject, AvahiObjects } from './avahi-objects.ts';
+import { RetryTimer } from './retry-timer.ts';
 
 /** States of an entry group, as avahi numbers them. */
 const GROUP = { collision: 3, failure: 4 };
@@ -17,6 +20,23 @@ export interface OwnEntry {
   /** What avahi keeps for it, once it does. */
   group: AvahiObject | undefined;
   isPublished: boolean;
+  /** The interfaces on which it is announced, by number. */
+  indexes: readonly number[];
+}
+
+export interface AnnouncerDeps {
+  readonly objects: AvahiObjects;
+  readonly clock: Clock;
+  readonly queue: AvahiQueue;
+  /** Called when other labels are our own than before. */
+  onNews(): void;
+}
+
+export interface AnnouncerOptions {
+  /** Names of the interfaces to announce on; none: all. */
+  readonly interfaces: readonly string[];
+  /** Milliseconds between two looks at these: one that was away has another number. */
+  readonly interfaceInterval: number;
 }
 
 /** Runs jobs one after another while avahi is there; what fails is logged. */
@@ -24,53 +44,49 @@ export type AvahiQueue = (job: () => Promise<void>) => Promise<void>;
 
 /** Announces by avahi: one entry group for each instance. */
 export class AvahiAnnouncer {
-  private readonly objects: AvahiObjects;
-  private readonly queue: AvahiQueue;
+  private readonly deps: AnnouncerDeps;
   private readonly type: string;
-  /** Names of the interfaces to announce on; none: all. */
-  private readonly interfaces: readonly string[];
-  /** Called when other labels are our own than before. */
-  private readonly onNews: () => void;
+  private readonly options: AnnouncerOptions;
   private readonly entries = new Set<OwnEntry>();
   /** Labels that were ours, and that avahi may not have forgotten yet. */
   private readonly leaving = new Set<string>();
+  private readonly retry: RetryTimer;
+  private looking: Timer | undefined;
   private isRunning = false;
 
-  constructor(
-    deps: { readonly objects: AvahiObjects; readonly queue: AvahiQueue; readonly onNews: () => void },
-    type: string,
-    interfaces: readonly string[],
-  ) {
-    this.objects = deps.objects;
-    this.queue = deps.queue;
-    this.onNews = deps.onNews;
+  constructor(deps: AnnouncerDeps, type: string, options: AnnouncerOptions) {
+    this.deps = deps;
     this.type = type;
-    this.interfaces = interfaces;
+    this.options = options;
+    this.retry = new RetryTimer(deps.clock);
   }
 
   add(wanted: string, port: number, strings: readonly Buffer[]): OwnEntry {
-    const entry: OwnEntry = { wanted, port, strings, label: wanted, attempt: 1, group: undefined, isPublished: false };
+    const entry: OwnEntry = { wanted, port, strings, label: wanted, attempt: 1, group: undefined, isPublished: false, indexes: [] };
     while (this.hasLabel(entry.label)) this.next(entry);
     this.entries.add(entry);
-    void this.queue(() => this.publish(entry));
+    void this.deps.queue(() => this.publish(entry));
     return entry;
   }
 
   update(entry: OwnEntry): void {
-    void this.queue(async () => {
-      const { group, label, strings } = entry;
+    void this.deps.queue(async () => {
+      const { group, label, strings, indexes } = entry;
       if (!group || !entry.isPublished || !this.entries.has(entry)) return;
-      for (const index of await this.indexes()) await group.call('UpdateServiceTxt', 'iiusssaay', [index, ANY, 0, label, this.type, '', strings]);
+      await this.orLater(entry, async () => {
+        for (const index of indexes) await group.call('UpdateServiceTxt', 'iiusssaay', [index, ANY, 0, label, this.type, '', strings]);
+      });
     });
   }
 
   withdraw(entry: OwnEntry): Promise<void> {
     this.entries.delete(entry);
     this.leaving.add(instanceKey(entry.label));
-    return this.queue(async () => entry.group?.free());
+    return this.deps.queue(async () => entry.group?.free());
   }
 
   withdrawAll(): Promise<unknown> {
+    this.rest();
     return Promise.all([...this.entries].map((entry) => this.withdraw(entry)));
   }
 
@@ -85,26 +101,38 @@ export class AvahiAnnouncer {
   setRunning(isRunning: boolean): void {
     if (this.isRunning === isRunning) return;
     this.isRunning = isRunning;
+    this.rest();
+    if (isRunning) this.lookLater();
     for (const entry of this.entries) {
       entry.isPublished = false;
-      void this.queue(async () => void (isRunning ? await this.publish(entry) : await entry.group?.call('Reset')));
+      void this.deps.queue(async () => void (isRunning ? await this.publish(entry) : await entry.group?.call('Reset')));
     }
   }
 
   /** Avahi is gone. */
   forget(): void {
     this.isRunning = false;
+    this.rest();
     this.leaving.clear();
     for (const entry of this.entries) Object.assign(entry, { group: undefined, isPublished: false });
   }
 
   private async publish(entry: OwnEntry): Promise<void> {
     if (!this.isRunning || !this.entries.has(entry) || entry.isPublished) return;
-    entry.group ??= await this.objects.create('EntryGroup', '', [], (signal) => this.told(entry, signal));
+    await this.orLater(entry, async () => {
+      entry.indexes = await this.indexes();
+      // None of the interfaces is there: the next look finds the one that comes.
+      if (entry.indexes.length > 0) await this.enter(entry);
+    });
+    if ([...this.entries].every(({ isPublished }) => isPublished)) this.retry.reset();
+  }
+
+  private async enter(entry: OwnEntry): Promise<void> {
+    entry.group ??= await this.deps.objects.create('EntryGroup', '', [], (signal) => this.told(entry, signal));
     for (;;) {
-      const { group, label, port, strings } = entry;
+      const { group, label, port, strings, indexes } = entry;
       try {
-        for (const index of await this.indexes()) await group.call('AddService', 'iiussssqaay', [index, ANY, 0, label, this.type, '', '', port, strings]);
+        for (const index of indexes) await group.call('AddService', 'iiussssqaay', [index, ANY, 0, label, this.type, '', '', port, strings]);
         await group.call('Commit');
         entry.isPublished = true;
         return;
@@ -115,14 +143,61 @@ export class AvahiAnnouncer {
     }
   }
 
+  /** What fails leaves nothing behind, and is tried again. */
+  private async orLater(entry: OwnEntry, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      await this.giveUp(entry);
+      throw error;
+    }
+  }
+
+  private async giveUp(entry: OwnEntry): Promise<void> {
+    const { group } = entry;
+    Object.assign(entry, { group: undefined, isPublished: false });
+    if (this.isRunning && this.entries.has(entry)) this.retry.later(() => this.publishAll());
+    await group?.free();
+  }
+
+  private publishAll(): void {
+    for (const entry of this.entries) void this.deps.queue(() => this.publish(entry));
+  }
+
+  /** An interface that is chosen by its name may come, or come back under another number. */
+  private lookLater(): void {
+    if (this.options.interfaces.length === 0) return;
+    this.looking = this.deps.clock.after(this.options.interfaceInterval, () => {
+      this.lookLater();
+      void this.deps.queue(() => this.follow());
+    });
+  }
+
+  private async follow(): Promise<void> {
+    const indexes = await this.indexes();
+    for (const entry of this.entries) {
+      if (!this.isRunning || isDeepStrictEqual(entry.indexes, indexes)) continue;
+      entry.isPublished = false;
+      await entry.group?.call('Reset');
+      await this.publish(entry);
+    }
+  }
+
+  private rest(): void {
+    this.retry.cancel();
+    this.retry.reset();
+    this.looking?.cancel();
+  }
+
   /** What becomes of an entry is told later, by a signal. */
   private told(entry: OwnEntry, { member, body: [state] }: BusSignal): void {
     if (member !== 'StateChanged' || (state !== GROUP.collision && state !== GROUP.failure)) return;
-    void this.queue(async () => {
-      if (!entry.group || !entry.isPublished || !this.entries.has(entry)) return;
+    void this.deps.queue(async () => {
+      const { group } = entry;
+      if (!group || !entry.isPublished || !this.entries.has(entry)) return;
+      if (state === GROUP.failure) return this.giveUp(entry);
       entry.isPublished = false;
-      if (state === GROUP.collision) await this.rename(entry, entry.group);
-      else await entry.group.call('Reset');
+      await this.orLater(entry, () => this.rename(entry, group));
       await this.publish(entry);
     });
   }
@@ -130,7 +205,7 @@ export class AvahiAnnouncer {
   private async rename(entry: OwnEntry, group: AvahiObject): Promise<void> {
     do this.next(entry);
     while ([...this.entries].some((other) => other !== entry && instanceKey(other.label) === instanceKey(entry.label)));
-    this.onNews();
+    this.deps.onNews();
     await group.call('Reset');
   }
 
@@ -144,8 +219,19 @@ export class AvahiAnnouncer {
   }
 
   private async indexes(): Promise<number[]> {
-    if (this.interfaces.length === 0) return [ANY];
-    const known = this.interfaces.map((name) => this.objects.server('GetNetworkInterfaceIndexByName', 's', [name]).catch(() => []));
-    return (await Promise.all(known)).map(([index]) => index).filter((index) => typeof index === 'number');
+    if (this.options.interfaces.length === 0) return [ANY];
+    const known = await Promise.all(this.options.interfaces.map((name) => this.indexOf(name)));
+    return known.filter((index) => index !== undefined);
+  }
+
+  /** Undefined for one that is not there. */
+  private async indexOf(name: string): Promise<number | undefined> {
+    try {
+      const [index] = await this.deps.objects.server('GetNetworkInterfaceIndexByName', 's', [name]);
+      return typeof index === 'number' ? index : undefined;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return undefined;
+    }
   }
 }

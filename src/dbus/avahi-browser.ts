@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
+import type { Clock } from '../xpmn/kernel/clock.ts';
 import { dialableOnLink } from '../xpmn/model/link-addresses.ts';
 import type { Link } from '../xpmn/model/link-addresses.ts';
 import { decodeTxt, instanceKey, isInstanceLabel } from '../xpmn/model/service-entry.ts';
@@ -9,13 +9,12 @@ import type { BusSignal } from './bus.ts';
 import type { AvahiQueue } from './avahi-announcer.ts';
 import { AvahiHosts } from './avahi-hosts.ts';
 import type { AvahiObject, AvahiObjects } from './avahi-objects.ts';
+import { RetryTimer } from './retry-timer.ts';
 
 const ANY = -1;
 const LOCAL = 'local';
 /** Of a resolver: the addresses come by browsers of their own, all of them. */
 const NO_ADDRESS = 8;
-/** Milliseconds until what could not be resolved is tried again. */
-const RETRY = { first: 5_000, max: 600_000 };
 
 interface Found {
   readonly host: string;
@@ -33,11 +32,14 @@ interface Item {
   found: Found | undefined;
   at: number;
   resolver: AvahiObject | undefined;
-  retry: Timer | undefined;
-  pause: number;
+  readonly retry: RetryTimer;
 }
 
-/** Browses by avahi: one browser, a resolver for each instance and interface, and the addresses of their hosts. */
+/**
+ * Browses by avahi: one browser, a resolver for each instance and interface, and the addresses of their hosts. The
+ * limit to instances is one for all interfaces: avahi keeps no more than 1,024 objects for a client, and of these we need
+ * three for an instance, and one for each that we announce.
+ */
 export class AvahiBrowser {
   private readonly objects: AvahiObjects;
   private readonly clock: Clock;
@@ -48,7 +50,11 @@ export class AvahiBrowser {
   private readonly hosts: AvahiHosts;
   private readonly items = new Map<string, Item>();
   private readonly names = new Map<number, string>();
+  private readonly again: RetryTimer;
   private browser: AvahiObject | undefined;
+  /** Whether instances were left out for lack of room. */
+  private isIncomplete = false;
+  private isOver = false;
 
   constructor(
     deps: { readonly objects: AvahiObjects; readonly clock: Clock; readonly queue: AvahiQueue; readonly onNews: () => void },
@@ -61,15 +67,29 @@ export class AvahiBrowser {
     this.onNews = deps.onNews;
     this.type = type;
     this.limits = limits;
-    this.hosts = new AvahiHosts(deps.objects, deps.queue, limits.addresses, deps.onNews);
+    this.hosts = new AvahiHosts(deps, limits.addresses);
+    this.again = new RetryTimer(deps.clock);
   }
 
+  /** Also anew: avahi says all that it knows to a new browser. */
   async begin(): Promise<void> {
-    this.browser = await this.objects.create('ServiceBrowser', 'iissu', [ANY, ANY, this.type, '', 0], (signal) => this.heard(signal));
+    if (this.isOver) return;
+    const before = this.browser;
+    this.isIncomplete = false;
+    try {
+      this.browser = await this.objects.create('ServiceBrowser', 'iissu', [ANY, ANY, this.type, '', 0], (signal) => this.heard(signal));
+      this.again.reset();
+    } catch (error) {
+      this.beginLater();
+      throw error;
+    }
+    await before?.free();
   }
 
   /** Lets go of everything. */
   async end(): Promise<void> {
+    this.isOver = true;
+    this.again.cancel();
     const all = [this.browser, ...[...this.items.values()].map(({ resolver }) => resolver)];
     for (const item of [...this.items.values()]) this.drop(item);
     await Promise.all(all.map((one) => one?.free()));
@@ -77,7 +97,8 @@ export class AvahiBrowser {
 
   /** Avahi is gone. */
   forget(): void {
-    for (const { retry } of this.items.values()) retry?.cancel();
+    for (const { retry } of this.items.values()) retry.cancel();
+    this.again.cancel();
     this.items.clear();
     this.hosts.forget();
     this.names.clear();
@@ -103,19 +124,27 @@ export class AvahiBrowser {
     if (member === 'ItemNew') {
       if (known) known.protocols.add(protocol);
       else if (this.hasRoom(index)) this.take(key, { index, label, type, protocol });
+      else this.isIncomplete = true;
     } else if (member === 'ItemRemove' && known?.protocols.delete(protocol) && known.protocols.size === 0) {
       this.items.delete(key);
       this.drop(known);
     }
   }
 
+  /** So many in all, of which each interface has its share: one that is flooded leaves room for the others. */
   private hasRoom(index: number): boolean {
-    return [...this.items.values()].filter((item) => item.index === index).length < this.limits.instances;
+    const indexes = [...this.items.values()].map((item) => item.index);
+    const share = this.limits.instances / new Set([...indexes, index]).size;
+    return indexes.length < this.limits.instances && indexes.filter((one) => one === index).length < share;
+  }
+
+  private beginLater(): void {
+    if (!this.isOver) this.again.later(() => void this.queue(() => this.begin()));
   }
 
   private take(key: string, { index, label, type, protocol }: { index: number; label: string; type: string; protocol: unknown }): void {
     const item: Item = {
-      index, label, type, protocols: new Set([protocol]), link: '', found: undefined, at: 0, resolver: undefined, retry: undefined, pause: RETRY.first,
+      index, label, type, protocols: new Set([protocol]), link: '', found: undefined, at: 0, resolver: undefined, retry: new RetryTimer(this.clock),
     };
     this.items.set(key, item);
     void this.queue(() => this.resolve(item));
@@ -123,11 +152,16 @@ export class AvahiBrowser {
 
   private async resolve(item: Item): Promise<void> {
     if (!this.has(item)) return;
-    item.link = await this.nameOf(item.index);
-    const body = [item.index, ANY, item.label, item.type, LOCAL, ANY, NO_ADDRESS];
-    const resolver = await this.objects.create('ServiceResolver', 'iisssiu', body, (signal) => this.resolved(item, signal));
-    if (this.has(item)) item.resolver = resolver;
-    else await resolver.free();
+    try {
+      item.link = await this.nameOf(item.index);
+      const body = [item.index, ANY, item.label, item.type, LOCAL, ANY, NO_ADDRESS];
+      const resolver = await this.objects.create('ServiceResolver', 'iisssiu', body, (signal) => this.resolved(item, signal));
+      if (this.has(item)) item.resolver = resolver;
+      else await resolver.free();
+    } catch (error) {
+      if (this.has(item)) this.tryLater(item);
+      throw error;
+    }
   }
 
   private resolved(item: Item, { member, body }: BusSignal): void {
@@ -143,7 +177,8 @@ export class AvahiBrowser {
       this.hosts.use(item.index, host);
       if (item.found) this.hosts.leave(item.index, item.found.host);
     }
-    Object.assign(item, { found, at: this.clock.monotonic(), pause: RETRY.first });
+    Object.assign(item, { found, at: this.clock.monotonic() });
+    item.retry.reset();
     this.onNews();
   }
 
@@ -152,16 +187,16 @@ export class AvahiBrowser {
     const { resolver } = item;
     item.resolver = undefined;
     void this.queue(async () => resolver?.free());
-    item.retry?.cancel();
-    item.retry = this.clock.after(item.pause, () => void this.queue(() => this.resolve(item)));
-    item.pause = Math.min(2 * item.pause, RETRY.max);
+    item.retry.later(() => void this.queue(() => this.resolve(item)));
   }
 
   private drop(item: Item): void {
-    item.retry?.cancel();
+    item.retry.cancel();
     this.items.delete(`${item.index} ${instanceKey(item.label)}`);
     if (item.found) this.hosts.leave(item.index, item.found.host);
     void this.queue(async () => item.resolver?.free());
+    // There is room again.
+    if (this.isIncomplete) this.beginLater();
     this.onNews();
   }
 

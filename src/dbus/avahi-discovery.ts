@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
+import { readInterfaces } from '../xpmn/kernel/interfaces.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import { SerialQueue, abortable, deferred, throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import { linksOf } from '../xpmn/model/link-addresses.ts';
@@ -15,11 +16,14 @@ import { AvahiAnnouncer } from './avahi-announcer.ts';
 import { AvahiBrowser } from './avahi-browser.ts';
 import { AVAHI, AvahiObjects } from './avahi-objects.ts';
 import type { BusSignal, MessageBus, Subscription } from './bus.ts';
+import { RetryTimer } from './retry-timer.ts';
 
 /** The section `mdns` of the configuration, as far as it is not avahi's own matter. */
 export interface AvahiOptions extends DiscoveryLimits {
   /** Names of the interfaces to use; none: all but loopback. */
   readonly interfaces: readonly string[];
+  /** Milliseconds until interfaces that could not be read are looked at again. */
+  readonly interfaceInterval: number;
   /** The service, XEP-0174's by default. */
   readonly type?: string;
 }
@@ -68,6 +72,7 @@ class AvahiDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Ser
   private readonly view: ServiceView;
   private readonly jobs = new SerialQueue();
   private readonly tried = deferred();
+  private readonly asking: RetryTimer;
   private watching: Subscription | undefined;
   private news: Timer | undefined;
   /** Grows with each avahi: jobs for a former one are dropped. */
@@ -83,9 +88,10 @@ class AvahiDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Ser
     const queue = (job: () => Promise<void>): Promise<void> => this.queue(job);
     this.objects = new AvahiObjects(deps.bus, (signal) => this.serverSaid(signal));
     const shared = { objects: this.objects, queue, clock: deps.clock, onNews: () => this.hasNews() };
-    this.announcer = new AvahiAnnouncer(shared, type, options.interfaces);
+    this.announcer = new AvahiAnnouncer(shared, type, options);
     this.browser = new AvahiBrowser(shared, type, options);
     this.view = new ServiceView(options);
+    this.asking = new RetryTimer(deps.clock);
   }
 
   async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
@@ -122,12 +128,14 @@ class AvahiDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Ser
   private async end(): Promise<void> {
     this.watching?.close();
     this.news?.cancel();
+    this.asking.cancel();
     this.view.clear();
     this.tried.resolve();
     await this.announcer.withdrawAll();
     await this.queue(() => this.browser.end());
     await this.jobs.idle();
     this.browser.forget();
+    this.announcer.forget();
     this.objects.close();
   }
 
@@ -135,11 +143,21 @@ class AvahiDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Ser
     // Also another one in its place.
     this.reset();
     this.isThere = true;
-    void this.queue(async () => {
-      await this.browser.begin();
-      const [state] = await this.objects.server('GetState');
-      this.announcer.setRunning(state === RUNNING);
-    }).then(() => this.tried.resolve());
+    void this.queue(() => this.browser.begin());
+    void this.askState().then(() => this.tried.resolve());
+  }
+
+  private askState(): Promise<void> {
+    return this.queue(async () => {
+      try {
+        const [state] = await this.objects.server('GetState');
+        this.announcer.setRunning(state === RUNNING);
+        this.asking.reset();
+      } catch (error) {
+        if (!this.stopping) this.asking.later(() => void this.askState());
+        throw error;
+      }
+    });
   }
 
   private down(): void {
@@ -150,6 +168,7 @@ class AvahiDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Ser
   private reset(): void {
     this.isThere = false;
     this.generation += 1;
+    this.asking.cancel();
     this.objects.forget();
     this.browser.forget();
     this.announcer.forget();
@@ -172,16 +191,18 @@ class AvahiDiscovery extends EventEmitter<ServiceDiscoveryEvents> implements Ser
     });
   }
 
-  private hasNews(): void {
+  private hasNews(pause = GATHER): void {
     if (this.stopping) return;
-    this.news ??= this.deps.clock.after(GATHER, () => {
+    this.news ??= this.deps.clock.after(pause, () => {
       this.news = undefined;
       this.look();
     });
   }
 
   private look(): void {
-    const links = linksOf((this.deps.listInterfaces ?? networkInterfaces)(), this.options.interfaces);
+    const table = readInterfaces(this.deps.listInterfaces ?? networkInterfaces, this.deps.log);
+    if (!table) return this.hasNews(this.options.interfaceInterval);
+    const links = linksOf(table, this.options.interfaces);
     const seen = this.announcer.others(this.browser.services(links));
     const { found, lost } = this.view.update([this.bounded(seen)]);
     for (const instance of lost) if (!this.stopping) this.emit('lost', instance);

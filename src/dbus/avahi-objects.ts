@@ -21,6 +21,11 @@ export function isCollision(error: unknown): boolean {
   return error instanceof XpmnError && error.details['error'] === COLLISION;
 }
 
+/** Whether it was avahi that said no; else it could not be asked. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof XpmnError && String(error.details['error']).startsWith(`${AVAHI}.`);
+}
+
 /** Calls to avahi, and its objects with the signals that are theirs. */
 export class AvahiObjects {
   private readonly bus: MessageBus;

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
+import { readInterfaces } from '../xpmn/kernel/interfaces.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import { bindShared, closeSocket, sendDatagram } from '../xpmn/kernel/multicast-socket.ts';
 import { SerialQueue } from '../xpmn/kernel/tasks.ts';
@@ -80,7 +81,14 @@ class DgramSsdpSocket implements SsdpSocket {
   /** Opens what is new, closes what went away, and comes back later. */
   private async follow(): Promise<void> {
     if (this.closed) return;
-    const wanted = new Map(this.usable().map((on) => [keyOf(on), on]));
+    const table = readInterfaces(this.deps.listInterfaces ?? networkInterfaces, this.deps.log);
+    if (table) await this.use(this.usable(table));
+    if (this.closed) return;
+    this.timer = this.deps.clock.after(this.options.interfaceInterval, () => void this.queue.run(() => this.follow()));
+  }
+
+  private async use(interfaces: readonly SsdpInterface[]): Promise<void> {
+    const wanted = new Map(interfaces.map((on) => [keyOf(on), on]));
     for (const key of [...this.sets.keys()]) if (!wanted.has(key)) await this.drop(key);
     for (const [key, on] of wanted) {
       if (this.closed || this.sets.has(key)) continue;
@@ -88,14 +96,12 @@ class DgramSsdpSocket implements SsdpSocket {
       if (set) this.sets.set(key, set);
       if (set && !this.closed) this.events?.interfaceUp(on);
     }
-    if (this.closed) return;
-    this.timer = this.deps.clock.after(this.options.interfaceInterval, () => void this.queue.run(() => this.follow()));
   }
 
-  private usable(): SsdpInterface[] {
+  private usable(table: ReturnType<typeof networkInterfaces>): SsdpInterface[] {
     const { interfaces, maxInterfaces } = this.options;
     const found: SsdpInterface[] = [];
-    for (const [name, addresses = []] of Object.entries((this.deps.listInterfaces ?? networkInterfaces)())) {
+    for (const [name, addresses = []] of Object.entries(table)) {
       if (interfaces.length > 0 && !interfaces.includes(name)) continue;
       const external = addresses.filter(({ internal }) => !internal || interfaces.includes(name));
       for (const { family, address } of external) if (family === 'IPv4') found.push({ name, family: 4, address });

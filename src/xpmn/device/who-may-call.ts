@@ -18,7 +18,7 @@ export function refusalOf({ peer, application, transport, channel }: Call, lists
   return isPrivate ? new XpmnError('security-required', 'That is negotiated inside an end-to-end stream.') : undefined;
 }
 
-/** The same for a handshake on the local link, where an own device may call that does not know its new name yet. */
+/** The same for a handshake on the local link, where an own device may call that does not know its new name yet. Whoever is announced there as of our network may try, too. */
 export function mayShakeHands(peer: Jid, lists: TrustSnapshot, own: Jid): boolean {
   return mayConcernUs(lists, bareJid(own), bareJid(peer)) || isListedName(lists, peer);
 }

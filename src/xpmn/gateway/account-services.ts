@@ -134,6 +134,7 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
       if (await this.deps.network.adopt()) this.emit('moved');
     });
     if (this.deps.device.connection?.state === 'online') this.sync();
+    this.directory.lookAgain();
     this.emit('changed');
   };
 

@@ -112,7 +112,7 @@ export class MediaGateway {
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
     servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, log, account: carriedAccount(deps.account) }, settings.pairing);
-    this.seeker = network.isLocalOnly || deps.account ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, log, onFound: (account) => deps.onAccountFound?.(account) });
+    this.seeker = network.isLocalOnly || deps.account ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, log, clock, onFound: (account) => deps.onAccountFound?.(account) }, settings.account.questions);
     this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
   }
 
@@ -250,9 +250,12 @@ export class MediaGateway {
   /** A device that says that it is of my network is asked, even if no list that I have names it: it may have a newer one. */
   private createNeighbourhood(link: LocalLink): Neighbourhood {
     const { clock, log, network } = this.deps;
-    const neighbours = (): Neighbour[] => link.all()
-      .filter((peer) => !this.isHere(peer.jid) && (peer.network === network.id || this.isListed(peer.jid)))
-      .map(({ jid, targets, caps }) => ({ jid, said: JSON.stringify([targets, caps?.ver]) }));
+    const neighbours = (): Neighbour[] => {
+      const listed = new Set(listedDevices(network).map(({ jid }) => jid));
+      return link.all()
+        .filter((peer) => !this.isHere(peer.jid) && (peer.network === network.id || listed.has(peer.jid)))
+        .map(({ jid, targets, caps }) => ({ jid, said: JSON.stringify([targets, caps?.ver]) }));
+    };
     const ask = (jid: Jid, signal: AbortSignal): Promise<Answer> => this.askedTwice(jid, async () => {
       const { links } = this.controller;
       const channel = await links.to(jid).channel({ signal });
@@ -260,7 +263,7 @@ export class MediaGateway {
       if (links.find(jid)?.path !== 'link-local') throw new XpmnError('peer-unavailable', 'The device is not on the local network.');
       return { info: await queryInfo(channel, undefined, { signal }), closed: channel.closed };
     });
-    return new Neighbourhood({ link, clock, log, tasks: this.tasks, neighbours, ask }, this.settings.account);
+    return new Neighbourhood({ link, clock, log, tasks: this.tasks, neighbours, ask }, this.settings.account.questions);
   }
 
   private isHere(jid: Jid): boolean {

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
-import { sleep } from '../kernel/tasks.ts';
+import { Retry } from '../kernel/retry.ts';
+import type { RetryOptions } from '../kernel/retry.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import type { DiscoInfo } from '../xmpp/disco.ts';
@@ -33,39 +34,45 @@ export interface NeighbourhoodDeps {
   ask(jid: Jid, signal: AbortSignal): Promise<Answer>;
 }
 
-export interface NeighbourhoodOptions {
-  /** Times that a device is asked what it can do, and milliseconds between, longer each time. */
-  readonly questions: number;
-  readonly questionInterval: number;
+/** A device that is announced, and asked. */
+interface Asked {
+  readonly jid: Jid;
+  /** What it announced when it was last asked. */
+  said: string;
+  readonly question: Retry;
+  /** Of the stream on which it has answered. */
+  closed: AbortSignal | undefined;
+  readonly onClosed: () => void;
 }
 
 /**
  * The devices of the network that are on the local link. An announcement proves nothing: a device counts as there when it
  * has proven itself on a secured stream, and has said what it can do. When that stream ends it has to do so again:
- * announcements outlive those who die without a word.
+ * announcements outlive those who die without a word. Whoever is announced and does not answer is asked for as long as it
+ * is, less and less often.
  */
 export class Neighbourhood extends EventEmitter<{ changed: [] }> implements PeerDirectory {
   private readonly deps: NeighbourhoodDeps;
-  private readonly options: NeighbourhoodOptions;
+  private readonly options: RetryOptions;
   private readonly known = new Map<Jid, PeerPresence>();
-  /** Who has been asked, or is being asked, and what it announced then. */
-  private readonly asked = new Map<Jid, Neighbour>();
-  private isOver = false;
+  private readonly asked = new Map<Jid, Asked>();
 
-  constructor(deps: NeighbourhoodDeps, options: NeighbourhoodOptions) {
+  /** `options`: the pauses between questions to one device. */
+  constructor(deps: NeighbourhoodDeps, options: RetryOptions) {
     super();
     this.deps = deps;
     this.options = options;
   }
 
   start(): void {
-    this.deps.link.on('changed', this.lookAgain);
-    this.lookAgain();
+    this.deps.link.on('changed', this.look);
+    this.look();
   }
 
   stop(): void {
-    this.isOver = true;
-    this.deps.link.off('changed', this.lookAgain);
+    this.deps.link.off('changed', this.look);
+    for (const one of this.asked.values()) leave(one);
+    this.asked.clear();
   }
 
   all(): readonly PeerPresence[] {
@@ -76,56 +83,64 @@ export class Neighbourhood extends EventEmitter<{ changed: [] }> implements Peer
     return this.known.get(jid);
   }
 
-  /** Also when a list changes: who is announced may be one of us now, or no more. */
-  readonly lookAgain = (): void => {
+  /** A list has changed: who is announced may be one of us now, or no more; and whoever had nothing to say to us may have now. */
+  lookAgain(): void {
+    this.look();
+    for (const { jid, question } of this.asked.values()) if (!this.known.has(jid)) question.begin();
+  }
+
+  private readonly look = (): void => {
     const there = new Map(this.deps.neighbours().map((neighbour) => [neighbour.jid, neighbour]));
-    for (const jid of [...this.asked.keys()]) if (!there.has(jid)) this.went(jid);
-    for (const neighbour of there.values()) {
-      const before = this.asked.get(neighbour.jid);
-      if (before && before.said === neighbour.said) continue;
-      this.asked.set(neighbour.jid, neighbour);
-      this.deps.tasks.run((signal) => this.question(neighbour, signal));
+    for (const one of [...this.asked.values()]) if (!there.has(one.jid)) this.went(one);
+    for (const { jid, said } of there.values()) {
+      const before = this.asked.get(jid);
+      if (before && before.said === said) continue;
+      const one = before ?? this.meet(jid, said);
+      one.said = said;
+      one.question.begin();
     }
   };
 
-  /** Whoever was there before, and is still announced, is asked for as long as it is; less and less often. */
-  private async question(neighbour: Neighbour, signal: AbortSignal, attempts = this.options.questions): Promise<void> {
-    const { clock, log } = this.deps;
-    for (let attempt = 1; this.asked.get(neighbour.jid) === neighbour; attempt += 1) {
-      try {
-        this.learnt(neighbour, await this.deps.ask(neighbour.jid, signal));
-        return;
-      } catch (error) {
-        log.debug('a device on the link does not say what it can do', { jid: neighbour.jid, error });
-        if (this.asked.get(neighbour.jid) === neighbour) this.forget(neighbour.jid);
-        if (attempt === attempts) return;
-        await sleep(clock, this.options.questionInterval * attempt, signal);
-      }
-    }
+  private meet(jid: Jid, said: string): Asked {
+    const { clock, tasks, log } = this.deps;
+    const failed = (error: unknown): void => {
+      log.debug('a device on the link does not say what it can do', { jid, error });
+      this.forget(jid);
+    };
+    const question = new Retry({ clock, tasks, failed }, this.options, async (signal) => this.learnt(one, await this.deps.ask(jid, signal)));
+    const one: Asked = { jid, said, question, closed: undefined, onClosed: () => question.begin() };
+    this.asked.set(jid, one);
+    return one;
   }
 
-  private learnt(neighbour: Neighbour, { info: { identities, features }, closed }: Answer): void {
-    const { jid } = neighbour;
-    if (this.asked.get(jid) !== neighbour) return;
+  private learnt(one: Asked, { info: { identities, features }, closed }: Answer): void {
+    const { jid } = one;
+    if (this.asked.get(jid) !== one) return;
     this.known.set(jid, { jid, name: identities[0]?.name, features: new Set(features) });
     this.emit('changed');
-    if (closed.aborted) this.doubt(neighbour);
-    else closed.addEventListener('abort', () => this.doubt(neighbour), { once: true });
+    // Asked again on the same stream, it is heard once all the same.
+    if (one.closed !== closed) {
+      one.closed?.removeEventListener('abort', one.onClosed);
+      one.closed = closed;
+      closed.addEventListener('abort', one.onClosed, { once: true });
+    }
+    if (closed.aborted) one.onClosed();
   }
 
-  private doubt(neighbour: Neighbour): void {
-    if (this.isOver || this.asked.get(neighbour.jid) !== neighbour) return;
-    this.deps.tasks.run((signal) => this.question(neighbour, signal, Infinity));
-  }
-
-  private went(jid: Jid): void {
-    this.asked.delete(jid);
-    this.forget(jid);
+  private went(one: Asked): void {
+    this.asked.delete(one.jid);
+    leave(one);
+    this.forget(one.jid);
   }
 
   private forget(jid: Jid): void {
     if (this.known.delete(jid)) this.emit('changed');
   }
+}
+
+function leave({ question, closed, onClosed }: Asked): void {
+  question.stop();
+  closed?.removeEventListener('abort', onClosed);
 }
 
 /** Several directories as one; what the first of them knows counts. */

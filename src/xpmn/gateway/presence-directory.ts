@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events';
 import type { Device } from '../device/device.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
-import { sleep } from '../kernel/tasks.ts';
+import { Retry } from '../kernel/retry.ts';
+import type { RetryOptions } from '../kernel/retry.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import { bareJid, tryJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
@@ -17,9 +18,8 @@ import type { PeerDirectory, PeerPresence } from './peer-directory.ts';
 export interface DirectoryLimits extends CapsCacheOptions {
   /** Resources that are remembered. */
   readonly resources: number;
-  /** Times that a device is asked what it can do, and milliseconds between, longer each time. */
-  readonly questions: number;
-  readonly questionInterval: number;
+  /** Pauses between questions to one device. */
+  readonly questions: RetryOptions;
 }
 
 export interface PresenceDirectoryDeps {
@@ -38,8 +38,9 @@ interface Events {
 }
 
 /**
- * The devices that are there, by presence; what they offer is asked once for each hash of capabilities. Anybody may send us
- * presence: strangers' is not looked at, so that it takes no room and is told nothing.
+ * The devices that are there, by presence; what they offer is asked once for each hash of capabilities, and of who does not
+ * answer for as long as it is there, less and less often. Anybody may send us presence: strangers' is not looked at, so that
+ * it takes no room and is told nothing.
  */
 export class PresenceDirectory extends EventEmitter<Events> implements PeerDirectory {
   private readonly deps: PresenceDirectoryDeps;
@@ -47,6 +48,7 @@ export class PresenceDirectory extends EventEmitter<Events> implements PeerDirec
   private readonly tracker: PresenceTracker;
   private readonly caps: CapsCache;
   private readonly known = new Map<Jid, PeerPresence>();
+  private readonly questions = new Map<Jid, Retry>();
 
   constructor(deps: PresenceDirectoryDeps, limits: DirectoryLimits) {
     super();
@@ -55,7 +57,7 @@ export class PresenceDirectory extends EventEmitter<Events> implements PeerDirec
     this.limits = limits;
     this.tracker = new PresenceTracker(device.jid, limits);
     this.caps = new CapsCache(limits);
-    this.tracker.on('available', (presence) => this.came(presence));
+    this.tracker.on('available', ({ jid }) => this.came(jid));
     this.tracker.on('unavailable', (jid) => this.went(jid));
     device.connection?.on('stanza', (stanza) => this.received(stanza));
     device.connection?.on('stateChanged', (state) => {
@@ -71,6 +73,11 @@ export class PresenceDirectory extends EventEmitter<Events> implements PeerDirec
     return this.known.get(jid);
   }
 
+  /** A list has changed: whoever had nothing to say to us may have now. */
+  lookAgain(): void {
+    for (const [jid, question] of this.questions) if (!this.known.has(jid)) question.begin();
+  }
+
   private received(stanza: XmlElement): void {
     const from = tryJid(stanza.attrs['from']);
     if (from && this.deps.mayConcernUs(bareJid(from))) this.tracker.received(stanza);
@@ -79,26 +86,22 @@ export class PresenceDirectory extends EventEmitter<Events> implements PeerDirec
   /** Without the server nobody is seen. That says nothing of whoever is reached on a path of its own. */
   private forget(): void {
     this.tracker.clear();
+    for (const jid of [...this.questions.keys()]) this.leave(jid);
     if (this.known.size === 0) return;
     this.known.clear();
     this.emit('changed');
   }
 
-  private came(presence: Presence): void {
+  private came(jid: Jid): void {
     const { device: { connection }, tasks, clock, log } = this.deps;
     if (!connection) return;
-    tasks.run(async (signal) => {
-      for (let attempt = 1; this.tracker.get(presence.jid) === presence; attempt += 1) {
-        try {
-          this.learnt(presence, await this.caps.infoOf(connection.channel, presence.jid, presence.caps, { signal }));
-          return;
-        } catch (error) {
-          log.debug('a device does not say what it can do', { jid: presence.jid, error });
-          if (attempt === this.limits.questions) return;
-          await sleep(clock, this.limits.questionInterval * attempt, signal);
-        }
-      }
+    const failed = (error: unknown): void => log.debug('a device does not say what it can do', { jid, error });
+    const question = this.questions.get(jid) ?? new Retry({ clock, tasks, failed }, this.limits.questions, async (signal) => {
+      const presence = this.tracker.get(jid);
+      if (presence) this.learnt(presence, await this.caps.infoOf(connection.channel, jid, presence.caps, { signal }));
     });
+    this.questions.set(jid, question);
+    question.begin();
   }
 
   private learnt(presence: Presence, info: DiscoInfo): void {
@@ -109,7 +112,13 @@ export class PresenceDirectory extends EventEmitter<Events> implements PeerDirec
     this.emit('changed');
   }
 
+  private leave(jid: Jid): void {
+    this.questions.get(jid)?.stop();
+    this.questions.delete(jid);
+  }
+
   private went(jid: Jid): void {
+    this.leave(jid);
     this.known.delete(jid);
     this.emit('gone', jid);
     this.emit('changed');

@@ -21,14 +21,13 @@ export class Pacer {
 
   ask(): void {
     this.isAsked = true;
-    if (this.isBusy) return;
-    this.isBusy = true;
-    this.deps.tasks.run((signal) => this.serve(signal).finally(() => (this.isBusy = false)));
+    if (!this.isBusy) this.serve();
   }
 
-  private async serve(signal: AbortSignal): Promise<void> {
-    while (this.isAsked) {
-      this.isAsked = false;
+  /** One task for each time, so that a failure is told, and ends nothing. */
+  private serve(): void {
+    [this.isBusy, this.isAsked] = [true, false];
+    this.deps.tasks.run(async (signal) => {
       const pause = sleep(this.deps.clock, this.interval, signal);
       // Only the end of the task group rejects it, which whoever fails meanwhile has not waited for.
       pause.catch(() => undefined);
@@ -36,7 +35,10 @@ export class Pacer {
         await this.work(signal);
       } finally {
         await pause;
+        // In one turn: whoever asks comes before, and is served here, or after, and begins anew.
+        this.isBusy = false;
+        if (this.isAsked) this.serve();
       }
-    }
+    });
   }
 }

@@ -13,6 +13,7 @@ import type { AcceptPeer, Opening } from '../ports/security.ts';
 import type { ListStore } from '../trust/list-store.ts';
 import { listsNaming } from '../trust/presented-lists.ts';
 import { listsElement } from '../trust/signed-list.ts';
+import { mayConcernUs } from '../trust/snapshot.ts';
 import { readBeginning } from './stream-beginning.ts';
 
 export interface AcceptorOptions {
@@ -52,7 +53,8 @@ interface Question {
 
 /**
  * Says who a proven peer is: by the newest lists; if these make it a stranger, by what its account has published, looked
- * up once; then by the lists it shows. Lists speak for themselves: whoever hands them over is trusted with nothing.
+ * up once, if that is our own or a friend's; then by the lists it shows. Lists speak for themselves: whoever hands them
+ * over is trusted with nothing.
  *
  * Showing lists (PROTOCOL §1, "Accepting a peer"): where an XML stream is to be opened, `<lists/>` may be the first
  * element inside TLS, each way.
@@ -91,6 +93,8 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
   }
 
   async function judgeAfterLookUp(question: Question, signal: AbortSignal): Promise<ListedPeer | undefined> {
+    // SECURITY: on the local link anybody may take any name, and be called by it. That must not make us ask any account in the world.
+    if (!mayConcernUs(lists.snapshot, bareJid(question.opening.local), bareJid(question.peer))) return undefined;
     const done = lookUp(bareJid(question.peer));
     try {
       await withDeadline({ clock, signal, delay: options.lookUpTimeout, what: 'Reading the lists of an account' }, () => done);

@@ -33,12 +33,17 @@ export interface AnnouncedDevice {
 
 const UNSEEN: AnnouncedDevice = { update: () => undefined, withdraw: () => Promise.resolve() };
 
-/** All devices of this process on the local link: one port, one announcement each, and what is known of the others. */
+/**
+ * All devices of this process on the local link: one port, one announcement each, and what is known of the others. However
+ * much is said in one turn, it is told once.
+ */
 export class LocalLink extends EventEmitter<{ changed: [] }> {
   readonly endpoints = new ServerlessEndpoints();
   private readonly deps: LocalLinkDeps;
   private readonly listener: LinkLocalListener;
   private readonly peers: LinkLocalPeers;
+  private isTelling = false;
+  private isOver = false;
 
   constructor(deps: LocalLinkDeps, options: LocalLinkOptions) {
     super();
@@ -59,6 +64,7 @@ export class LocalLink extends EventEmitter<{ changed: [] }> {
   /** Says goodbye for all, and closes the port; open streams live on. */
   async stop(): Promise<void> {
     const { discovery } = this.deps;
+    this.isOver = true;
     discovery.off('found', this.onFound);
     discovery.off('lost', this.onLost);
     await discovery.stop();
@@ -72,7 +78,7 @@ export class LocalLink extends EventEmitter<{ changed: [] }> {
 
   /** Somebody on the link says that `peer` is a device of our network. */
   isClaimed(peer: Jid): boolean {
-    return this.peers.all().some(({ jid, network }) => jid === peer && network === this.deps.network);
+    return this.peers.networkOf(peer) === this.deps.network;
   }
 
   /** All that are said to be on the link. */
@@ -97,11 +103,23 @@ export class LocalLink extends EventEmitter<{ changed: [] }> {
 
   private readonly onFound = (service: FoundService): void => {
     this.peers.found(service);
-    this.emit('changed');
+    this.tell();
   };
 
   private readonly onLost = (instance: string): void => {
     this.peers.lost(instance);
-    this.emit('changed');
+    this.tell();
   };
+
+  private tell(): void {
+    if (this.isTelling) return;
+    this.isTelling = true;
+    queueMicrotask(() => {
+      this.isTelling = false;
+      if (this.isOver) return;
+      // Who had no room may have some now.
+      for (const service of this.deps.discovery.services()) if (!this.peers.has(service.instance)) this.peers.found(service);
+      this.emit('changed');
+    });
+  }
 }

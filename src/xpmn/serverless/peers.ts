@@ -1,6 +1,8 @@
 import type { TcpTarget } from '../jingle/transports/tcp.ts';
+import type { KeyName } from '../model/identity.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
+import { instanceKey } from '../model/service-entry.ts';
 import type { FoundService } from '../ports/service-discovery.ts';
 import { parsePresence } from './link-presence.ts';
 import type { LinkPresence } from './link-presence.ts';
@@ -34,6 +36,8 @@ export class LinkLocalPeers {
   private readonly concerns: (jid: Jid) => boolean;
   private readonly options: LinkLocalPeersOptions;
   private readonly known = new Map<string, Instance>();
+  /** The same by the names that they say: everybody who calls is looked up here. */
+  private readonly byJid = new Map<Jid, Map<string, Instance>>();
 
   /** `concerns`: whether a device of that name would be of use, by the lists. */
   constructor({ concerns }: { concerns(jid: Jid): boolean }, options: LinkLocalPeersOptions) {
@@ -45,12 +49,17 @@ export class LinkLocalPeers {
   found({ instance, addresses, port, txt }: FoundService): void {
     const presence = parsePresence(txt);
     const entry = presence && { ...presence, targets: addresses.map((host) => ({ host, port })) };
-    if (!entry || !this.hasRoom(instance, entry)) this.known.delete(instance);
-    else this.known.set(instance, entry);
+    const key = instanceKey(instance);
+    this.put(key, entry && this.hasRoom(key, entry) ? entry : undefined);
   }
 
   lost(instance: string): void {
-    this.known.delete(instance);
+    this.put(instanceKey(instance), undefined);
+  }
+
+  /** Whether it is remembered; whoever is not may have had no room. */
+  has(instance: string): boolean {
+    return this.known.has(instanceKey(instance));
   }
 
   /** Where `peer` may be. Whoever names only the account may be any of its devices, and comes last. */
@@ -59,32 +68,50 @@ export class LinkLocalPeers {
     return [...this.targetsOf(peer), ...(account === peer ? [] : this.targetsOf(account))];
   }
 
+  /** The network of which `jid` is said to be a device. */
+  networkOf(jid: Jid): KeyName | undefined {
+    return this.naming(jid).find(({ network }) => network !== undefined)?.network;
+  }
+
   all(): readonly LinkLocalPeer[] {
-    const jids = new Set([...this.known.values()].flatMap((entry) => entry.jids));
-    return [...jids].map((jid) => {
-      const named = this.naming(jid);
-      const [network] = named.flatMap((entry) => entry.network ?? []);
-      const [caps] = named.flatMap((entry) => entry.caps ?? []);
-      return { jid, network, caps, targets: this.targetsOf(jid) };
+    return [...this.byJid.keys()].map((jid) => {
+      const caps = this.naming(jid).find((entry) => entry.caps)?.caps;
+      return { jid, network: this.networkOf(jid), caps, targets: this.targetsOf(jid) };
     });
   }
 
-  private hasRoom(instance: string, { jids }: Instance): boolean {
+  private put(key: string, entry: Instance | undefined): void {
+    for (const jid of this.known.get(key)?.jids ?? []) {
+      if (entry?.jids.includes(jid)) continue;
+      const named = this.byJid.get(jid);
+      named?.delete(key);
+      if (named?.size === 0) this.byJid.delete(jid);
+    }
+    if (entry) this.known.set(key, entry);
+    else this.known.delete(key);
+    for (const jid of entry?.jids ?? []) this.byJid.set(jid, (this.byJid.get(jid) ?? new Map<string, Instance>()).set(key, entry as Instance));
+  }
+
+  private hasRoom(key: string, { jids }: Instance): boolean {
     const { instances, instancesPerDevice } = this.options;
-    const isCrowded = jids.some((jid) => this.naming(jid, instance).length >= instancesPerDevice);
+    const isCrowded = jids.some((jid) => {
+      const named = this.byJid.get(jid);
+      return named !== undefined && !named.has(key) && named.size >= instancesPerDevice;
+    });
     if (isCrowded) return false;
-    if (this.known.has(instance) || this.known.size < instances) return true;
+    if (this.known.has(key) || this.known.size < instances) return true;
     if (!this.matters(jids)) return false;
     const [useless] = [...this.known].find(([, other]) => !this.matters(other.jids)) ?? [];
-    return useless !== undefined && this.known.delete(useless);
+    if (useless !== undefined) this.put(useless, undefined);
+    return useless !== undefined;
   }
 
   private matters(jids: readonly Jid[]): boolean {
     return jids.some((jid) => this.concerns(jid));
   }
 
-  private naming(jid: Jid, except?: string): Instance[] {
-    return [...this.known].flatMap(([instance, entry]) => (instance !== except && entry.jids.includes(jid) ? [entry] : []));
+  private naming(jid: Jid): Instance[] {
+    return [...(this.byJid.get(jid)?.values() ?? [])];
   }
 
   /** The best of each, then the second of each, and so on; each address once. */
@@ -92,6 +119,6 @@ export class LinkLocalPeers {
     const lists = this.naming(jid).map(({ targets }) => targets);
     const longest = Math.max(0, ...lists.map(({ length }) => length));
     const inTurn = Array.from({ length: longest }, (_, i) => lists.flatMap((targets) => targets[i] ?? [])).flat();
-    return [...new Map(inTurn.map((target) => [JSON.stringify(target), target])).values()];
+    return [...new Map(inTurn.map((target) => [`${target.host} ${target.port}`, target])).values()];
   }
 }

@@ -1,40 +1,23 @@
 import assert from 'node:assert/strict';
-import type { BusSignal, MessageBus, MethodCall } from '../../../src/dbus/bus.ts';
+import type { MethodCall } from '../../../src/dbus/bus.ts';
 import { AvahiAnnouncer } from '../../../src/dbus/avahi-announcer.ts';
 import { AvahiHosts } from '../../../src/dbus/avahi-hosts.ts';
 import { AvahiObjects } from '../../../src/dbus/avahi-objects.ts';
-import { settle } from '../../support/fake-clock.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { StubAvahi } from '../../support/stub-avahi.ts';
 
-/** A bus on which every object can be had, and is called `/object`, `/object`, … with its number. */
-class StubBus {
-  readonly calls: MethodCall[] = [];
-  private readonly listeners: ((signal: BusSignal) => void)[] = [];
-  private count = 0;
-
-  readonly bus = {
-    listen: (_: object, listener: (signal: BusSignal) => void) => {
-      this.listeners.push(listener);
-      return { close: () => undefined };
-    },
-    call: async (call: MethodCall) => {
-      this.calls.push(call);
-      return call.member.endsWith('New') ? [`/object${(this.count += 1)}`] : [];
-    },
-  } as unknown as MessageBus;
-
-  say(path: string, member: string, body: readonly unknown[]): void {
-    // the first of the listeners is that for entry groups; all of them ask by path
-    this.listeners[0]?.({ path, interface: '', member, body });
-  }
-}
-
+const ON_ALL = { interfaces: [], interfaceInterval: 5_000 };
 const queue = async (job: () => Promise<void>): Promise<void> => job();
 
 describe('avahi\'s part', () => {
+  let clock: FakeClock;
+
+  beforeEach(() => (clock = new FakeClock()));
+
   it('knows its own labels until they are forgotten', async () => {
-    const stub = new StubBus();
+    const stub = new StubAvahi();
     const objects = new AvahiObjects(stub.bus, () => undefined);
-    const announcer = new AvahiAnnouncer({ objects, queue, onNews: () => undefined }, '_presence._tcp', []);
+    const announcer = new AvahiAnnouncer({ objects, clock, queue, onNews: () => undefined }, '_presence._tcp', ON_ALL);
     announcer.setRunning(true);
     const entry = announcer.add('TV', 1, []);
     const others = (...labels: string[]): string[] => announcer.others(labels.map((instance) => ({ instance }))).map(({ instance }) => instance);
@@ -46,8 +29,8 @@ describe('avahi\'s part', () => {
   });
 
   it('announces only while the host has a name, and again after that', async () => {
-    const stub = new StubBus();
-    const announcer = new AvahiAnnouncer({ objects: new AvahiObjects(stub.bus, () => undefined), queue, onNews: () => undefined }, '_presence._tcp', []);
+    const stub = new StubAvahi();
+    const announcer = new AvahiAnnouncer({ objects: new AvahiObjects(stub.bus, () => undefined), clock, queue, onNews: () => undefined }, '_presence._tcp', ON_ALL);
     announcer.add('tv', 1, []);
     await settle();
     assert.deepEqual(stub.calls, []);
@@ -59,12 +42,12 @@ describe('avahi\'s part', () => {
   });
 
   it('announces on the interfaces that are chosen', async () => {
-    const stub = new StubBus();
+    const stub = new StubAvahi();
     const { bus } = stub;
     const numbers: Record<string, number> = { eth0: 2, wlan0: 3 };
     const call = bus.call.bind(bus);
     Object.assign(bus, { call: async (one: MethodCall) => (one.member === 'GetNetworkInterfaceIndexByName' ? [numbers[String(one.body?.[0])]] : call(one, {})) });
-    const announcer = new AvahiAnnouncer({ objects: new AvahiObjects(bus, () => undefined), queue, onNews: () => undefined }, '_presence._tcp', ['eth0', 'nowhere', 'wlan0']);
+    const announcer = new AvahiAnnouncer({ objects: new AvahiObjects(bus, () => undefined), clock, queue, onNews: () => undefined }, '_presence._tcp', { ...ON_ALL, interfaces: ['eth0', 'nowhere', 'wlan0'] });
     announcer.setRunning(true);
     announcer.add('tv', 1, []);
     await settle();
@@ -72,9 +55,9 @@ describe('avahi\'s part', () => {
   });
 
   it('keeps so many addresses of a host, and those that are any', async () => {
-    const stub = new StubBus();
+    const stub = new StubAvahi();
     let news = 0;
-    const hosts = new AvahiHosts(new AvahiObjects(stub.bus, () => undefined), queue, 2, () => (news += 1));
+    const hosts = new AvahiHosts({ objects: new AvahiObjects(stub.bus, () => undefined), clock, queue, onNews: () => (news += 1) }, 2);
     hosts.use(2, 'Host.local');
     await settle();
     for (let last = 0; last < 100; last += 1) stub.say('/object1', 'ItemNew', [2, 0, 'host.local', 1, 1, Buffer.from([192, 0, 2, last]), 0]);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, getEventListeners } from 'node:events';
 import { Directories, Neighbourhood } from '../../../src/xpmn/gateway/neighbourhood.ts';
 import type { Answer, Neighbour } from '../../../src/xpmn/gateway/neighbourhood.ts';
 import type { PeerDirectory, PeerPresence } from '../../../src/xpmn/gateway/peer-directory.ts';
@@ -12,7 +12,7 @@ import { FakeClock, settle } from '../../support/fake-clock.ts';
 
 const jid = (resource: string): Jid => parseJid(`net-abcdefgh@xpmn.local/${resource}`);
 const [NAS, TV, STRANGER] = [jid('nas'), jid('tv'), jid('stranger')];
-const options = { questions: 3, questionInterval: 1000 };
+const options = { first: 1000, max: 60_000, pace: 100 };
 const says = (name: string, stream = new AbortController()): Answer => ({ info: { identities: [{ category: 'automation', type: 'xpmn', name }], features: ['urn:a'], forms: [] }, closed: stream.signal });
 
 describe('the neighbourhood', () => {
@@ -63,8 +63,32 @@ describe('the neighbourhood', () => {
     await announce({ jid: NAS, said: '1' });
     await announce({ jid: NAS, said: '1' }, { jid: TV, said: '1' });
     assert.deepEqual(asked, [NAS, TV]);
+    await clock.advance(options.pace);
     await announce({ jid: NAS, said: '2' }, { jid: TV, said: '1' });
     assert.deepEqual(asked, [NAS, TV, NAS]);
+  });
+
+  it('asks nobody faster than at its pace, whatever is said, and listens to each stream once', async () => {
+    const stream = new AbortController();
+    answer = (who) => Promise.resolve(says(who, stream));
+    for (let news = 0; news < 50; news += 1) {
+      await announce({ jid: NAS, said: String(news) });
+      await clock.advance(options.pace / 10);
+    }
+    assert.ok(asked.length <= 6, `${asked.length} questions`);
+    assert.equal(getEventListeners(stream.signal, 'abort').length, 1);
+    const other = new AbortController();
+    answer = (who) => Promise.resolve(says(who, other));
+    await clock.advance(options.pace);
+    await announce({ jid: NAS, said: 'on another stream' });
+    assert.deepEqual([stream, other].map(({ signal }) => getEventListeners(signal, 'abort').length), [0, 1]);
+    const before = asked.length;
+    await clock.advance(options.pace);
+    stream.abort();
+    await settle();
+    assert.equal(asked.length, before, 'a stream that is in use no more');
+    await announce();
+    assert.equal(getEventListeners(other.signal, 'abort').length, 0);
   });
 
   it('forgets who is gone, and what it hears of it afterwards', async () => {
@@ -80,33 +104,60 @@ describe('the neighbourhood', () => {
     assert.deepEqual(seen(), []);
   });
 
-  it('asks a few times, longer apart, and then waits for news', async () => {
+  it('asks who does not answer for as long as it is announced, less and less often', async () => {
     answer = () => Promise.reject(new XpmnError('transport-failed', 'No.'));
     await announce({ jid: NAS, said: '1' });
-    await clock.advance(1000);
-    await clock.advance(2000);
-    await clock.advance(60_000);
-    assert.equal(asked.length, 3);
+    for (const [index, seconds] of [1, 2, 4, 8, 16, 32, 60, 60, 60].entries()) {
+      await clock.advance(seconds * 1000 - 1);
+      assert.equal(asked.length, 1 + index);
+      await clock.advance(1);
+      assert.equal(asked.length, 2 + index);
+    }
     answer = (who) => Promise.resolve(says(who));
-    await announce({ jid: NAS, said: 'from another address' });
+    await clock.advance(60_000);
     assert.deepEqual(seen(), [NAS]);
+    await clock.advance(600_000);
+    assert.equal(asked.length, 11);
+  });
+
+  it('asks at once who does not answer and says something new, or when a list changes', async () => {
+    answer = () => Promise.reject(new XpmnError('not-trusted', 'No.'));
+    await announce({ jid: NAS, said: '1' }, { jid: TV, said: '1' });
+    await clock.advance(120_000);
+    asked.length = 0;
+    link.emit('changed');
+    await settle();
+    assert.deepEqual(asked, [], 'nothing new');
+    neighbourhood.lookAgain();
+    await settle();
+    assert.deepEqual(asked, [NAS, TV]);
+    await clock.advance(1000);
+    assert.deepEqual(asked, [NAS, TV, NAS, TV], 'and soon again');
+    answer = (who) => Promise.resolve(says(who));
+    await clock.advance(options.pace);
+    await announce({ jid: NAS, said: 'from another address' }, { jid: TV, said: '1' });
+    assert.deepEqual(seen(), [NAS]);
+    neighbourhood.lookAgain();
+    await settle();
+    assert.deepEqual([seen(), asked.length], [[NAS, TV], 6], 'who has answered is not asked for a list');
   });
 
   it('asks anew whose stream has ended, and forgets it if it is not there; but not for ever', async () => {
     let stream = new AbortController();
     answer = (who) => Promise.resolve(says(who, (stream = new AbortController())));
     await announce({ jid: NAS, said: '1' });
+    await clock.advance(options.pace);
     stream.abort();
     await settle();
     assert.deepEqual([seen(), asked.length], [[NAS], 2]);
+    await clock.advance(options.pace);
     answer = () => Promise.reject(new XpmnError('peer-unavailable', 'Nobody.'));
     stream.abort();
     await settle();
     assert.deepEqual(seen(), []);
-    for (let i = 1; i < 10; i += 1) await clock.advance(1000 * i);
-    assert.equal(asked.length, 12);
+    await clock.advance(600_000);
     answer = (who) => Promise.resolve(says(who));
-    await clock.advance(10_000);
+    await clock.advance(60_000);
     assert.deepEqual(seen(), [NAS]);
   });
 

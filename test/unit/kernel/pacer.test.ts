@@ -66,6 +66,29 @@ describe('a pacer', () => {
     assert.equal(runs.length, 2);
   });
 
+  it('hears whoever asks while it is about to rest', async () => {
+    for (let turns = 0; turns < 12; turns += 1) {
+      const paced = pacer();
+      const before = runs.length;
+      paced.ask();
+      await clock.advance(1000);
+      runs.at(-1)?.resolve();
+      for (let turn = 0; turn < turns; turn += 1) await null;
+      paced.ask();
+      await settle();
+      assert.equal(runs.length - before, 2, `${turns} turns after its work`);
+    }
+  });
+
+  it('does what was asked for during a failure', async () => {
+    const paced = pacer();
+    paced.ask();
+    paced.ask();
+    runs[0]?.reject(new Error('once'));
+    await clock.advance(1000);
+    assert.deepEqual([runs.length, failures.length], [2, 1]);
+  });
+
   it('ends with its task group', async () => {
     const paced = pacer();
     paced.ask();

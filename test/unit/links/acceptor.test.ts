@@ -51,6 +51,10 @@ describe('accepting a peer', () => {
   function make(lookUps = settings.gateway.lookUps): Acceptor {
     return createAcceptor({ lists, clock, log: silentLogger, lookUp: (account) => (looked.push(account), lookUp(account)) }, { ...settings.gateway, presented: settings.xml.presentedLists, lookUps });
   }
+  const befriend = async (...accounts: readonly string[]): Promise<void> => {
+    const friends = await Promise.all(accounts.map(async (account) => ({ who: await somebody(`acceptor ${account}`), jid: account })));
+    await lists.offer(list('friends', user, { friends }).element);
+  };
   const learn = (draft: Parameters<typeof list>[2]): Promise<unknown> => lists.offer(list('devices', user, draft).element);
   const accept = (who = nas, claimed = peer, signal = never): Promise<ListedPeer> => acceptor.accept(who.leaf, claimed, signal, bytes);
   const refused = (promise: Promise<unknown>, code: ErrorCode = 'not-trusted'): Promise<void> =>
@@ -71,6 +75,7 @@ describe('accepting a peer', () => {
   });
 
   it('refuses who stays a stranger, and does not look again within the interval', async () => {
+    await befriend('juliet@else.test');
     await refused(accept(stranger));
     await refused(accept(stranger));
     await clock.advance(interval - 1);
@@ -79,10 +84,22 @@ describe('accepting a peer', () => {
     await clock.advance(1);
     await refused(accept(stranger));
     assert.equal(looked.length, 2);
-    await refused(accept(stranger, parseJid('mallory@home.test/x')));
+    await refused(accept(stranger, parseJid('juliet@else.test/x')));
     assert.equal(looked.length, 3, 'another account');
     await refused(accept(stranger, parseJid('romeo@home.test/other')));
     assert.equal(looked.length, 3, 'the same account');
+  });
+
+  it('asks no account but the own and friends\', whoever claims to be of it, or is called', async () => {
+    await befriend('juliet@else.test');
+    await learn({ devices: [device(nas, jid, { aliases: ['net-abcdefgh@xpmn.local/nas'] })] });
+    for (const claimed of ['mallory@evil.test/x', 'romeo@evil.test/nas', 'home.test/nas', 'net-abcdefgh@xpmn.local/nas']) {
+      await refused(accept(stranger, parseJid(claimed)));
+      await refused(acceptor.accept(stranger.leaf, parseJid(claimed), never, { ...bytes, role: 'initiator' }));
+    }
+    assert.deepEqual(looked, []);
+    await refused(accept(stranger, parseJid('juliet@else.test/x')));
+    assert.deepEqual(looked, [parseJid('juliet@else.test')]);
   });
 
   it('waits for the look-up that another one began, and is not ended by that one', async () => {
@@ -117,6 +134,7 @@ describe('accepting a peer', () => {
 
   it('remembers so many accounts, and no more', async () => {
     acceptor = make(2);
+    await befriend('a@x.test', 'b@x.test', 'c@x.test');
     const accounts = ['a@x.test/r', 'b@x.test/r', 'c@x.test/r'].map(parseJid);
     for (const account of accounts) await refused(accept(stranger, account));
     assert.equal(looked.length, 3);

@@ -66,6 +66,24 @@ describe('peers on the local link', () => {
     assert.deepEqual(hosts(parseJid('mercutio@home.test/x')), []);
   });
 
+  it('are of the network that is said first', () => {
+    const [ours, others] = ['ab'.repeat(32), 'cd'.repeat(32)];
+    peers.found(service('a', nas));
+    peers.found(service('b', nas, { net: ours }));
+    peers.found(service('c', nas, { net: others }));
+    assert.deepEqual([peers.networkOf(nas), peers.networkOf(tv)], [ours, undefined]);
+    peers.lost('b');
+    assert.equal(peers.networkOf(nas), others);
+  });
+
+  it('are the same whatever the case of their instance', () => {
+    peers.found(service('NAS@home', nas));
+    peers.found(service('nas@Home', nas, { addresses: ['192.0.2.9'] }));
+    assert.deepEqual([hosts(), peers.has('nas@home')], [['192.0.2.9'], true]);
+    peers.lost('nAs@home');
+    assert.deepEqual([hosts(), peers.has('nas@home')], [[], false]);
+  });
+
   it('are not there any more when their instance names nobody, or another', () => {
     peers.found(service('a', nas));
     peers.found(service('a', tv));

@@ -2,6 +2,7 @@ import type { Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../../kernel/clock.ts';
+import { readInterfaces } from '../../kernel/interfaces.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { bindShared, closeSocket, sendDatagram } from '../../kernel/multicast-socket.ts';
 import { SerialQueue } from '../../kernel/tasks.ts';
@@ -83,15 +84,18 @@ class DgramMdnsSocket implements MdnsSocket {
   /** Opens what is new, closes what went away, and comes back later. */
   private async follow(): Promise<void> {
     if (this.isClosed) return;
-    const { interfaces, maxInterfaces } = this.options;
-    const links = linksOf((this.deps.listInterfaces ?? networkInterfaces)(), interfaces).slice(0, maxInterfaces);
-    const wanted = new Map(links.map((link) => [link.name, link]));
-    for (const name of [...this.open.keys()]) if (!wanted.has(name)) await this.drop(name);
-    for (const link of wanted.values()) await this.openLink(link);
+    const table = readInterfaces(this.deps.listInterfaces ?? networkInterfaces, this.deps.log);
+    if (table) await this.use(linksOf(table, this.options.interfaces).slice(0, this.options.maxInterfaces));
     if (this.isClosed) return;
     this.timer = this.deps.clock.after(this.options.interfaceInterval, () => void this.queue.run(() => this.follow()));
     if (this.hasChanged) this.events?.links([...this.open.values()].map(({ link }) => link));
     this.hasChanged = false;
+  }
+
+  private async use(links: readonly Link[]): Promise<void> {
+    const wanted = new Map(links.map((link) => [link.name, link]));
+    for (const name of [...this.open.keys()]) if (!wanted.has(name)) await this.drop(name);
+    for (const link of wanted.values()) await this.openLink(link);
   }
 
   /** Opens what is missing of a link, and what depended on an address that is gone. */
