@@ -23,12 +23,15 @@ export const handshakes: LocalBench = {
   async run(context) {
     const ours = await ourKinds(context);
     const gnutls = 'srp' in ours ? await startGnutlsKind() : undefined;
+    // The timers of a line in memory keep no process alive.
+    const awake = setInterval(() => undefined, 60_000);
     try {
       const node = await nodeTlsKind();
       const costs = await measureCosts({ ...ours, [NODE]: node, ...(gnutls && { [GNUTLS]: gnutls }) }, context);
       const figures = [...Object.keys(ours), NODE].map((name) => async () => [...costFigures(name, costs), ...await lineFigures(name, ours[name] ?? node, context)]);
       return [...(await inTurn(figures)).flat(), ...(gnutls ? costFigures(GNUTLS, costs) : [])];
     } finally {
+      clearInterval(awake);
       await gnutls?.stop();
     }
   },
