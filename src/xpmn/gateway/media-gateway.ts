@@ -27,6 +27,7 @@ import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import { ExpiryWatch } from '../trust/expiry-watch.ts';
 import type { Network } from '../trust/network.ts';
 import type { PairingState, PairingWindow } from '../trust/pairing-window.ts';
+import { mayConcernUs } from '../trust/snapshot.ts';
 import { queryInfo } from '../xmpp/disco.ts';
 import { AccountSeeker } from './account-seeker.ts';
 import { AccountServices } from './account-services.ts';
@@ -227,7 +228,11 @@ export class MediaGateway {
   private createShared(): DeviceShared {
     const { clock, random, log, network, addresses, connect } = this.deps;
     const { lists } = network;
-    const lookUp = (account: Jid): Promise<void> => this.services.lookUp(account, this.tasks.signal);
+    // SECURITY: who says on the link to be of this network gets as far as a handshake, under any name: it has to show its
+    // lists then. Nobody makes us ask an account that is neither ours nor a friend's.
+    const lookUp = async (account: Jid): Promise<void> => {
+      if (mayConcernUs(lists.snapshot, network.bare, account)) await this.services.lookUp(account, this.tasks.signal);
+    };
     return {
       clock, random, log, lists, addresses, connect,
       listener: this.listener,
