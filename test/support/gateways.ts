@@ -46,13 +46,15 @@ export interface TestGatewayOptions {
   readonly clock?: Clock;
   /** Instead of a real server. */
   readonly server?: FakeXmppServer;
+  /** In which devices are added; left out: one that nobody opens. */
+  readonly pairing?: PairingWindow;
   /** Where they meet without a server. */
   readonly discovery?: ServiceDiscovery;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, pairing = testWindow(), change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = {
     ...shipped,
@@ -68,6 +70,11 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
     addresses: () => ['127.0.0.1', '::1'],
     host: 'machine',
     discovery,
-    pairing: new PairingWindow({ clock, random: systemRandom, storage: new MemoryStorage() }, config.pairing),
+    pairing,
   }, change(settings));
+}
+
+/** With the shipped settings. */
+export function testWindow(): PairingWindow {
+  return new PairingWindow({ clock: systemClock, random: systemRandom, storage: new MemoryStorage() }, config.pairing);
 }

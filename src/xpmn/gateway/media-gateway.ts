@@ -270,8 +270,9 @@ export class MediaGateway {
     return listedDevices(this.deps.network).some((device) => device.jid === jid);
   }
 
+  /** Opened anew, the window knows nothing of whoever was being added. */
   private readonly onPairing = ({ state }: PairingState): void => {
-    if (state === 'closed') this.controller.endPairing();
+    if (state === 'closed' || state === 'open') this.controller.endPairing();
   };
 
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
