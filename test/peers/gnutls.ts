@@ -24,8 +24,10 @@ const BRIDGE = `
 `;
 
 export interface GnutlsClientOptions {
-  /** On this machine's loopback. */
+  /** Of the server, on a loopback. */
   readonly port: number;
+  /** Whose loopback; left out: this machine's. */
+  readonly netns?: string;
   readonly user: string;
   readonly pin: string;
   readonly priority?: string;
@@ -33,13 +35,14 @@ export interface GnutlsClientOptions {
 }
 
 /** `gnutls-cli`: what is written to its stdin goes to the server, what comes back is in its output. */
-export function startGnutlsClient({ port, user, pin, priority = SRP_PRIORITY, more = [] }: GnutlsClientOptions): Promise<ManagedProcess> {
+export function startGnutlsClient({ port, netns, user, pin, priority = SRP_PRIORITY, more = [] }: GnutlsClientOptions): Promise<ManagedProcess> {
   const argv = ['gnutls-cli', '--port', String(port), '--priority', priority, '--srpusername', user, '--srppasswd', pin, '--insecure', ...more, '127.0.0.1'];
-  return startProcess('gnutls-cli', argv, { stdin: 'pipe' });
+  return startProcess('gnutls-cli', argv, { netns, stdin: 'pipe' });
 }
 
 export interface GnutlsServer {
   readonly process: ManagedProcess;
+  readonly port: number;
   /** A new connection to it. Destroying it ends what carries it. */
   connect(): Duplex;
   stop(): Promise<void>;
@@ -59,6 +62,7 @@ export async function startGnutlsServer(
     await process.said(/listening on IPv4 .*\.\.\.done/);
     return {
       process,
+      port: SERVER_PORT,
       connect: () => connectIn(netns),
       async stop() {
         await process.stop();

@@ -162,6 +162,18 @@ describe('machines on one local network', function () {
     }
   });
 
+  it('ask no account in the world for the sake of a stranger, whatever it says to be', async () => {
+    const network = await firstNetwork(account);
+    const home = await start(network, {}, account);
+    await waitUntil('it is online', () => home.connection?.state === 'online');
+    const mallory = { ...await linkParty('mallory'), jid: parseJid('juliet@evil.test/x') };
+    link.say({ instance: 'stranger', addresses: ['127.0.0.1'], port: 9, txt: { txtvers: '1', jid: mallory.jid, net: network.id } });
+    const rogue = await callRaw(mallory, home.jid);
+    await once(rogue.stream, 'close');
+    assert.equal(rogue.heard, '');
+    assert.deepEqual(server.handled.filter((stanza) => stanza.includes('evil.test')), []);
+  });
+
   it('turn away whoever has the account\'s name and nothing to show for it', async () => {
     const network = await firstNetwork(undefined);
     await start(network, { sources: [devices] });

@@ -3,11 +3,18 @@ import type { Figure } from './figures.ts';
 import type { Place } from './place.ts';
 import type { Sink } from './sink.ts';
 
-/** What every bench is given. */
-export interface BenchContext {
+/** What a bench within this process is given. */
+export interface LocalContext {
   readonly options: BenchOptions;
   /** For files; removed at the end. */
   readonly directory: string;
+  readonly say: (text: string) => void;
+  /** Writes into the result what can't be measured here, and why. */
+  readonly miss: (what: string) => void;
+}
+
+/** What every other bench is given. */
+export interface BenchContext extends LocalContext {
   /** Directory with the film, in memory. */
   readonly film: string;
   readonly sink: Sink;
@@ -15,11 +22,17 @@ export interface BenchContext {
   readonly machine: () => Promise<Place>;
   /** A home behind a router, and a player elsewhere. */
   readonly line: () => Promise<Place>;
-  readonly say: (text: string) => void;
 }
 
 export interface Bench {
   /** One line for the table. */
   readonly title: string;
   run(context: BenchContext): Promise<readonly Figure[]>;
+}
+
+/** Needs neither film nor gateways. */
+export interface LocalBench {
+  readonly title: string;
+  readonly isLocal: true;
+  run(context: LocalContext): Promise<readonly Figure[]>;
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { SecurityContext, SecurityMethod } from '../../../src/xpmn/ports/security.ts';
 import type { Role } from '../../../src/xpmn/ports/transport.ts';
 import { FakeSecurity } from '../../fakes/fake-security.ts';
+import { waitUntil } from '../../peers/wait.ts';
 import { LinkDevice, linkParty, securedOver } from '../../support/serverless-rig.ts';
 import type { LinkParty } from '../../support/serverless-rig.ts';
 import { TrackedClock } from '../../support/tracked-clock.ts';
@@ -86,6 +87,19 @@ describe('STARTTLS between two devices', () => {
     await assert.rejects(securedOver(wire, { initiator: new LinkDevice(mallory, [bob]), responder, clock }), { code: 'not-trusted' });
     assert.deepEqual(responder.asked, [mallory.jid]);
     for (const end of wire) end.destroy();
+  });
+
+  it('refuses a certificate that is not the announced one, either way, and asks nobody about it', async () => {
+    const other = { fingerprint: mallory.fingerprint };
+    for (const liar of ['initiator', 'responder'] as const) {
+      const initiator = new LinkDevice({ ...alice, ...(liar === 'initiator' && other) }, [bob]);
+      const responder = new LinkDevice({ ...bob, ...(liar === 'responder' && other) }, [alice]);
+      const wire = await socketWire();
+      await assert.rejects(securedOver(wire, { initiator, responder, clock }), { code: 'security-failed' });
+      for (const end of wire) end.destroy();
+      await waitUntil('both have given up', () => clock.pending === 0);
+      assert.deepEqual((liar === 'initiator' ? responder : initiator).asked, []);
+    }
   });
 
   it('takes nobody with the name of another', async () => {
