@@ -7,6 +7,7 @@ import { formatMediaUri } from '../xpmn/model/media-uri.ts';
 import type { MediaPage } from '../xpmn/model/media.ts';
 import type { Network } from '../xpmn/trust/network.ts';
 import type { GatewayDeps, GatewayDevice, GatewayStatus, LibraryPage, UnlistedDevice } from './gateway-api.ts';
+import { userKeyState, userKeyWarnings } from './user-key-desk.ts';
 
 export function describeDevice(device: KnownDevice): GatewayDevice {
   const { jid, name, trust, isHere, services } = device;
@@ -34,7 +35,7 @@ export function describePage(page: MediaPage, device: Jid): LibraryPage {
   return { ...page, children };
 }
 
-export function describeStatus(gateway: MediaGateway, network: Network, { version }: GatewayDeps): GatewayStatus {
+export function describeStatus(gateway: MediaGateway, network: Network, { version, clock }: GatewayDeps): GatewayStatus {
   const devices = gateway.devices().map(describeDevice);
   const { connection, mediaAddress } = gateway;
   return {
@@ -42,6 +43,7 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
     network: network.id,
     jid: gateway.jid,
     isManagement: network.isManagement,
+    userKey: userKeyState(network),
     connection: {
       state: connection ? (connection.state === 'idle' ? 'connecting' : connection.state) : 'local-only',
       reason: connection?.problem?.message,
@@ -52,7 +54,7 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
       unreachable: devices.filter(({ reach }) => reach === 'unreachable').length,
     },
     mediaPort: mediaAddress && formatAuthority(mediaAddress),
-    warnings: warningsOf(gateway, network),
+    warnings: [...warningsOf(gateway, network), ...userKeyWarnings(network, clock.now())],
   };
 }
 

@@ -21,6 +21,7 @@ import { describeDevice, describePage, describeStatus, describeUnlisted } from '
 import { multicastDiscovery } from './local-link.ts';
 import { PairingDesk } from './pairing-desk.ts';
 import { loadOrCreateNetwork } from './setup.ts';
+import { createUserKeyDesk } from './user-key-desk.ts';
 
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
 export const createGateway: GatewayFactory = async (deps, { signal, onStale = () => undefined }) => {
@@ -55,7 +56,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     pool.close();
     throw error;
   }
-  return facade({ gateway, network, account, pairing: new PairingDesk(pairing) }, deps, () => pool.close());
+  return facade({ gateway, network, account, pairing: new PairingDesk(pairing, () => network.assertUnlocked()) }, deps, () => pool.close());
 };
 
 /** The account counts only while the network is in it: a local-only network has none. */
@@ -79,6 +80,7 @@ interface Running {
 function facade({ gateway, network, account, pairing }: Running, deps: GatewayDeps, release: () => void): Gateway {
   return {
     pairing,
+    userKey: createUserKeyDesk({ network, issueDue: () => gateway.issueDue() }),
     removeDevice: (device) => gateway.remove(device),
     keepDevice: (device) => gateway.relist(device),
     unlisted: () => describeUnlisted(network),

@@ -48,6 +48,7 @@ async function refuseMove(deps: SetupDeps, { jid }: StoredAccount, { replace }: 
   const now = await readStanding(deps);
   if (!now || now.account === jid) return;
   if (!now.isManagement) throw new XpmnError('not-allowed', 'Only the machine where the media network was made can take it to another account.');
+  if (now.hasKeyPassword) throw new XpmnError('not-allowed', 'While the media network moves, its user key has to be without a password: `xpmn key password --remove`, then this, then `xpmn key password`.');
   const { account, machines } = now;
   if (account === undefined || replace === 'always') return;
   if (replace === undefined) throw new XpmnError('already-initialised', `The media network is in the account ${account} already; --replace moves it to ${jid}, with all its devices and keys.`);

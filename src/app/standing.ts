@@ -15,6 +15,8 @@ export interface Standing {
   readonly account: Jid | undefined;
   /** Whether the user key is here. */
   readonly isManagement: boolean;
+  /** Whether it is, under a password. */
+  readonly hasKeyPassword: boolean;
   /** Other machines that the network lists. */
   readonly machines: number;
 }
@@ -27,10 +29,12 @@ export async function readStanding(deps: SetupDeps): Promise<Standing | undefine
   const { network, device } = record;
   const lists = await ListStore.open(deps, trustOptions(deps.config), network);
   const bare = bareJid(device.jid);
+  const userKey = await documents.loadUserKey();
   return {
     network,
     account: bare === localBareJid(network) ? undefined : bare,
-    isManagement: (await documents.loadUserKey()) !== undefined,
+    isManagement: userKey !== undefined,
+    hasKeyPassword: userKey !== undefined && 'sealed' in userKey,
     machines: (devicesList(lists.snapshot, network)?.devices ?? []).filter(({ key }) => key !== device.key).length,
   };
 }

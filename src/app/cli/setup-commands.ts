@@ -11,6 +11,7 @@ import { saying } from '../storage/file-storage.ts';
 import { openHome } from '../storage/home.ts';
 import { confirm } from './confirm.ts';
 import type { CliContext } from './context.ts';
+import { withUserKey } from './key-commands.ts';
 import { IMPORT_ADVICE, INIT_ADVICE, advised } from './login-advice.ts';
 import { getPassword } from './password.ts';
 import type { PasswordSource } from './password.ts';
@@ -91,7 +92,7 @@ function nextStep({ isChecked }: SetupResult, { check, byDaemon }: { readonly ch
 /** The file is made before the device: what can't be carried is not made. */
 export async function exportCredentials(context: CliContext, path: string, { name, passwordFile }: PasswordSource & { readonly name?: string }): Promise<void> {
   const called = name ?? (basename(path, extname(path)) || hostname());
-  const { jid } = await writeSealed(context, path, { passwordFile }, (password) => context.call('export-credentials', { name: called, password }));
+  const { jid } = await writeSealed(context, path, { passwordFile }, (password) => withUserKey(() => context.call('export-credentials', { name: called, password })));
   context.answer({ file: path, jid }, () => `${path} makes another machine the device ${jid}. Carry it there, then:
   xpmn credentials import ${basename(path)}
   xpmn daemon
@@ -101,7 +102,7 @@ The file is erased there after it was read: with its password it is that device.
 
 /** The greatest secret there is, in a file under a password. */
 export async function backup(context: CliContext, path: string, { passwordFile }: PasswordSource): Promise<void> {
-  await writeSealed(context, path, { passwordFile }, (password) => context.call('backup', { password }));
+  await writeSealed(context, path, { passwordFile }, (password) => withUserKey(() => context.call('backup', { password })));
   context.answer({ file: path }, () => `${path} holds the key of your media network. Keep it where fire and thieves don't come, and its password elsewhere: with both, anybody owns the network.
 If this machine is lost: \`xpmn restore ${basename(path)}\` on another one, then \`xpmn remove\` the lost one there.
 `);

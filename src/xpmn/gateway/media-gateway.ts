@@ -7,7 +7,7 @@ import { Socks5Listener } from '../jingle/transports/socks5-listener.ts';
 import type { Clock, Random, Timer } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import { TaskGroup } from '../kernel/tasks.ts';
+import { TaskGroup, sleep } from '../kernel/tasks.ts';
 import { createAcceptor } from '../links/acceptor.ts';
 import { LocalExchange } from '../links/local-exchange.ts';
 import { MediaPort } from '../media/media-port.ts';
@@ -27,6 +27,7 @@ import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import { ExpiryWatch } from '../trust/expiry-watch.ts';
 import type { Network } from '../trust/network.ts';
 import type { PairingState, PairingWindow } from '../trust/pairing-window.ts';
+import type { VerifiedList } from '../trust/signed-list.ts';
 import { queryInfo } from '../xmpp/disco.ts';
 import { AccountSeeker } from './account-seeker.ts';
 import { AccountServices } from './account-services.ts';
@@ -209,6 +210,13 @@ export class MediaGateway {
     return this.membership.relist(device, this.tasks.signal);
   }
 
+  /** Issues what is due and can be signed here, and publishes it: the user key has been unlocked. Resolves to what it issued. */
+  async issueDue(): Promise<readonly VerifiedList[]> {
+    const issued = await this.deps.network.refresh();
+    await this.services.publish(this.tasks.signal);
+    return issued;
+  }
+
   /** A device that takes us for a stranger has heard nothing: it is asked once more, and then shown who we are. */
   private async askedTwice<T>(device: Jid, ask: () => Promise<T>): Promise<T> {
     try {
@@ -265,9 +273,17 @@ export class MediaGateway {
     return listedDevices(this.deps.network).some((device) => device.jid === jid);
   }
 
-  private readonly onPairing = ({ state }: PairingState): void => {
-    if (state === 'closed') this.controller.endPairing();
+  private readonly onPairing = (pairing: PairingState): void => {
+    if (pairing.state !== 'closed') return;
+    if (pairing.why === 'refused') this.tasks.run((signal) => this.endRefused(signal));
+    else this.controller.endPairing();
   };
+
+  /** Whoever knew the PIN, and could not be added all the same, is told why first. */
+  private async endRefused(signal: AbortSignal): Promise<void> {
+    await sleep(this.deps.clock, this.settings.stopTimeout, signal);
+    if (this.deps.pairing.state.state === 'closed') this.controller.endPairing();
+  }
 
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
   private readonly onListChanged = (): void => {
