@@ -63,6 +63,8 @@ export interface SetupResult {
   readonly jid: string;
   /** Whether an account was tried, and let us in. */
   readonly isChecked: boolean;
+  /** After a restore for which the lists on the account were read: how many of them are newer than those of the backup. */
+  readonly learnt?: number | undefined;
 }
 
 /** Writes what was prepared; no gateway may work on the state meanwhile. */
@@ -70,7 +72,8 @@ export type SetupChange = () => Promise<SetupResult>;
 
 /**
  * Changes of the state, in two steps. Preparing reads what is there, and tries the account; a gateway may go on working
- * beside it, and nothing has changed when it fails. Failures of the account have `details.step` = `login`.
+ * beside it, and nothing has changed when it fails. Failures of the account have `details.step` = `login`, or
+ * `lists` where it let us in and its lists can't be read.
  */
 export interface Setup {
   /**
@@ -85,7 +88,8 @@ export interface Setup {
    */
   prepareImport(deps: SetupDeps, options: ImportOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
   /**
-   * Makes this machine the management device of the network that a backup is of.
+   * Makes this machine the management device of the network that a backup is of. Unless the account is not to be tried, the
+   * newest lists are read there first: without them, what was added since the backup is cut off until the owner decides.
    * @throws XpmnError as `prepareImport`
    */
   prepareRestore(deps: SetupDeps, options: RestoreOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;

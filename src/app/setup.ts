@@ -2,17 +2,17 @@ import { hostname } from 'node:os';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import { isFullJid, parseJid } from '../xpmn/model/jid.ts';
-import { decodeBackup } from '../xpmn/trust/backup-file.ts';
 import { decodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import { Network } from '../xpmn/trust/network.ts';
 import { checkAccount } from './account-check.ts';
 import { saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { trustOptions } from './gateway-settings.ts';
-import type { ImportOptions, InitOptions, RestoreOptions, Setup, SetupChange, SetupDeps, SetupResult } from './setup-api.ts';
+import type { ImportOptions, InitOptions, Setup, SetupChange, SetupDeps, SetupResult } from './setup-api.ts';
 import { findNetworks, prepareJoin } from './join.ts';
+import { prepareRestore } from './restore.ts';
 import { readStanding } from './standing.ts';
-import { becoming, counted, networkDeps, refuseReplacement, takeOver } from './take-over.ts';
+import { counted, networkDeps, refuseReplacement, takeOver } from './take-over.ts';
 
 /** The media network of this installation; a local-only one is made where there is none. */
 export async function loadOrCreateNetwork(deps: SetupDeps, name = hostname()): Promise<Network> {
@@ -65,19 +65,6 @@ async function prepareImport(deps: SetupDeps, { file, password, check = true, re
   if (check && account) await checkAccount(deps, account, { signal });
   throwIfAborted(signal);
   return async () => resultOf(await takeOver(deps, carried, account, { replace }), check && account !== undefined);
-}
-
-async function prepareRestore(deps: SetupDeps, { file, password, name = hostname(), check = true, replace = false }: RestoreOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupChange> {
-  const backup = await decodeBackup(Buffer.from(file), password, trustOptions(deps.config));
-  await refuseReplacement(deps, replace);
-  const { account: jid, password: login, server, ca } = backup;
-  const account = login === undefined ? undefined : { jid, password: login, server, ca };
-  if (check && account) await checkAccount(deps, account, { signal });
-  throwIfAborted(signal);
-  return async () => {
-    const network = await becoming(deps, { replace, account }, () => Network.restore(networkDeps(deps), trustOptions(deps.config), { ...backup, name }));
-    return resultOf(network, check && account !== undefined);
-  };
 }
 
 function resultOf(network: Network, isChecked: boolean): SetupResult {

@@ -154,7 +154,7 @@ function addSetup(root: Command, context: () => CliContext): void {
     .argument('<file>', 'the file that backup made')
     .option(...PASSWORD_FILE)
     .option('--name <name>', 'what this machine is called (else its host name)')
-    .option('--no-check', 'do not try the account in the file first')
+    .option('--no-check', 'do not ask the account in the file what has happened since: who joined later is shut out')
     .option('--replace', 'leave the media network that this machine is part of, for ever')
     .option(...YES)
     .action((file: string, options: Parameters<typeof restore>[2]) => restore(context(), file, options));

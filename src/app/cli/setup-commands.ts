@@ -12,7 +12,7 @@ import { openHome } from '../storage/home.ts';
 import { confirm } from './confirm.ts';
 import type { CliContext } from './context.ts';
 import { withUserKey } from './key-commands.ts';
-import { IMPORT_ADVICE, INIT_ADVICE, advised } from './login-advice.ts';
+import { IMPORT_ADVICE, INIT_ADVICE, RESTORE_ADVICE, advised } from './login-advice.ts';
 import { getPassword } from './password.ts';
 import type { PasswordSource } from './password.ts';
 
@@ -113,13 +113,20 @@ export async function restore(context: CliContext, path: string, { passwordFile,
   if (replace && !yes) await confirm('This machine leaves the media network that it is part of for ever.', context.deps);
   const password = await getPassword(`Password of ${path}`, { passwordFile }, context.deps, context.settings.passwordBytes);
   const options = { password, ...(name === undefined ? {} : { name }), ...(check ? {} : { check }), ...(replace ? { replace } : {}) };
-  const { byDaemon, ...result } = await advised(IMPORT_ADVICE, () =>
+  const { byDaemon, ...result } = await advised(RESTORE_ADVICE, () =>
     change(
       context,
       () => context.call('restore', { file: file.toString('base64'), ...options }),
       (setup, deps, waiting) => setup.prepareRestore(deps, { file, ...options }, waiting),
     ).catch((error: unknown) => Promise.reject(keptKey(error, context))));
-  context.answer(result, () => `This machine is ${result.jid} and manages the media network ${result.network} now. If the machine of the backup is lost, remove it: xpmn devices, then xpmn remove.\n${nextStep(result, { check, byDaemon })}\n`);
+  context.answer(result, () => `This machine is ${result.jid} and manages the media network ${result.network} now. If the machine of the backup is lost, remove it: xpmn devices, then xpmn remove.\n${sinceBackup(result)}\n${nextStep(result, { check, byDaemon })}\n`);
+}
+
+/** Whether it is known what has happened since the backup. */
+function sinceBackup({ learnt }: SetupResult): string {
+  if (learnt === undefined) return 'What has happened since the backup is not known here: machines that joined later are shut out until you decide; `xpmn status` names them as they are heard of.';
+  if (learnt === 0) return 'The account knows nothing newer than the backup.';
+  return 'What has happened since the backup was learnt from the account: machines that joined later stay, and removed ones stay removed.';
 }
 
 /** The file is there, and nobody else's, before anything is asked for; it is gone again if that fails. */
