@@ -66,7 +66,7 @@ export function describeUnlisted({ unlisted }: Network): UnlistedDevice[] {
 function warningsOf(gateway: MediaGateway, network: Network): string[] {
   const warnings: string[] = [];
   const nearby = gateway.isOnLocalNetwork ? 'on this local network only' : 'on this machine only';
-  if (!network.isMember) warnings.push('This machine was removed from the media network: it bridges nothing, and the other devices do not answer it any more.');
+  if (!network.isMember) warnings.push('This machine was removed from the media network: it bridges nothing, and the other devices do not answer it any more. It comes back only as a new device: `xpmn pair start` on a machine of the network, and here `xpmn pair join --replace`.');
   else if (!network.isHost) warnings.push('The media network does not list this machine as a host: it bridges nothing.');
   if (network.isLocalOnly) warnings.push(`The media network has no account yet: its devices are reached ${nearby}. xpmn init --jid makes the rest of the world.`);
   if (gateway.unconnected > 0) warnings.push(`${gateway.unconnected} devices have no connection of their own to the server, as the limit is reached; they work ${nearby}.`);

@@ -252,7 +252,7 @@ export class MediaGateway {
   /** A device that says that it is of my network is asked, even if no list that I have names it: it may have a newer one. */
   private createNeighbourhood(link: LocalLink): Neighbourhood {
     const { clock, log, network } = this.deps;
-    const neighbours = (): Neighbour[] => link.all()
+    const neighbours = (): Neighbour[] => (network.isMember ? link.all() : [])
       .filter((peer) => !this.isHere(peer.jid) && (peer.network === network.id || this.isListed(peer.jid)))
       .map(({ jid, targets, caps }) => ({ jid, said: JSON.stringify([targets, caps?.ver]) }));
     const ask = (jid: Jid, signal: AbortSignal): Promise<Answer> => this.askedTwice(jid, async () => {

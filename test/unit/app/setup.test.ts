@@ -105,7 +105,7 @@ describe('setup', function () {
     assert.deepEqual(machine.disk.documents, before);
     const joined = await machine.import({ file: await home.export() });
     assert.notEqual(joined.network, own.network);
-    assert.deepEqual(await machine.standing(), { network: joined.network, account: 'romeo@home.test', isManagement: false, hasKeyPassword: false, machines: 4 });
+    assert.deepEqual(await machine.standing(), { network: joined.network, account: 'romeo@home.test', isManagement: false, hasKeyPassword: false, isMember: true, machines: 4 });
     assert.equal((await new Machine().import({ file: await home.export(), check: false })).isChecked, false);
   });
 
