@@ -10,6 +10,7 @@ import { bareJid } from '../xpmn/model/jid.ts';
 import type { CarriedAccount } from '../xpmn/pairing/pairing-codec.ts';
 import { encodeBackup } from '../xpmn/trust/backup-file.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
+import { joiningLists } from '../xpmn/trust/joining-lists.ts';
 import type { Network } from '../xpmn/trust/network.ts';
 import { PairingWindow } from '../xpmn/trust/pairing-window.ts';
 import { createXmppConnection } from '../xpmn/xmpp/connection.ts';
@@ -101,7 +102,7 @@ function facade({ gateway, network, account, pairing }: Running, deps: GatewayDe
         name,
         device,
         userCertificate: network.userCertificate,
-        lists: network.lists.snapshot.lists.map(({ element }) => element),
+        lists: joiningLists(network.lists.snapshot, trustOptions(deps.config)).map(({ element }) => element),
       }, password, deps, trustOptions(deps.config));
       return { file, jid: device.jid };
     },

@@ -11,6 +11,7 @@ import type { DirectoryOptions } from '../profiles/directory.ts';
 import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
 import type { LocalLinkOptions } from '../serverless/local-link.ts';
 import type { ExpiryWatchOptions } from '../trust/expiry-watch.ts';
+import type { AnswerLimits } from '../trust/heads.ts';
 
 export interface GatewaySettings extends ExpiryWatchOptions {
   readonly device: DeviceSettings;
@@ -26,7 +27,7 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly transferController: TransferControllerOptions;
   readonly mediaPort: MediaPortOptions;
   readonly account: AccountServicesOptions;
-  readonly pairing: Pick<PairingLimits, 'nameLength' | 'listsPerAnswer'>;
+  readonly pairing: Pick<PairingLimits, 'nameLength'> & AnswerLimits;
   /** Connections to the server for bridged devices; further ones are reached inside the process only. */
   readonly connections: number;
   /** Milliseconds for everything to end in order. */
