@@ -8,7 +8,6 @@ import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import type { CarriedAccount } from '../xpmn/pairing/pairing-codec.ts';
-import { encodeBackup } from '../xpmn/trust/backup-file.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import { joiningLists } from '../xpmn/trust/joining-lists.ts';
 import type { Network } from '../xpmn/trust/network.ts';
@@ -16,6 +15,7 @@ import { PairingWindow } from '../xpmn/trust/pairing-window.ts';
 import { createXmppConnection } from '../xpmn/xmpp/connection.ts';
 import { loadAccount, saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
+import { sealBackup } from './backup.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
@@ -106,7 +106,7 @@ function facade({ gateway, network, account, pairing }: Running, deps: GatewayDe
       }, password, deps, trustOptions(deps.config));
       return { file, jid: device.jid };
     },
-    exportBackup: ({ password }) => encodeBackup({ ...network.exportBackup(), password: account?.password, server: account?.server, ca: account?.ca }, password, deps, trustOptions(deps.config)),
+    exportBackup: (options) => sealBackup(network, account, options, deps),
     async close() {
       pairing.close();
       await gateway.stop();

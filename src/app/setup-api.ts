@@ -34,6 +34,11 @@ export interface RestoreOptions extends ImportOptions {
   readonly name?: string | undefined;
 }
 
+export interface BackupOptions {
+  /** Protects the file. */
+  readonly password: string;
+}
+
 /** A media network that is announced on the link, by one of its devices. Nothing of it is proven. */
 export interface FoundNetwork {
   /** Full JID of the device that announces it. */
@@ -93,6 +98,11 @@ export interface Setup {
    * @throws XpmnError as `prepareImport`
    */
   prepareRestore(deps: SetupDeps, options: RestoreOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
+  /**
+   * A backup of the network that is here, base64. Changes nothing.
+   * @throws XpmnError `not-initialised`, `not-allowed` (no user key here), `not-authorized` (it is locked, as it always is where no gateway has been told its password)
+   */
+  prepareBackup(deps: SetupDeps, options: BackupOptions, waiting: { readonly signal: AbortSignal }): Promise<() => Promise<{ readonly file: string }>>;
   /** Looks round on the link for a short while. @throws XpmnError `aborted` */
   findNetworks(deps: SetupDeps, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
   /**

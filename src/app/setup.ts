@@ -7,6 +7,7 @@ import { Network } from '../xpmn/trust/network.ts';
 import { checkAccount } from './account-check.ts';
 import { saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
+import { prepareBackup } from './backup.ts';
 import { trustOptions } from './gateway-settings.ts';
 import type { ImportOptions, InitOptions, Setup, SetupChange, SetupDeps, SetupResult } from './setup-api.ts';
 import { findNetworks, prepareJoin } from './join.ts';
@@ -71,4 +72,4 @@ function resultOf(network: Network, isChecked: boolean): SetupResult {
   return { network: network.id, jid: network.gateway.jid, isChecked };
 }
 
-export const setup: Setup = { prepareInit, prepareImport, prepareRestore, findNetworks, prepareJoin };
+export const setup: Setup = { prepareInit, prepareImport, prepareRestore, prepareBackup, findNetworks, prepareJoin };

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { waitUntil } from '../peers/wait.ts';
 import type { Machine } from './support/machine.ts';
 import { PairStart, pair } from './support/pairing.ts';
+import type { Answer } from './support/program.ts';
 import { World } from './support/world.ts';
 
 const ALONE = { upnp: { ssdp: { interfaces: ['none'] } } };
@@ -81,9 +83,17 @@ describe('the user key under a password', function () {
     assert.equal((await newcomer.status()).network, (await manager.status()).network);
   });
 
-  it('loses its password again', async () => {
+  it('loses its password again; with it, a backup needs a gateway that was told it, and none without', async () => {
+    const backup = (name: string): Promise<Answer> => manager.xpmn(['backup', join(manager.folder, name), '--password-file', password]);
+    await manager.stop();
+    const locked = await backup('locked.xpmn');
+    assert.equal(locked.code, 1);
+    assert.match(locked.stderr, LOCKED);
+    await manager.start();
     await manager.json(['key', 'password', '--remove', '--password-file', password]);
     await manager.stop();
+    assert.equal((await backup('plain.xpmn')).code, 0);
+    assert.equal((await readFile(join(manager.folder, 'plain.xpmn'))).toString('latin1', 0, 8), 'XPMNBKUP');
     await manager.start();
     assert.equal((await manager.status()).userKey, 'plain');
   });

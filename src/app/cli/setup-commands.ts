@@ -102,7 +102,8 @@ The file is erased there after it was read: with its password it is that device.
 
 /** The greatest secret there is, in a file under a password. */
 export async function backup(context: CliContext, path: string, { passwordFile }: PasswordSource): Promise<void> {
-  await writeSealed(context, path, { passwordFile }, (password) => withUserKey(() => context.call('backup', { password })));
+  await writeSealed(context, path, { passwordFile }, (password) =>
+    withUserKey(() => change(context, () => context.call('backup', { password }), (setup, deps, waiting) => setup.prepareBackup(deps, { password }, waiting))));
   context.answer({ file: path }, () => `${path} holds the key of your media network. Keep it where fire and thieves don't come, and its password elsewhere: with both, anybody owns the network.
 If this machine is lost: \`xpmn restore ${basename(path)}\` on another one, then \`xpmn remove\` the lost one there.
 `);

@@ -9,10 +9,10 @@ import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import { NS } from '../../../src/xpmn/model/namespaces.ts';
 import { child, textOf, xml } from '../../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
-import { encodeBackup } from '../../../src/xpmn/trust/backup-file.ts';
+import { decodeBackup, encodeBackup } from '../../../src/xpmn/trust/backup-file.ts';
 import type { Backup } from '../../../src/xpmn/trust/backup-file.ts';
 import type { DeviceCredentials } from '../../../src/xpmn/trust/device-credentials.ts';
-import { generateKey } from '../../../src/xpmn/trust/keys.ts';
+import { generateKey, keyNameOf } from '../../../src/xpmn/trust/keys.ts';
 import { Network } from '../../../src/xpmn/trust/network.ts';
 import type { NetworkDeps } from '../../../src/xpmn/trust/network.ts';
 import type { VerifiedList } from '../../../src/xpmn/trust/signed-list.ts';
@@ -84,6 +84,22 @@ describe('restoring, with a look at the account', function () {
     return network;
   }
   const has = (network: Network, { key }: DeviceCredentials): boolean => newest(network).devices.some((device) => device.key === key);
+
+  it('takes what was made where no gateway runs; that needs a network, and its key at hand', async () => {
+    const own = new MemoryDisk();
+    const deps: SetupDeps = { storage: new MemoryStorage(own), config, log: silentLogger, clock: systemClock, random: systemRandom };
+    const make = async (): Promise<Buffer> => Buffer.from((await (await setup.prepareBackup(deps, { password: PASSWORD }, { signal }))()).file, 'base64');
+    await assert.rejects(make(), { code: 'not-initialised' });
+    const login = { password: ROGUE_PASSWORD, server: { host: '127.0.0.1', port: server.port }, ca: server.certificates.ca };
+    await (await setup.prepareInit(deps, { jid: account, ...login, check: false }, { signal }))();
+    const network = await Network.load(networkDeps(own), options);
+    assert.ok(network);
+    const { userKey, ...content } = await decodeBackup(await make(), PASSWORD, options);
+    assert.deepEqual([keyNameOf(userKey), content.account, content.password, content.server, content.ca], [network.id, account, login.password, login.server, login.ca]);
+    assert.equal((await restore({ check: false, file: await make() })).network, network.id);
+    await network.lockUserKey('honey');
+    await assert.rejects(make(), { code: 'not-authorized' });
+  });
 
   it('keeps what was added since, and leaves out what was removed', async () => {
     const served = publishing([newest(home).element]);

@@ -34,6 +34,7 @@ describe('commands', () => {
   const setup = fakeSetup({
     prepareInit: async (deps: SetupDeps, options: InitOptions) => async () => (changes.push(options), await deps.storage.put('made', Buffer.from('here')), result),
     prepareImport: async (_, options) => async () => (changes.push(options), result),
+    prepareBackup: async (_, options) => async () => (changes.push(options), { file: Buffer.from('XPMNBKUP here').toString('base64') }),
     findNetworks: async () => networks,
     prepareJoin: async (_, options) => async () => (changes.push(options), result),
   });
@@ -309,6 +310,18 @@ describe('commands', () => {
       assert.ok(stderr.includes(advice) && stderr.includes('--no-check') && stderr.endsWith(' Nothing was changed.\n'), stderr);
     }
     assert.equal(await readFile(file, 'utf8'), 'content', 'a backup stays where it is');
+  });
+
+  it('backup is made by the daemon, or here where none runs', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'xpmn-backup-'));
+    const run = (name: string): Promise<CliResult> => xpmn(['backup', join(folder, name), '--password-file', '-'], { stdin: new PassThrough().end('p'), loadGateway });
+    assert.match((await run('a')).stdout, /holds the key of your media network/);
+    assert.deepEqual(gateway.exported, [{ name: 'backup', password: 'p' }]);
+    await stopDaemon();
+    assert.equal((await run('b')).status, 0);
+    assert.deepEqual(changes, [{ password: 'p' }]);
+    assert.deepEqual([await readFile(join(folder, 'a'), 'utf8'), await readFile(join(folder, 'b'), 'utf8')], ['XPMNBKUP fake', 'XPMNBKUP here']);
+    await rm(folder, { recursive: true });
   });
 
   it('credentials import gives the file to the daemon, or takes it itself', async () => {
