@@ -119,7 +119,10 @@ export class UserKey {
   }
 
   private async open(sealed: Buffer, password: string): Promise<KeyObject> {
-    const pem = await unseal(SEALED_USER_KEY, sealed, password, this.options);
+    const pem = await unseal(SEALED_USER_KEY, sealed, password, this.options).catch((error: unknown) => {
+      if (!(error instanceof XpmnError) || error.code !== 'bad-password') throw error;
+      throw new XpmnError('bad-password', 'That is not the password of the user key, or the key is damaged.');
+    });
     return this.verified(privateKeyFromPem(pem));
   }
 

@@ -103,6 +103,15 @@ describe('the store of lists', () => {
       assert.deepEqual([kept(store, fg), kept(store, h)], [undefined, undefined]);
     });
 
+    it('the first of two that could have, where both are of one second', async () => {
+      const rest = [device(by(g), `${ME}/gateway`)];
+      const first = mine({ devices: rest, removed: [by(p)], issued: NOW + 1000, seq: 1 });
+      await offer(first);
+      await offer(mine({ devices: [...rest, device(by(h), `${ME}/new`)], removed: [by(p)], issued: NOW + 1000, seq: 2 }));
+      assert.equal(kept(store), first.hash);
+      assert.equal(kept(await open()), first.hash);
+    });
+
     it('a bounded number of them: the newest', async () => {
       store = await open({ farewellLists: 2 });
       const others = [h, fu, fg];

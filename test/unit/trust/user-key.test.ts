@@ -195,6 +195,7 @@ describe('a user key', function () {
     const shown: unknown[] = [];
     await network.lockUserKey(PASSWORD);
     shown.push(await network.unlockUserKey('wrong secret').catch((error: unknown) => error));
+    shown.push(await network.changeUserKeyPassword('wrong secret', 'next secret').catch((error: unknown) => error));
     await network.unlockUserKey(PASSWORD);
     machine.disk.isFull = true;
     shown.push(await network.lockUserKey('next secret').catch((error: unknown) => error));
