@@ -35,7 +35,7 @@ export function describePage(page: MediaPage, device: Jid): LibraryPage {
   return { ...page, children };
 }
 
-export function describeStatus(gateway: MediaGateway, network: Network, { version, clock }: GatewayDeps): GatewayStatus {
+export function describeStatus(gateway: MediaGateway, network: Network, { version, clock }: Pick<GatewayDeps, 'version' | 'clock'>): GatewayStatus {
   const devices = gateway.devices().map(describeDevice);
   const { connection, mediaAddress } = gateway;
   return {
