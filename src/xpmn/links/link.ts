@@ -151,13 +151,17 @@ export class Link implements PeerLink {
 
   /** By the best way that works: that a device is on the local link may be old news, or a lie. */
   private async openFirst(signal: AbortSignal): Promise<{ readonly dialer: Dialer; readonly opened: Opened<SecuredChannel> }> {
-    const [...dialers] = this.dialers();
+    const tried = new Set<Dialer>();
+    let [dialer] = this.dialers();
     for (;;) {
-      const dialer = dialers.shift() as Dialer;
+      tried.add(dialer);
       try {
         return { dialer, opened: await kept(dialer.openChannel(this.peer, { signal }), signal) };
       } catch (error) {
-        if (signal.aborted || dialers.length === 0) throw error;
+        // Asked again: another way may have come up meanwhile, and who waits now counts on it.
+        const next = this.deps.dialers.find((candidate) => !tried.has(candidate) && candidate.reaches(this.peer));
+        if (signal.aborted || !next) throw error;
+        dialer = next;
         this.deps.log.info('one way to the device did not work: trying another', { peer: this.peer, error });
       }
     }
