@@ -1,23 +1,56 @@
+import { publishedLists } from '../xpmn/gateway/published-lists.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { randomId } from '../xpmn/kernel/ids.ts';
+import { withDeadline } from '../xpmn/kernel/tasks.ts';
+import type { KeyName } from '../xpmn/model/identity.ts';
 import { withResource } from '../xpmn/model/jid.ts';
-import { checkLogin } from '../xpmn/xmpp/login-check.ts';
+import type { XmppAccount } from '../xpmn/ports/xmpp-connection.ts';
+import type { VerifiedList } from '../xpmn/trust/signed-list.ts';
+import { serverGate } from '../xpmn/xmpp/allow-list.ts';
+import { IqRouter } from '../xpmn/xmpp/iq-router.ts';
+import { checkLogin, talkOnce } from '../xpmn/xmpp/login-check.ts';
 import type { StoredAccount } from './account-store.ts';
-import { serverOptions } from './gateway-settings.ts';
+import { serverOptions, trustOptions } from './gateway-settings.ts';
 import type { SetupDeps } from './setup-api.ts';
+
+type Waiting = { readonly signal: AbortSignal };
 
 /**
  * Logs in to the account once, under a resource that no device has, before anything is stored.
  * @throws XpmnError as `checkLogin`, with `details.step` = `login`: nothing was changed
  */
-export async function checkAccount(deps: SetupDeps, { jid, password, server, ca }: StoredAccount, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-  const { clock, random, log, config } = deps;
-  const account = { jid: withResource(jid, `check-${randomId(random)}`), credentials: { kind: 'password', password } as const, server, ca };
+export async function checkAccount(deps: SetupDeps, account: StoredAccount, { signal }: Waiting): Promise<void> {
+  await atStep('login', signal, () => checkLogin(loginDeps(deps), passingBy(deps, account), serverOptions(deps.config), { signal }));
+}
+
+/**
+ * The same login, with a look at the lists of `network` that lie on the account: those that hold.
+ * @throws XpmnError as `checkAccount`; with `details.step` = `lists`, if they can't be read
+ */
+export function readAccountLists(deps: SetupDeps, account: StoredAccount, network: KeyName, { signal }: Waiting): Promise<VerifiedList[]> {
+  const { clock, log, config } = deps;
+  const { pepTimeout, pepItems } = config.account;
+  const router = new IqRouter({ log, gate: serverGate }, config.iq);
+  const options = { pepItems, trust: trustOptions(config) };
+  return atStep('login', signal, () => talkOnce({ ...loginDeps(deps), router }, passingBy(deps, account), serverOptions(config), { signal }, (channel) =>
+    atStep('lists', signal, () => withDeadline({ clock, signal, delay: pepTimeout, what: 'Reading the lists on the account' }, (within) => publishedLists(channel, network, options, { signal: within })))));
+}
+
+function loginDeps({ clock, random, log }: SetupDeps): Pick<SetupDeps, 'clock' | 'random' | 'log'> {
+  return { clock, random, log: log.child('login') };
+}
+
+function passingBy({ random }: SetupDeps, { jid, password, server, ca }: StoredAccount): XmppAccount {
+  return { jid: withResource(jid, `check-${randomId(random)}`), credentials: { kind: 'password', password }, server, ca };
+}
+
+/** Failures say at which step they came; the innermost counts. */
+async function atStep<T>(step: 'login' | 'lists', signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
-    await checkLogin({ clock, random, log: log.child('login') }, account, serverOptions(config), { signal });
+    return await work();
   } catch (thrown) {
-    if (signal.aborted) throw thrown;
     const error = asXpmnError(thrown);
-    throw new XpmnError(error.code, error.message, { cause: error, details: { step: 'login' } });
+    if (signal.aborted || error.details['step'] !== undefined) throw thrown;
+    throw new XpmnError(error.code, error.message, { cause: error, details: { step } });
   }
 }

@@ -16,6 +16,7 @@ export interface GatewayStatus {
   readonly jid: string;
   /** Whether the user key is here: only then devices can be added. */
   readonly isManagement: boolean;
+  readonly userKey: UserKeyState;
   readonly connection: {
     readonly state: 'local-only' | 'connecting' | 'online' | 'waiting' | 'stopped';
     /** Why it is not online: one sentence. */
@@ -27,6 +28,9 @@ export interface GatewayStatus {
   /** What the owner should know, a sentence each: an expired list, no account, a device that can't be reached. */
   readonly warnings: readonly string[];
 }
+
+/** Where the user key is: on another machine; here, without a password; here under one, at hand until it is locked or the gateway ends, or not. */
+export type UserKeyState = 'elsewhere' | 'plain' | 'unlocked' | 'locked';
 
 export type Reach = 'in-process' | 'link-local' | 'direct' | 'in-band' | 'server' | 'unreachable';
 export type Trust = 'own' | 'own-hosted' | 'friend' | 'stranger';
@@ -74,11 +78,23 @@ export interface ExportOptions {
 }
 
 export interface PairingControl {
-  /** With a PIN of the user's, or one that is made. @throws `bad-request` for one that is too short; `storage-failed` */
+  /** With a PIN of the user's, or one that is made. @throws `bad-request` for one that is too short; `not-authorized` while the user key here is locked; `storage-failed` */
   open(pin: string | undefined): Promise<PairingView>;
   close(): PairingView;
   /** Resolves with the state when it is newer than `after`. */
   wait(after: number, signal: AbortSignal): Promise<PairingView>;
+}
+
+/** The user key under a password. All of it is `not-allowed` where the user key is not. */
+export interface UserKeyControl {
+  /** Lets go of it; the first time under `password`. @throws `bad-password` (none, while it has none), `conflict` (it has one already), `storage-failed` */
+  lock(password: string | undefined): Promise<void>;
+  /** Puts it at hand, issues and publishes what has waited, and resolves to the types of these lists. @throws `bad-password` */
+  unlock(password: string): Promise<readonly string[]>;
+  /** It gets a password, or another one; it is as locked as before. @throws `bad-password`, `storage-failed` */
+  changePassword(passwords: { readonly current: string | undefined; readonly next: string }): Promise<void>;
+  /** It lies here without a password again. @throws `bad-password`, `storage-failed` */
+  removePassword(current: string): Promise<void>;
 }
 
 /** A running gateway, as the control API sees it. All methods reject with XpmnErrors. */
@@ -89,18 +105,19 @@ export interface Gateway {
   browse(device: Jid, container: string, options: { readonly offset: number; readonly limit: number; readonly signal: AbortSignal }): Promise<LibraryPage>;
   /** A URL on this machine's media port. @throws `not-found`, could not reach, was refused */
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<LocalUrl>;
-  /** A new device of the network, to be carried to another machine. @throws `not-allowed` without the user key */
+  /** A new device of the network, to be carried to another machine. @throws `not-allowed` without the user key, `not-authorized` while it is locked */
   exportCredentials(options: ExportOptions & { readonly signal: AbortSignal }): Promise<{ readonly file: Buffer; readonly jid: string }>;
   /** The user key and all that is known of the network, under a password. @throws `not-allowed` without the user key, `not-authorized` while it is locked */
   exportBackup(options: { readonly password: string }): Promise<Buffer>;
-  /** Removes a device for ever: its sessions end, and its key never comes back. @throws `not-allowed` without the user key, or for this very device; `not-found` */
+  /** Removes a device for ever: its sessions end, and its key never comes back. @throws `not-allowed` for this very device; `not-authorized` while the user key is locked; `not-found`; could not reach the machine that has it */
   removeDevice(device: Jid): Promise<void>;
   /** Machines that joined after the backup that this network was restored from: the owner keeps or removes them. */
   unlisted(): readonly UnlistedDevice[];
-  /** Takes such a one in again. @throws `not-found`; `not-allowed` without the user key */
+  /** Takes such a one in again. @throws `not-found`; `not-allowed` without the user key, `not-authorized` while it is locked */
   keepDevice(device: Jid): Promise<void>;
   /** Adding a device by PIN, on this side. */
   readonly pairing: PairingControl;
+  readonly userKey: UserKeyControl;
   /** Everything ends: politely until `signal` aborts, then at once. Idempotent. */
   close(options: { readonly signal: AbortSignal }): Promise<void>;
 }

@@ -7,6 +7,7 @@ import { formatMediaUri } from '../xpmn/model/media-uri.ts';
 import type { MediaPage } from '../xpmn/model/media.ts';
 import type { Network } from '../xpmn/trust/network.ts';
 import type { GatewayDeps, GatewayDevice, GatewayStatus, LibraryPage, UnlistedDevice } from './gateway-api.ts';
+import { userKeyState, userKeyWarnings } from './user-key-desk.ts';
 
 export function describeDevice(device: KnownDevice): GatewayDevice {
   const { jid, name, trust, isHere, services } = device;
@@ -34,7 +35,7 @@ export function describePage(page: MediaPage, device: Jid): LibraryPage {
   return { ...page, children };
 }
 
-export function describeStatus(gateway: MediaGateway, network: Network, { version }: GatewayDeps): GatewayStatus {
+export function describeStatus(gateway: MediaGateway, network: Network, { version, clock }: Pick<GatewayDeps, 'version' | 'clock'>): GatewayStatus {
   const devices = gateway.devices().map(describeDevice);
   const { connection, mediaAddress } = gateway;
   return {
@@ -42,6 +43,7 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
     network: network.id,
     jid: gateway.jid,
     isManagement: network.isManagement,
+    userKey: userKeyState(network),
     connection: {
       state: connection ? (connection.state === 'idle' ? 'connecting' : connection.state) : 'local-only',
       reason: connection?.problem?.message,
@@ -52,7 +54,7 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
       unreachable: devices.filter(({ reach }) => reach === 'unreachable').length,
     },
     mediaPort: mediaAddress && formatAuthority(mediaAddress),
-    warnings: warningsOf(gateway, network),
+    warnings: [...warningsOf(gateway, network), ...userKeyWarnings(network, clock.now())],
   };
 }
 
@@ -64,7 +66,7 @@ export function describeUnlisted({ unlisted }: Network): UnlistedDevice[] {
 function warningsOf(gateway: MediaGateway, network: Network): string[] {
   const warnings: string[] = [];
   const nearby = gateway.isOnLocalNetwork ? 'on this local network only' : 'on this machine only';
-  if (!network.isMember) warnings.push('This machine was removed from the media network: it bridges nothing, and the other devices do not answer it any more.');
+  if (!network.isMember) warnings.push('This machine was removed from the media network: it bridges nothing, and the other devices do not answer it any more. It comes back only as a new device: `xpmn pair start` on a machine of the network, and here `xpmn pair join --replace`.');
   else if (!network.isHost) warnings.push('The media network does not list this machine as a host: it bridges nothing.');
   if (network.isLocalOnly) warnings.push(`The media network has no account yet: its devices are reached ${nearby}. xpmn init --jid makes the rest of the world.`);
   if (gateway.unconnected > 0) warnings.push(`${gateway.unconnected} devices have no connection of their own to the server, as the limit is reached; they work ${nearby}.`);

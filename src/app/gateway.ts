@@ -8,13 +8,14 @@ import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import type { CarriedAccount } from '../xpmn/pairing/pairing-codec.ts';
-import { encodeBackup } from '../xpmn/trust/backup-file.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
+import { joiningLists } from '../xpmn/trust/joining-lists.ts';
 import type { Network } from '../xpmn/trust/network.ts';
 import { PairingWindow } from '../xpmn/trust/pairing-window.ts';
 import { createXmppConnection } from '../xpmn/xmpp/connection.ts';
 import { loadAccount, saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
+import { sealBackup } from './backup.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
@@ -22,6 +23,7 @@ import { openDiscovery } from './local-link.ts';
 import { PairingDesk } from './pairing-desk.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 import { srpIfAvailable } from './srp.ts';
+import { createUserKeyDesk } from './user-key-desk.ts';
 
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
 export const createGateway: GatewayFactory = async (deps, { signal, onStale = () => undefined }) => {
@@ -62,7 +64,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     await release();
     throw error;
   }
-  return facade({ gateway, network, account, pairing: new PairingDesk(pairing) }, deps, release);
+  return facade({ gateway, network, account, pairing: new PairingDesk(pairing, () => network.assertUnlocked()) }, deps, release);
 };
 
 /** The account counts only while the network is in it: a local-only network has none. */
@@ -86,6 +88,7 @@ interface Running {
 function facade({ gateway, network, account, pairing }: Running, deps: GatewayDeps, release: () => Promise<void>): Gateway {
   return {
     pairing,
+    userKey: createUserKeyDesk({ network, issueDue: () => gateway.issueDue() }),
     removeDevice: (device) => gateway.remove(device),
     keepDevice: (device) => gateway.relist(device),
     unlisted: () => describeUnlisted(network),
@@ -106,11 +109,11 @@ function facade({ gateway, network, account, pairing }: Running, deps: GatewayDe
         name,
         device,
         userCertificate: network.userCertificate,
-        lists: network.lists.snapshot.lists.map(({ element }) => element),
+        lists: joiningLists(network.lists.snapshot, trustOptions(deps.config)).map(({ element }) => element),
       }, password, deps, trustOptions(deps.config));
       return { file, jid: device.jid };
     },
-    exportBackup: ({ password }) => encodeBackup({ ...network.exportBackup(), password: account?.password, server: account?.server, ca: account?.ca }, password, deps, trustOptions(deps.config)),
+    exportBackup: (options) => sealBackup(network, account, options, deps),
     async close({ signal }) {
       pairing.close();
       await gateway.stop({ signal });

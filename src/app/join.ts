@@ -22,9 +22,10 @@ import { refuseReplacement, takeOver } from './take-over.ts';
 
 type Waiting = { readonly signal: AbortSignal };
 
-/** The media networks that are announced on the link, but for the own one. */
+/** The media networks that are announced on the link, but for the one that this machine is in. */
 export async function findNetworks(deps: SetupDeps, { signal }: Waiting): Promise<FoundNetwork[]> {
-  const own = (await readStanding(deps))?.network;
+  const now = await readStanding(deps);
+  const own = now?.isMember ? now.network : undefined;
   return lookingRound(deps, signal, async (discovery) => {
     const found = (): FoundNetwork[] => networksIn(discovery.services()).filter(({ network }) => network !== own);
     const { lookRound, lookFurther } = deps.config.pairing;

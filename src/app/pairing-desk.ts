@@ -7,10 +7,13 @@ export type PairingView = PairingState & { readonly revision: number };
 /** The pairing window, as those see it who wait for what happens in it. */
 export class PairingDesk {
   private readonly window: PairingWindow;
+  private readonly assertMayAdd: () => void;
   private revision = 0;
 
-  constructor(window: PairingWindow) {
+  /** `assertMayAdd` throws while nobody could be added anyway: then no PIN is shown for nothing. */
+  constructor(window: PairingWindow, assertMayAdd: () => void = () => undefined) {
     this.window = window;
+    this.assertMayAdd = assertMayAdd;
     // As many as wait.
     window.setMaxListeners(0);
     window.on('changed', () => (this.revision += 1));
@@ -21,6 +24,7 @@ export class PairingDesk {
   }
 
   async open(pin: string | undefined): Promise<PairingView> {
+    this.assertMayAdd();
     await this.window.open({ pin });
     return this.view;
   }

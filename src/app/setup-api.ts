@@ -34,6 +34,11 @@ export interface RestoreOptions extends ImportOptions {
   readonly name?: string | undefined;
 }
 
+export interface BackupOptions {
+  /** Protects the file. */
+  readonly password: string;
+}
+
 /** A media network that is announced on the link, by one of its devices. Nothing of it is proven. */
 export interface FoundNetwork {
   /** Full JID of the device that announces it. */
@@ -63,6 +68,8 @@ export interface SetupResult {
   readonly jid: string;
   /** Whether an account was tried, and let us in. */
   readonly isChecked: boolean;
+  /** After a restore for which the lists on the account were read: how many of them are newer than those of the backup. */
+  readonly learnt?: number | undefined;
 }
 
 /** Writes what was prepared; no gateway may work on the state meanwhile. */
@@ -70,7 +77,8 @@ export type SetupChange = () => Promise<SetupResult>;
 
 /**
  * Changes of the state, in two steps. Preparing reads what is there, and tries the account; a gateway may go on working
- * beside it, and nothing has changed when it fails. Failures of the account have `details.step` = `login`.
+ * beside it, and nothing has changed when it fails. Failures of the account have `details.step` = `login`, or
+ * `lists` where it let us in and its lists can't be read.
  */
 export interface Setup {
   /**
@@ -85,10 +93,16 @@ export interface Setup {
    */
   prepareImport(deps: SetupDeps, options: ImportOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
   /**
-   * Makes this machine the management device of the network that a backup is of.
+   * Makes this machine the management device of the network that a backup is of. Unless the account is not to be tried, the
+   * newest lists are read there first: without them, what was added since the backup is cut off until the owner decides.
    * @throws XpmnError as `prepareImport`
    */
   prepareRestore(deps: SetupDeps, options: RestoreOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
+  /**
+   * A backup of the network that is here, base64. Changes nothing.
+   * @throws XpmnError `not-initialised`, `not-allowed` (no user key here), `not-authorized` (it is locked, as it always is where no gateway has been told its password)
+   */
+  prepareBackup(deps: SetupDeps, options: BackupOptions, waiting: { readonly signal: AbortSignal }): Promise<() => Promise<{ readonly file: string }>>;
   /** Looks round on the link for a short while. @throws XpmnError `aborted` */
   findNetworks(deps: SetupDeps, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
   /**

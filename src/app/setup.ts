@@ -2,17 +2,18 @@ import { hostname } from 'node:os';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import { isFullJid, parseJid } from '../xpmn/model/jid.ts';
-import { decodeBackup } from '../xpmn/trust/backup-file.ts';
 import { decodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import { Network } from '../xpmn/trust/network.ts';
 import { checkAccount } from './account-check.ts';
 import { saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
+import { prepareBackup } from './backup.ts';
 import { trustOptions } from './gateway-settings.ts';
-import type { ImportOptions, InitOptions, RestoreOptions, Setup, SetupChange, SetupDeps, SetupResult } from './setup-api.ts';
+import type { ImportOptions, InitOptions, Setup, SetupChange, SetupDeps, SetupResult } from './setup-api.ts';
 import { findNetworks, prepareJoin } from './join.ts';
+import { prepareRestore } from './restore.ts';
 import { readStanding } from './standing.ts';
-import { becoming, counted, networkDeps, refuseReplacement, takeOver } from './take-over.ts';
+import { counted, networkDeps, refuseReplacement, takeOver } from './take-over.ts';
 
 /** The media network of this installation; a local-only one is made where there is none. */
 export async function loadOrCreateNetwork(deps: SetupDeps, name = hostname()): Promise<Network> {
@@ -48,6 +49,7 @@ async function refuseMove(deps: SetupDeps, { jid }: StoredAccount, { replace }: 
   const now = await readStanding(deps);
   if (!now || now.account === jid) return;
   if (!now.isManagement) throw new XpmnError('not-allowed', 'Only the machine where the media network was made can take it to another account.');
+  if (now.hasKeyPassword) throw new XpmnError('not-allowed', 'While the media network moves, its user key has to be without a password: `xpmn key password --remove`, then this, then `xpmn key password`.');
   const { account, machines } = now;
   if (account === undefined || replace === 'always') return;
   if (replace === undefined) throw new XpmnError('already-initialised', `The media network is in the account ${account} already; --replace moves it to ${jid}, with all its devices and keys.`);
@@ -66,21 +68,8 @@ async function prepareImport(deps: SetupDeps, { file, password, check = true, re
   return async () => resultOf(await takeOver(deps, carried, account, { replace }), check && account !== undefined);
 }
 
-async function prepareRestore(deps: SetupDeps, { file, password, name = hostname(), check = true, replace = false }: RestoreOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupChange> {
-  const backup = await decodeBackup(Buffer.from(file), password, trustOptions(deps.config));
-  await refuseReplacement(deps, replace);
-  const { account: jid, password: login, server, ca } = backup;
-  const account = login === undefined ? undefined : { jid, password: login, server, ca };
-  if (check && account) await checkAccount(deps, account, { signal });
-  throwIfAborted(signal);
-  return async () => {
-    const network = await becoming(deps, { replace, account }, () => Network.restore(networkDeps(deps), trustOptions(deps.config), { ...backup, name }));
-    return resultOf(network, check && account !== undefined);
-  };
-}
-
 function resultOf(network: Network, isChecked: boolean): SetupResult {
   return { network: network.id, jid: network.gateway.jid, isChecked };
 }
 
-export const setup: Setup = { prepareInit, prepareImport, prepareRestore, findNetworks, prepareJoin };
+export const setup: Setup = { prepareInit, prepareImport, prepareRestore, prepareBackup, findNetworks, prepareJoin };

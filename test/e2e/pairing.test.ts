@@ -104,9 +104,21 @@ describe('pairing by PIN, without a server', function () {
     const isOpen = async (): Promise<boolean> => (await laptop.devices()).some(({ where, reach }) => where === 'elsewhere' && reach === 'link-local');
     await waitUntil('nothing of it is open', async () => !(await isOpen()), { timeout: 20_000, interval: 10 });
     process.stdout.write(`      from the command to the end of its streams: ${((Date.now() - began) / 1000).toFixed(1)} s\n`);
+    const warning = await waitUntil('it says that it was removed', async () => (await laptop.status()).warnings.find((text) => text.includes('was removed')), { timeout: 20_000, interval: 10 });
+    process.stdout.write(`      from the command to what the laptop says of it: ${((Date.now() - began) / 1000).toFixed(1)} s\n`);
+    assert.match(warning, /`xpmn pair join --replace`/);
     assert.notEqual((await laptop.xpmn(['browse', library.id])).code, 0);
     assert.equal(await isOpen(), false);
     assert.ok(!(await nas.devices()).some((device) => device.jid === jid));
+  });
+
+  it('lets it come back as another device, as it was told to', async () => {
+    starting = await PairStart.on(nas);
+    const pin = await laptop.file('pin', `${(await starting.says('open')).pin}\n`);
+    await laptop.json(['pair', 'join', '--pin-file', pin, '--name', 'Laptop', '--replace', '--yes']);
+    const library = await laptop.library();
+    assert.ok((await laptop.json<LibraryPage>(['browse', library.id])).children.length > 2);
+    assert.ok((await laptop.status()).warnings.every((text) => !text.includes('removed')));
   });
 });
 

@@ -9,7 +9,7 @@ import { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
 import { FakeClock, FakeRandom } from '../support/fake-clock.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { settings } from '../support/settings.ts';
-import type { Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl, UnlistedDevice } from '../../src/app/gateway-api.ts';
+import type { Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl, UnlistedDevice, UserKeyControl, UserKeyState } from '../../src/app/gateway-api.ts';
 
 export function fakeDevice(id: string, name: string, changes: Partial<GatewayDevice> = {}): GatewayDevice {
   return {
@@ -32,13 +32,40 @@ export class FakeGateway implements Gateway {
   /** Unlisted devices, until they are kept. */
   waiting: readonly UnlistedDevice[] = [];
   readonly window = new PairingWindow({ clock: new FakeClock(), random: new FakeRandom(), storage: new MemoryStorage() }, settings.pairing);
-  readonly pairing = new PairingDesk(this.window);
+  readonly pairing = new PairingDesk(this.window, () => {
+    if (this.failure) throw this.failure;
+  });
+  readonly userKey: UserKeyControl = {
+    lock: async (password) => {
+      this.keyPassword = password ?? this.keyPassword;
+      this.keyState = 'locked';
+    },
+    unlock: async (password) => {
+      this.assertKeyPassword(password);
+      this.keyState = 'unlocked';
+      return this.due.splice(0);
+    },
+    changePassword: async ({ current, next }) => {
+      this.assertKeyPassword(current);
+      this.keyPassword = next;
+      if (this.keyState === 'plain') this.keyState = 'unlocked';
+    },
+    removePassword: async (current) => {
+      this.assertKeyPassword(current);
+      [this.keyPassword, this.keyState] = [undefined, 'plain'];
+    },
+  };
+  keyState: UserKeyState = 'plain';
+  /** Of the user key, while it has one. */
+  keyPassword: string | undefined;
+  /** What waits for it. */
+  due: string[] = [];
   isClosed = false;
   onBrowse: (() => void) | undefined;
 
   status(): GatewayStatus {
     return {
-      version: '0.0.0', network: 'ab'.repeat(32), jid: 'anna@example.org/gateway-k3fq', isManagement: true,
+      version: '0.0.0', network: 'ab'.repeat(32), jid: 'anna@example.org/gateway-k3fq', isManagement: true, userKey: this.keyState,
       connection: { state: 'waiting', reason: 'The server does not answer.' },
       devices: { here: 1, elsewhere: 1, unreachable: 1 }, mediaPort: '127.0.0.1:4711', warnings: ['The TV can\'t be reached.'],
     };
@@ -91,6 +118,10 @@ export class FakeGateway implements Gateway {
   async keepDevice(device: Jid): Promise<void> {
     if (this.failure) throw this.failure;
     this.waiting = this.waiting.filter(({ jid }) => jid !== device);
+  }
+
+  private assertKeyPassword(password: string | undefined): void {
+    if (password !== this.keyPassword) throw new XpmnError('bad-password', 'The password is wrong, or the file is damaged.');
   }
 
   async close(): Promise<void> {

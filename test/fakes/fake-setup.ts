@@ -5,7 +5,7 @@ const unused = (): Promise<never> => Promise.reject(new Error('unused'));
 
 /** Changes of the state of which a test needs only these. */
 export function fakeSetup(parts: Partial<Setup>): Setup {
-  return { prepareInit: unused, prepareImport: unused, prepareRestore: unused, findNetworks: unused, prepareJoin: unused, ...parts };
+  return { prepareInit: unused, prepareImport: unused, prepareRestore: unused, prepareBackup: unused, findNetworks: unused, prepareJoin: unused, ...parts };
 }
 
 /** What the control API works on, of which a test needs only these. */

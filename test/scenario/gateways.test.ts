@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import type { GatewayDeps } from '../../src/app/gateway-api.ts';
 import { describeStatus } from '../../src/app/gateway-view.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
+import { systemClock } from '../../src/xpmn/kernel/system.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import type { MediaPage } from '../../src/xpmn/model/media.ts';
@@ -151,7 +151,7 @@ describe('gateways of one owner', function () {
     const home = await start(network);
     devices.appear(nas());
     const { jid } = await directly(home);
-    const warnings = (): readonly string[] => describeStatus(thief, lost, { version: '1' } as GatewayDeps).warnings;
+    const warnings = (): readonly string[] => describeStatus(thief, lost, { version: '1', clock: systemClock }).warnings;
     assert.deepEqual(warnings(), []);
     const away = new Promise<void>((resolve) => {
       server.onStanza = (stanza) => {

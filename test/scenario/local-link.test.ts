@@ -229,6 +229,27 @@ describe('machines on one local network', function () {
     await assert.rejects(list(thief, nas), (error) => ['security-failed', 'not-trusted', 'connection-lost', 'peer-unavailable'].includes(codeOf(error) ?? ''));
   });
 
+  it('tell a machine that is removed that it was', async () => {
+    const network = await firstNetwork(undefined);
+    await start(network, { sources: [devices] });
+    const nas = await withNas(network);
+    const lost = await nextNetwork(network, 'lost');
+    const gateway = await start(lost);
+    await list(gateway, nas);
+    await network.removeDevice(lost.gateway.key);
+    await waitUntil('it knows', () => !lost.isMember);
+  });
+
+  it('tell one that was away when it was removed', async () => {
+    const network = await firstNetwork(undefined);
+    const lost = await nextNetwork(network, 'lost');
+    await start(network, { sources: [devices] });
+    await withNas(network);
+    await network.removeDevice(lost.gateway.key);
+    await start(lost);
+    await waitUntil('it knows', () => !lost.isMember);
+  });
+
   it('are gone from the network when they stop, as is each device that does', async () => {
     const network = await firstNetwork(undefined);
     const home = await start(network, { sources: [devices] });

@@ -98,13 +98,14 @@ describe('devices that a server keeps from knowing each other', function () {
     assert.equal(initiations(), 1);
   });
 
-  it('turn away a removed one, whatever it shows, twice and no more', async () => {
+  it('turn away a removed one, whatever it shows, twice and no more, and tell it why', async () => {
     const away = await nextNetwork(owner, 'away');
     await away.lists.offerAll(home.lists.snapshot.lists.map(({ element }) => element));
     const removal = await owner.removeDevice(away.gateway.key);
     await home.lists.offer(removal.element);
     const gateway = await start(away);
-    await assert.rejects(browse(gateway), (error) => error instanceof XpmnError && error.code === 'security-failed');
+    await assert.rejects(browse(gateway), (error) => error instanceof XpmnError && ['security-failed', 'not-trusted'].includes(error.code));
     assert.equal(initiations(), 2);
+    await waitUntil('it knows, though the server has not told it', () => !away.isMember);
   });
 });

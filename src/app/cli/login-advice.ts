@@ -22,13 +22,23 @@ export const IMPORT_ADVICE: Advice = {
   'server-unreachable': LATER, 'timeout': LATER, 'connection-lost': LATER,
 };
 
+const WITHOUT = 'or restore with --no-check: machines that joined since the backup are shut out then until you decide.';
+
+/** The same for the account of a backup, which is also asked for what has happened since. */
+export const RESTORE_ADVICE: Advice = {
+  'login-failed': 'Restore with --no-check, and then run `xpmn init` with the password as it is now: machines that joined since the backup are shut out until you decide.',
+  'server-untrusted': `If the certificate of the server has changed since, check why, ${WITHOUT}`,
+  'server-unreachable': `Check the network of this machine, ${WITHOUT}`, 'timeout': `Try again, ${WITHOUT}`, 'connection-lost': `Try again, ${WITHOUT}`,
+};
+
 /** Runs `work`; a failed login comes with what to do about it, and that nothing was changed. */
 export async function advised<T>(advice: Advice, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof XpmnError) || error.details['step'] !== 'login') throw error;
-    const hint = advice[error.code];
-    throw new XpmnError(error.code, `${error.message}${hint === undefined ? '' : ` ${hint}`} Nothing was changed.`, { cause: error, details: error.details });
+    if (!(error instanceof XpmnError) || (error.details['step'] !== 'login' && error.details['step'] !== 'lists')) throw error;
+    const isIn = error.details['step'] === 'lists';
+    const hint = isIn ? `Try again, ${WITHOUT}` : advice[error.code];
+    throw new XpmnError(error.code, `${isIn ? 'The account lets this machine in, but its lists can\'t be read: ' : ''}${error.message}${hint === undefined ? '' : ` ${hint}`} Nothing was changed.`, { cause: error, details: error.details });
   }
 }

@@ -8,10 +8,10 @@ export async function showStatus(context: CliContext): Promise<void> {
   context.answer(status, () => statusText(status));
 }
 
-function statusText({ version, network, jid, isManagement, connection, devices, mediaPort, warnings }: GatewayStatus): string {
+function statusText({ version, network, jid, isManagement, userKey, connection, devices, mediaPort, warnings }: GatewayStatus): string {
   const lines = [
     `xpmn-gateway ${version} runs as ${jid}`,
-    `network     ${network}${isManagement ? ' (managed here)' : ''}`,
+    `network     ${network}${isManagement ? ` (managed here${userKey === 'locked' ? '; its key is locked' : ''})` : ''}`,
     `connection  ${connection.state}${connection.reason === undefined ? '' : `: ${connection.reason}`}`,
     `devices     ${devices.here} here, ${devices.elsewhere} elsewhere, ${devices.unreachable} unreachable`,
     `media port  ${mediaPort ?? 'closed'}`,

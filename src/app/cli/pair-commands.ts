@@ -4,12 +4,17 @@ import type { FoundNetwork } from '../setup-api.ts';
 import { printable } from '../text.ts';
 import { confirm } from './confirm.ts';
 import type { CliContext } from './context.ts';
+import { withUserKey } from './key-commands.ts';
 import { getPassword } from './password.ts';
 import { change, keptKey } from './setup-commands.ts';
 
 /** Opens the pairing here, shows what happens in it, and closes it when the user has had enough. */
 export async function startPairing(context: CliContext, { pinFile }: { readonly pinFile?: string }): Promise<void> {
   const chosen = pinFile === undefined ? {} : { pin: spoken(await getPassword('PIN', { passwordFile: pinFile }, context.deps, context.settings.passwordBytes)) };
+  await withUserKey(() => watchPairing(context, chosen));
+}
+
+async function watchPairing(context: CliContext, chosen: { readonly pin?: string }): Promise<void> {
   let view = await context.call('pair-open', chosen);
   try {
     for (;;) {
@@ -55,8 +60,9 @@ function spoken(pin: string): string {
   return /^\d+$/.test(digits) ? digits : pin;
 }
 
-function ended({ why }: Extract<PairingView, { state: 'closed' }>): XpmnError {
-  switch (why) {
+function ended(view: Extract<PairingView, { state: 'closed' }>): XpmnError {
+  switch (view.why) {
+    case 'refused': return new XpmnError(view.code, view.message);
     case 'expired': return new XpmnError('timeout', 'Nobody has joined in time.');
     case 'burnt': return new XpmnError('not-trusted', 'Too many wrong PINs: nobody was added. Somebody may be guessing; to try again, run it again.');
     case 'unfinished': return new XpmnError('connection-lost', 'The device knew the PIN, and then did not finish.');
@@ -83,7 +89,7 @@ export async function joinNetwork(context: CliContext, wanted: string | undefine
   if (replace && !yes) await confirm('This machine leaves the media network that it is part of for ever.', context.deps);
   const pin = spoken(await getPassword('The PIN that it shows', { passwordFile: pinFile }, context.deps, context.settings.passwordBytes));
   const options = { jid: found.jid, pin, ...(name === undefined ? {} : { name }), ...(replace ? { replace } : {}) };
-  const { byDaemon, ...result } = await change(context, () => context.call('join', options), (setup, deps, waiting) => setup.prepareJoin(deps, options, waiting))
+  const { byDaemon, ...result } = await withUserKey(() => change(context, () => context.call('join', options), (setup, deps, waiting) => setup.prepareJoin(deps, options, waiting)))
     .catch((error: unknown) => Promise.reject(keptKey(wrongPin(error), context)));
   context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${byDaemon ? 'The gateway works with that from now on: `xpmn devices` lists what is in it.' : 'Next: `xpmn daemon`.'}\n`);
 }
@@ -108,11 +114,11 @@ function wrongPin(error: unknown): unknown {
 
 export async function removeDevice(context: CliContext, device: string, { yes }: { readonly yes?: true }): Promise<void> {
   if (!yes) await confirm(`${device} leaves the media network for ever: its key never comes back, and what it bridges goes with it.`, context.deps);
-  const answer = await context.call('remove', { device });
+  const answer = await withUserKey(() => context.call('remove', { device }));
   context.answer(answer, () => `${answer.jid} is no device of your media network any more. Devices that are reachable know it already; others hear of it when they come back.\n`);
 }
 
 export async function keepDevice(context: CliContext, device: string): Promise<void> {
-  const answer = await context.call('keep', { device });
+  const answer = await withUserKey(() => context.call('keep', { device }));
   context.answer(answer, () => `${answer.jid} is a device of your media network again.\n`);
 }

@@ -7,6 +7,8 @@ import { exitStatus } from './exit-status.ts';
 import { parseByteRange, parseServer } from './file-name.ts';
 import { get, showUrl } from './get.ts';
 import type { CliDeps } from './io.ts';
+import { changeKeyPassword, lockKey, unlockKey } from './key-commands.ts';
+import type { KeyPasswordFlags } from './key-commands.ts';
 import { browse, listDevices, showStatus } from './look.ts';
 import { joinNetwork, keepDevice, removeDevice, startPairing } from './pair-commands.ts';
 import { backup, exportCredentials, importCredentials, init, restore } from './setup-commands.ts';
@@ -68,6 +70,7 @@ function program(deps: CliDeps): Command {
   addLooking(root, context);
   addSetup(root, context);
   addPairing(root, context);
+  addKey(root, context);
   return root;
 }
 
@@ -151,7 +154,7 @@ function addSetup(root: Command, context: () => CliContext): void {
     .argument('<file>', 'the file that backup made')
     .option(...PASSWORD_FILE)
     .option('--name <name>', 'what this machine is called (else its host name)')
-    .option('--no-check', 'do not try the account in the file first')
+    .option('--no-check', 'do not ask the account in the file what has happened since: who joined later is shut out')
     .option('--replace', 'leave the media network that this machine is part of, for ever')
     .option(...YES)
     .action((file: string, options: Parameters<typeof restore>[2]) => restore(context(), file, options));
@@ -184,6 +187,27 @@ function addPairing(root: Command, context: () => CliContext): void {
     .description('After a restore: take a machine in again that joined after the backup was made. xpmn status names it.')
     .argument('<device>', DEVICE)
     .action((device: string) => keepDevice(context(), device));
+}
+
+function addKey(root: Command, context: () => CliContext): void {
+  const key = root.command('key').description('Keep the key of the media network under a password. Only where the network is managed.');
+  key
+    .command('lock')
+    .description('Let go of the key until it is unlocked; the first time, it gets a password. The network goes on meanwhile.')
+    .option('--password-file <file>', 'the first time: read the password from the first line of a file, - is standard input; without it, it is asked for')
+    .action((options: { passwordFile?: string }) => lockKey(context(), options));
+  key
+    .command('unlock')
+    .description('Put the key at hand, so that machines can be added and removed, and do what has waited for it.')
+    .option(...PASSWORD_FILE)
+    .action((options: { passwordFile?: string }) => unlockKey(context(), options));
+  key
+    .command('password')
+    .description('Set, change or remove the password of the key.')
+    .option('--password-file <file>', 'read the present password from the first line of a file, - is standard input; without it, it is asked for')
+    .option('--new-password-file <file>', 'the same for the new password')
+    .option('--remove', 'the key lies on the disk without a password again')
+    .action((options: KeyPasswordFlags) => changeKeyPassword(context(), options));
 }
 
 /** Arguments that a parser refuses are wrong usage, told in its words. */

@@ -11,7 +11,8 @@ import { saying } from '../storage/file-storage.ts';
 import { openHome } from '../storage/home.ts';
 import { confirm } from './confirm.ts';
 import type { CliContext } from './context.ts';
-import { IMPORT_ADVICE, INIT_ADVICE, advised } from './login-advice.ts';
+import { withUserKey } from './key-commands.ts';
+import { IMPORT_ADVICE, INIT_ADVICE, RESTORE_ADVICE, advised } from './login-advice.ts';
 import { getPassword } from './password.ts';
 import type { PasswordSource } from './password.ts';
 
@@ -91,7 +92,7 @@ function nextStep({ isChecked }: SetupResult, { check, byDaemon }: { readonly ch
 /** The file is made before the device: what can't be carried is not made. */
 export async function exportCredentials(context: CliContext, path: string, { name, passwordFile }: PasswordSource & { readonly name?: string }): Promise<void> {
   const called = name ?? (basename(path, extname(path)) || hostname());
-  const { jid } = await writeSealed(context, path, { passwordFile }, (password) => context.call('export-credentials', { name: called, password }));
+  const { jid } = await writeSealed(context, path, { passwordFile }, (password) => withUserKey(() => context.call('export-credentials', { name: called, password })));
   context.answer({ file: path, jid }, () => `${path} makes another machine the device ${jid}. Carry it there, then:
   xpmn credentials import ${basename(path)}
   xpmn daemon
@@ -101,7 +102,8 @@ The file is erased there after it was read: with its password it is that device.
 
 /** The greatest secret there is, in a file under a password. */
 export async function backup(context: CliContext, path: string, { passwordFile }: PasswordSource): Promise<void> {
-  await writeSealed(context, path, { passwordFile }, (password) => context.call('backup', { password }));
+  await writeSealed(context, path, { passwordFile }, (password) =>
+    withUserKey(() => change(context, () => context.call('backup', { password }), (setup, deps, waiting) => setup.prepareBackup(deps, { password }, waiting))));
   context.answer({ file: path }, () => `${path} holds the key of your media network. Keep it where fire and thieves don't come, and its password elsewhere: with both, anybody owns the network.
 If this machine is lost: \`xpmn restore ${basename(path)}\` on another one, then \`xpmn remove\` the lost one there.
 `);
@@ -112,13 +114,20 @@ export async function restore(context: CliContext, path: string, { passwordFile,
   if (replace && !yes) await confirm('This machine leaves the media network that it is part of for ever.', context.deps);
   const password = await getPassword(`Password of ${path}`, { passwordFile }, context.deps, context.settings.passwordBytes);
   const options = { password, ...(name === undefined ? {} : { name }), ...(check ? {} : { check }), ...(replace ? { replace } : {}) };
-  const { byDaemon, ...result } = await advised(IMPORT_ADVICE, () =>
+  const { byDaemon, ...result } = await advised(RESTORE_ADVICE, () =>
     change(
       context,
       () => context.call('restore', { file: file.toString('base64'), ...options }),
       (setup, deps, waiting) => setup.prepareRestore(deps, { file, ...options }, waiting),
     ).catch((error: unknown) => Promise.reject(keptKey(error, context))));
-  context.answer(result, () => `This machine is ${result.jid} and manages the media network ${result.network} now. If the machine of the backup is lost, remove it: xpmn devices, then xpmn remove.\n${nextStep(result, { check, byDaemon })}\n`);
+  context.answer(result, () => `This machine is ${result.jid} and manages the media network ${result.network} now. If the machine of the backup is lost, remove it: xpmn devices, then xpmn remove.\n${sinceBackup(result)}\n${nextStep(result, { check, byDaemon })}\n`);
+}
+
+/** Whether it is known what has happened since the backup. */
+function sinceBackup({ learnt }: SetupResult): string {
+  if (learnt === undefined) return 'What has happened since the backup is not known here: machines that joined later are shut out until you decide; `xpmn status` names them as they are heard of.';
+  if (learnt === 0) return 'The account knows nothing newer than the backup.';
+  return 'What has happened since the backup was learnt from the account: machines that joined later stay, and removed ones stay removed.';
 }
 
 /** The file is there, and nobody else's, before anything is asked for; it is gone again if that fails. */

@@ -71,6 +71,25 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
     return { jid };
   },
 
+  async 'key-lock'({ password }, { controlled }) {
+    const gateway = controlled.gateway();
+    await gateway.userKey.lock(password);
+    return { userKey: gateway.status().userKey };
+  },
+
+  async 'key-unlock'({ password }, { controlled }) {
+    const gateway = controlled.gateway();
+    const issued = await gateway.userKey.unlock(password);
+    return { userKey: gateway.status().userKey, issued };
+  },
+
+  async 'key-password'({ current, password }, { controlled }) {
+    const gateway = controlled.gateway();
+    if (password !== undefined) await gateway.userKey.changePassword({ current, next: password });
+    else await gateway.userKey.removePassword(current ?? '');
+    return { userKey: gateway.status().userKey };
+  },
+
   'pair-open': async ({ pin }, { controlled }) => controlled.gateway().pairing.open(pin),
   'pair-wait': async ({ after }, { controlled, signal }) => controlled.gateway().pairing.wait(after, signal),
   'pair-close': async (_, { controlled }) => controlled.gateway().pairing.close(),

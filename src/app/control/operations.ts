@@ -1,4 +1,4 @@
-import type { GatewayDevice, GatewayStatus, LibraryPage, LocalUrl } from '../gateway-api.ts';
+import type { GatewayDevice, GatewayStatus, LibraryPage, LocalUrl, UserKeyState } from '../gateway-api.ts';
 import type { PairingView } from '../pairing-desk.ts';
 import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
 
@@ -26,6 +26,10 @@ export interface Operations {
   readonly restore: { readonly input: Omit<RestoreOptions, 'file'> & { readonly file: string }; readonly output: SetupResult };
   readonly remove: { readonly input: { readonly device: string }; readonly output: { readonly jid: string } };
   readonly keep: { readonly input: { readonly device: string }; readonly output: { readonly jid: string } };
+  readonly 'key-lock': { readonly input: { readonly password?: string }; readonly output: { readonly userKey: UserKeyState } };
+  /** `issued`: the types of the lists that have waited. */
+  readonly 'key-unlock': { readonly input: { readonly password: string }; readonly output: { readonly userKey: UserKeyState; readonly issued: readonly string[] } };
+  readonly 'key-password': { readonly input: { readonly current?: string; readonly password?: string }; readonly output: { readonly userKey: UserKeyState } };
   readonly 'pair-open': { readonly input: { readonly pin?: string }; readonly output: PairingView };
   readonly 'pair-wait': { readonly input: { readonly after: number }; readonly output: PairingView };
   readonly 'pair-close': { readonly input: Record<string, never>; readonly output: PairingView };
@@ -80,6 +84,9 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
   },
   remove: { summary: 'Removes a device from the media network, for ever.', input: { properties: { device: TEXT }, required: ['device'] } },
   keep: { summary: 'Takes a device in again that joined after the backup that the network was restored from.', input: { properties: { device: TEXT }, required: ['device'] } },
+  'key-lock': { summary: 'Lets go of the user key until it is unlocked; the first time under a password.', input: { properties: { password: PASSWORD } } },
+  'key-unlock': { summary: 'Puts the user key at hand, and issues what has waited for it.', input: { properties: { password: PASSWORD }, required: ['password'] } },
+  'key-password': { summary: 'Puts the user key under a password, or another one; without one, its password is removed.', input: { properties: { current: PASSWORD, password: PASSWORD } } },
   'pair-open': { summary: 'Lets one device be added by a PIN: a given one, or one that is made.', input: { properties: { pin: PIN } } },
   'pair-wait': { summary: 'The state of the pairing, as soon as it is newer than a revision.', input: { properties: { after: { ...COUNT, minimum: -1 } }, required: ['after'] } },
   'pair-close': { summary: 'Lets nobody be added any more.', input: { properties: {} } },

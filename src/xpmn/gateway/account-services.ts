@@ -127,6 +127,8 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
     } catch (error) {
       this.deps.log.warn('a change could not be published at once', { error });
     }
+    // The user key may have come to hand: what it signs for others lies there unsigned.
+    this.syncCertificates();
   }
 
   private readonly onListChanged = (): void => {

@@ -5,13 +5,13 @@ import type { InProcessOptions } from '../jingle/security/in-process.ts';
 import type { Socks5ListenerOptions } from '../jingle/transports/socks5-listener.ts';
 import type { AcceptorOptions } from '../links/acceptor.ts';
 import type { MediaPortOptions } from '../media/media-port.ts';
-import type { PairingLimits } from '../pairing/pairing-codec.ts';
 import type { HostLimits } from '../pairing/pairing-host.ts';
 import type { DirectoryControllerOptions } from '../profiles/directory-controller.ts';
 import type { DirectoryOptions } from '../profiles/directory.ts';
 import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
 import type { LocalLinkOptions } from '../serverless/local-link.ts';
 import type { ExpiryWatchOptions } from '../trust/expiry-watch.ts';
+import type { AnswerLimits } from '../trust/heads.ts';
 
 export interface GatewaySettings extends ExpiryWatchOptions {
   readonly device: DeviceSettings;
@@ -27,7 +27,7 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly transferController: TransferControllerOptions;
   readonly mediaPort: MediaPortOptions;
   readonly account: AccountServicesOptions;
-  readonly pairing: HostLimits & Pick<PairingLimits, 'listsPerAnswer'>;
+  readonly pairing: HostLimits & AnswerLimits;
   /** Connections to the server for bridged devices; further ones are reached inside the process only. */
   readonly connections: number;
   /** Milliseconds for everything to end in order. */

@@ -7,7 +7,7 @@ import { Socks5Listener } from '../jingle/transports/socks5-listener.ts';
 import type { Clock, Random, Timer } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import { TaskGroup, untilAborted } from '../kernel/tasks.ts';
+import { TaskGroup, sleep, untilAborted } from '../kernel/tasks.ts';
 import { createAcceptor } from '../links/acceptor.ts';
 import { LocalExchange } from '../links/local-exchange.ts';
 import { MediaPort } from '../media/media-port.ts';
@@ -28,6 +28,7 @@ import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import { ExpiryWatch } from '../trust/expiry-watch.ts';
 import type { Network } from '../trust/network.ts';
 import type { PairingState, PairingWindow } from '../trust/pairing-window.ts';
+import type { VerifiedList } from '../trust/signed-list.ts';
 import { queryInfo } from '../xmpp/disco.ts';
 import { AccountSeeker } from './account-seeker.ts';
 import { AccountServices } from './account-services.ts';
@@ -215,6 +216,13 @@ export class MediaGateway {
     return this.membership.relist(device, this.tasks.signal);
   }
 
+  /** Issues what is due and can be signed here, and publishes it: the user key has been unlocked. Resolves to what it issued. */
+  async issueDue(): Promise<readonly VerifiedList[]> {
+    const issued = await this.deps.network.refresh();
+    await this.services.publish(this.tasks.signal);
+    return issued;
+  }
+
   /** A device that takes us for a stranger has heard nothing: it is asked once more, and then shown who we are. */
   private async askedTwice<T>(device: Jid, ask: () => Promise<T>): Promise<T> {
     try {
@@ -252,7 +260,7 @@ export class MediaGateway {
     const { clock, log, network } = this.deps;
     const neighbours = (): Neighbour[] => {
       const listed = new Set(listedDevices(network).map(({ jid }) => jid));
-      return link.all()
+      return (network.isMember ? link.all() : [])
         .filter((peer) => !this.isHere(peer.jid) && (peer.network === network.id || listed.has(peer.jid)))
         .map(({ jid, targets, caps }) => ({ jid, said: JSON.stringify([targets, caps?.ver]) }));
     };
@@ -275,9 +283,16 @@ export class MediaGateway {
   }
 
   /** While nobody is being added, whoever has proven a PIN of before has nothing to say; what its stream takes up is given back. */
-  private readonly onPairing = ({ state }: PairingState): void => {
-    if (state === 'closed' || state === 'open') this.controller.endPairing();
+  private readonly onPairing = (pairing: PairingState): void => {
+    if (pairing.state === 'closed' && pairing.why === 'refused') this.tasks.run((signal) => this.endRefused(signal));
+    else if (pairing.state === 'closed' || pairing.state === 'open') this.controller.endPairing();
   };
+
+  /** Whoever knew the PIN, and could not be added all the same, is told why first. */
+  private async endRefused(signal: AbortSignal): Promise<void> {
+    await sleep(this.deps.clock, this.settings.stopTimeout, signal);
+    if (this.deps.pairing.state.state === 'closed') this.controller.endPairing();
+  }
 
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
   private readonly onListChanged = (): void => {

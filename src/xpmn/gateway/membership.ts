@@ -30,7 +30,7 @@ export class Membership {
     this.options = options;
   }
 
-  /** Listed and, where that is possible, published when it resolves. @throws XpmnError as `Network.addDevice`; could not reach the management device */
+  /** Listed and, where that is possible, published when it resolves. @throws XpmnError as `Network.addDevice`, `not-authorized` also where the user key is locked on the management device; could not reach that */
   async add(entry: Omit<DeviceEntry, 'aliases'>, signal: AbortSignal): Promise<void> {
     const { network } = this.deps;
     if (network.isManagement) await network.addDevice(entry);
@@ -39,7 +39,7 @@ export class Membership {
     await this.deps.publish(signal);
   }
 
-  /** The same for a removal, which is for ever. @throws XpmnError `not-found`, `not-allowed`; could not reach the management device */
+  /** The same for a removal, which is for ever. @throws XpmnError `not-found`, `not-allowed`, `not-authorized`; could not reach the management device */
   async remove(device: Jid, signal: AbortSignal): Promise<void> {
     const { network } = this.deps;
     const key = this.keyOf(device);
@@ -69,7 +69,7 @@ export class Membership {
     const manager = this.entries().find(({ roles }) => roles.includes('management'));
     if (!manager) throw new XpmnError('not-allowed', 'The media network has no device that may add and remove others.');
     const channel = await this.deps.links.to(manager.jid).channel({ signal });
-    const [answer] = elements(await channel.request({ type: 'set', payload }, { signal }));
+    const [answer] = elements(await channel.request({ type: 'set', payload }, { signal }).catch((error: unknown) => Promise.reject(lockedThere(error))));
     if (answer) await this.deps.network.lists.offerAll(signedIn(answer, this.options.listsPerAnswer));
   }
 
@@ -77,4 +77,10 @@ export class Membership {
     const { network } = this.deps;
     return devicesList(network.lists.snapshot, network.id)?.devices ?? [];
   }
+}
+
+/** In our own words: this one goes on to whoever asked us. */
+function lockedThere(error: unknown): unknown {
+  if (!(error instanceof XpmnError) || error.code !== 'not-authorized') return error;
+  return new XpmnError('not-authorized', 'The user key is locked: it has to be unlocked first, on the machine that manages the media network.');
 }

@@ -6,6 +6,8 @@ import type { HostLimits } from '../pairing/pairing-host.ts';
 import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import type { IqRegistry } from '../ports/stanza-channel.ts';
 import { serveManagement } from '../profiles/management.ts';
+import type { AnswerLimits } from '../trust/heads.ts';
+import { joiningLists } from '../trust/joining-lists.ts';
 import { resourceName } from '../trust/names.ts';
 import type { Network } from '../trust/network.ts';
 import type { PairingWindow } from '../trust/pairing-window.ts';
@@ -25,7 +27,7 @@ export interface PairingServiceDeps {
  * Adding devices, as the gateway device does it: whoever has proven the PIN is listed and published, and only then told
  * what it needs.
  */
-export function servePairing({ registry, network, membership, window, log, account }: PairingServiceDeps, limits: HostLimits): void {
+export function servePairing({ registry, network, membership, window, log, account }: PairingServiceDeps, limits: HostLimits & AnswerLimits): void {
   serveAccount({ registry, account });
   if (network.isManagement) serveManagement({ registry, signer: network });
   hostPairing({
@@ -33,7 +35,7 @@ export function servePairing({ registry, network, membership, window, log, accou
     admit: async ({ key, name, roles }, { signal }) => {
       const jid = withResource(network.bare, resourceName(name, key));
       await membership.add({ key, jid, roles }, signal);
-      return { jid, userCertificate: network.userCertificate.der, lists: network.lists.snapshot.lists.map(({ element }) => element), account };
+      return { jid, userCertificate: network.userCertificate.der, lists: joiningLists(network.lists.snapshot, limits).map(({ element }) => element), account };
     },
   }, limits);
 }

@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import { throwIfAborted, withDeadline } from '../kernel/tasks.ts';
+import { abortable, throwIfAborted, withDeadline } from '../kernel/tasks.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ListedPeer, PeerIdentity } from '../model/identity.ts';
@@ -10,6 +11,7 @@ import { serialise } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { XmlLimits } from '../model/xml-parser.ts';
 import type { AcceptPeer, Opening } from '../ports/security.ts';
+import { deviceKeyOf } from '../trust/certificate.ts';
 import type { ListStore } from '../trust/list-store.ts';
 import { listsNaming } from '../trust/presented-lists.ts';
 import { listsElement } from '../trust/signed-list.ts';
@@ -64,6 +66,8 @@ interface Question {
  *   Otherwise nothing precedes the XML stream, and nothing is waited for.
  * - The responder looks at the first bytes of every XML stream, whatever its verdict: it speaks only after the initiator,
  *   so that costs nothing. It shows its own lists to whoever has shown some and is accepted, and to nobody else.
+ * - A device that was removed from my network is told so, where it would be shown lists, or has shown its own: by the one
+ *   list that removed it, if that is still at hand, and nothing else. The stream ends with that.
  * - A stranger has `strangerTimeout` for all of that. What is too long, ill-formed or void is no help to it.
  *
  * Other applications are negotiated inside an XML stream, by peers that have been through this.
@@ -117,6 +121,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     const { opening } = question;
     const found = judge(question) ?? (await judgeAfterLookUp(question, signal));
     if ((found && !opening.introduce) || !beginsWithXml(opening)) return found;
+    if (wasRemoved(question)) return await bidFarewell(question, signal);
     show(opening);
     await take((await readBeginning(opening.stream, options.presented, signal)) ?? []);
     return judge(question);
@@ -130,7 +135,21 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     if (shown) await take(shown);
     const verdict = judge(question);
     if (shown && verdict) show(opening);
+    if (shown && wasRemoved(question)) return await bidFarewell(question, signal);
     return verdict;
+  }
+
+  function wasRemoved({ leaf, peer }: Question): boolean {
+    const judgement = lists.judge(leaf, peer);
+    return judgement.verdict === 'stranger' && judgement.reason === 'removed-key';
+  }
+
+  /** Resolves when the peer has heard it, and has gone. */
+  async function bidFarewell({ leaf, opening: { stream } }: Question, signal: AbortSignal): Promise<undefined> {
+    const list = lists.farewellTo(deviceKeyOf(leaf));
+    if (!list) return;
+    stream.end(serialise(listsElement([list]))).resume();
+    if (!stream.closed) await abortable(once(stream, 'close'), signal);
   }
 
   /** A stranger gets so much time, and no reason. */

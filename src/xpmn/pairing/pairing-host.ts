@@ -35,7 +35,11 @@ export function hostPairing({ registry, window, log, admit }: PairingHostDeps, l
     const key = await keyOfJoiner(peer, channel, limits, { signal });
     // Asking takes its time.
     window.assertJoining(peer.jid);
-    const parts = await admit({ ...request, key }, { signal });
+    const parts = await admit({ ...request, key }, { signal }).catch((error: unknown) => {
+      // What could not be reached may be there when the device asks again; a refusal stays one.
+      if (error instanceof XpmnError && error.family === 'refused' && window.isJoining(peer.jid)) window.refuse(peer.jid, error);
+      throw error;
+    });
     window.complete(peer.jid, parts.jid, request.name);
     log.info('a device was paired', { name: request.name, jid: parts.jid });
     return formatPaired(parts);

@@ -6,9 +6,13 @@ import type { XmlElement } from '../model/xml.ts';
 import { tryKeyName } from './keys.ts';
 import { isListType, NS_TRUST, parseSeq } from './list-document.ts';
 import type { ListType } from './list-document.ts';
+import type { TrustOptions } from './options.ts';
 import { slotOf } from './signed-list.ts';
 import type { VerifiedList } from './signed-list.ts';
 import type { TrustSnapshot } from './snapshot.ts';
+
+/** Lists in one answer, and their bytes. */
+export type AnswerLimits = Pick<TrustOptions, 'listsPerAnswer' | 'answerBytes'>;
 
 /** Says which list somebody has, without the list. */
 export interface Head {
@@ -62,7 +66,7 @@ export function inReadingOrder<T extends VerifiedList>(lists: readonly T[], mine
  * overtaken: whoever signed the list that overtook it may not know it. Bounded in number and in bytes.
  */
 export function lackingLists(
-  lists: TrustSnapshot, heads: readonly Head[], peer: PeerIdentity, limits: { readonly listsPerAnswer: number; readonly answerBytes: number },
+  lists: TrustSnapshot, heads: readonly Head[], peer: PeerIdentity, limits: AnswerLimits,
   overtaken: readonly VerifiedList[] = [],
 ): VerifiedList[] {
   const theirs = new Map(heads.map((head) => [slotOf(head), head]));
@@ -71,9 +75,14 @@ export function lackingLists(
     return mayRead(lists, list, peer) && (!head || head.seq < list.seq || (head.seq === list.seq && head.hash !== list.hash));
   });
   const unknown = overtaken.filter((list) => isOwn(peer) && theirs.get(slotOf(list))?.hash !== list.hash);
+  return fitting([...inReadingOrder(lacking, lists.network), ...unknown], limits);
+}
+
+/** The first of the lists, as many as go into one answer. */
+export function fitting(lists: readonly VerifiedList[], limits: AnswerLimits): VerifiedList[] {
   const chosen: VerifiedList[] = [];
   let bytes = 0;
-  for (const list of [...inReadingOrder(lacking, lists.network), ...unknown]) {
+  for (const list of lists) {
     bytes += Buffer.byteLength(serialise(list.element));
     if (chosen.length >= limits.listsPerAnswer || bytes > limits.answerBytes) break;
     chosen.push(list);

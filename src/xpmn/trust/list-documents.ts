@@ -12,6 +12,7 @@ import type { RemovedKeys, TrustSnapshot } from './snapshot.ts';
 const LISTS = 'trust/lists/';
 const REMOVED = 'trust/removed/';
 const OVERTAKEN = 'trust/overtaken/';
+const FAREWELLS = 'trust/farewells/';
 
 /** The name of the document that keeps a list: its `<signed/>`, as it came. */
 export function listDocument(list: Pick<VerifiedList, 'network' | 'type' | 'signer'>): string {
@@ -28,6 +29,11 @@ export function overtakenDocument({ hash }: Pick<VerifiedList, 'hash'>): string 
   return `${OVERTAKEN}${hash}`;
 }
 
+/** The name of the document that keeps a list for those whom it removed. */
+export function farewellDocument({ hash }: Pick<VerifiedList, 'hash'>): string {
+  return `${FAREWELLS}${hash}`;
+}
+
 /**
  * What earlier runs learnt. A damaged document is an error, not a gap: without it an old list could come back.
  * @throws XpmnError `storage-failed`
@@ -41,9 +47,18 @@ export async function loadLists(storage: Storage, options: TrustOptions, network
 }
 
 /** The overtaken lists that earlier runs kept, of each slot the newest first. @throws XpmnError `storage-failed` */
-export async function loadOvertaken(storage: Storage, options: TrustOptions): Promise<VerifiedList[]> {
+export function loadOvertaken(storage: Storage, options: TrustOptions): Promise<VerifiedList[]> {
+  return loadKept(storage, options, OVERTAKEN, overtakenDocument);
+}
+
+/** The lists that earlier runs kept for those whom they removed, the newest first. @throws XpmnError `storage-failed` */
+export function loadFarewells(storage: Storage, options: TrustOptions): Promise<VerifiedList[]> {
+  return loadKept(storage, options, FAREWELLS, farewellDocument);
+}
+
+async function loadKept(storage: Storage, options: TrustOptions, prefix: string, nameOf: (list: VerifiedList) => string): Promise<VerifiedList[]> {
   const lists: VerifiedList[] = [];
-  for (const name of await storage.list(OVERTAKEN)) lists.push(await load(storage, name, (content) => listFrom(name, content, options, overtakenDocument)));
+  for (const name of await storage.list(prefix)) lists.push(await load(storage, name, (content) => listFrom(name, content, options, nameOf)));
   return lists.sort((a, b) => compareLists(b, a));
 }
 

@@ -9,10 +9,11 @@ import type { XmlElement } from '../model/xml.ts';
 import type { Storage } from '../ports/storage.ts';
 import { judgePeer } from './acceptance.ts';
 import type { Judgement } from './acceptance.ts';
+import { farewellTo, farewellsWith } from './farewell.ts';
 import { headOf, inReadingOrder, lackingLists, mayRead } from './heads.ts';
 import type { Head } from './heads.ts';
 import type { VoidReason } from './list-document.ts';
-import { listDocument, loadLists, loadOvertaken, overtakenDocument, removedDocument } from './list-documents.ts';
+import { farewellDocument, listDocument, loadFarewells, loadLists, loadOvertaken, overtakenDocument, removedDocument } from './list-documents.ts';
 import type { TrustOptions } from './options.ts';
 import { overtakenBy } from './overtaken.ts';
 import { compareLists, readList, slotOf } from './signed-list.ts';
@@ -47,19 +48,22 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
   private readonly unsaved = new Map<string, string | undefined>();
   private known: TrustSnapshot;
   private evidence: readonly VerifiedList[];
+  private farewells: readonly VerifiedList[];
 
-  private constructor(deps: ListStoreDeps, options: TrustOptions, known: TrustSnapshot, evidence: readonly VerifiedList[]) {
+  private constructor(deps: ListStoreDeps, options: TrustOptions, known: TrustSnapshot, kept: { readonly overtaken: readonly VerifiedList[]; readonly farewells: readonly VerifiedList[] }) {
     super();
     this.storage = deps.storage;
     this.clock = deps.clock;
     this.options = options;
     this.known = known;
-    this.evidence = evidence;
+    this.evidence = kept.overtaken;
+    this.farewells = kept.farewells;
   }
 
   /** @throws XpmnError `storage-failed`, also for a stored list that does not verify any more */
   static async open(deps: ListStoreDeps, options: TrustOptions, network: KeyName): Promise<ListStore> {
-    return new ListStore(deps, options, await loadLists(deps.storage, options, network), await loadOvertaken(deps.storage, options));
+    const { storage } = deps;
+    return new ListStore(deps, options, await loadLists(storage, options, network), { overtaken: await loadOvertaken(storage, options), farewells: await loadFarewells(storage, options) });
   }
 
   /** Everything known now. Immutable: a later change makes another one. */
@@ -70,6 +74,11 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
   /** Lists of my network from which the newest ones do not follow; of each slot the newest first. */
   get overtaken(): readonly VerifiedList[] {
     return this.evidence;
+  }
+
+  /** The list that removed that key from the devices of my network, as long as it is remembered: for whoever has proven it. */
+  farewellTo(key: KeyName): VerifiedList | undefined {
+    return farewellTo(key, this.farewells);
   }
 
   /** Every key that lists of that slot ever removed. */
@@ -156,7 +165,10 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
     const hasRemovals = this.remember(list, list.removed.map(({ key }) => key));
     const [newest, other] = isNewer ? [list, held] : [held, list];
     const isOvertaken = this.noteOvertaken(newest, other);
-    if (isNewer) this.keep(list);
+    if (isNewer) {
+      this.noteFarewells(list);
+      this.keep(list);
+    }
     try {
       await this.save();
     } finally {
@@ -224,6 +236,14 @@ export class ListStore extends EventEmitter<ListStoreEvents> {
     for (const list of before) if (!now.includes(list)) this.toSave(overtakenDocument(list), undefined);
     this.evidence = [...this.evidence.filter((list) => !isOfSlot(list)), ...now];
     return other !== undefined && now.includes(other) && !before.includes(other);
+  }
+
+  private noteFarewells(list: VerifiedList): void {
+    if (list.network !== this.known.network || list.type !== 'devices') return;
+    const [before, now] = [this.farewells, farewellsWith(list, this.farewells, this.options)];
+    for (const one of now) if (!before.includes(one)) this.toSave(farewellDocument(one), serialise(one.element));
+    for (const one of before) if (!now.includes(one)) this.toSave(farewellDocument(one), undefined);
+    this.farewells = now;
   }
 
   private keep(list: VerifiedList): void {

@@ -175,6 +175,11 @@ export class Network {
     return this.userKey.isLocked;
   }
 
+  /** @throws XpmnError `not-authorized` while the user key is here and locked; it may be on another machine */
+  assertUnlocked(): void {
+    if (this.isLocked) this.userKey.required();
+  }
+
   /** Whether the user key lies under a password, locked or not. */
   get hasUserKeyPassword(): boolean {
     return this.userKey.hasPassword;
@@ -291,6 +296,14 @@ export class Network {
    */
   unlockUserKey(password: string): Promise<void> {
     return this.queue.run(() => this.userKey.unlock(password));
+  }
+
+  /**
+   * Puts the user key under a password, or under another one than `current`; it is as locked as before.
+   * @throws XpmnError `not-allowed` (no user key here), `bad-password` (an empty one, or `current` is not the one it has), `storage-failed`
+   */
+  changeUserKeyPassword(current: string | undefined, next: string): Promise<void> {
+    return this.queue.run(() => this.userKey.changePassword(current, next));
   }
 
   /** Lets the user key lie without a password again. @throws XpmnError `not-allowed` (no user key here), `bad-password`, `storage-failed` */

@@ -23,6 +23,8 @@ export interface TrustOptions {
   readonly removedKeys: number;
   /** Overtaken lists kept of one signer and type. */
   readonly overtakenLists: number;
+  /** Lists that removed devices of my network, kept for those. */
+  readonly farewellLists: number;
   /** Old JIDs of a device that stay valid among own devices. */
   readonly aliases: number;
   readonly certificateYears: number;

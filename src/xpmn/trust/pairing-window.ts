@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Clock, Random, Timer } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
+import type { ErrorCode } from '../kernel/errors.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PairingPin, PinAttempt } from '../ports/pairing-pin.ts';
 import type { Storage } from '../ports/storage.ts';
@@ -20,6 +21,8 @@ export interface PairingWindowOptions {
 
 export type PairingState =
   | { readonly state: 'closed'; readonly why: 'not-opened' | 'by-user' | 'expired' | 'burnt' | 'unfinished' }
+  /** The device knew the PIN, and could not be added: why, as an error tells it. */
+  | { readonly state: 'closed'; readonly why: 'refused'; readonly code: ErrorCode; readonly message: string }
   /** `burnt` attempts have failed; the PIN is of now. */
   | { readonly state: 'open'; readonly pin: string; readonly expires: number; readonly burnt: number }
   /** `peer` has proven that it knows the PIN, and is being added. */
@@ -33,7 +36,7 @@ const DOCUMENT = 'trust/pairing';
  *
  *   closed ──open──▶ open ──proven──▶ joining ──complete──▶ paired
  *     ▲               │ ▲ └ failed, not the last: another PIN
- *     └───────────────┘ by the user · expired · too many burnt · joining took too long
+ *     └───────────────┘ by the user · expired · too many burnt · joining was refused, or took too long
  *
  * A PIN that could have been guessed at is spent, whatever came of it: the next attempt needs another one. Attempts are
  * counted on disk before they can fail, so that a crash wins nobody a second guess; after a restart the window is closed.
@@ -112,9 +115,20 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
     this.enter({ state: 'paired', device, name });
   }
 
+  /** The device that has proven itself can't be added, now or later: the user has to do something about it first. */
+  refuse(peer: Jid, { code, message }: Pick<XpmnError, 'code' | 'message'>): void {
+    this.assertJoining(peer);
+    this.timer?.cancel();
+    this.enter({ state: 'closed', why: 'refused', code, message });
+  }
+
   /** @throws XpmnError `not-allowed` unless `peer` is the device that is being added now */
   assertJoining(peer: Jid): void {
-    if (this.now.state !== 'joining' || this.now.peer !== peer) throw new XpmnError('not-allowed', 'No pairing is open for this device.');
+    if (!this.isJoining(peer)) throw new XpmnError('not-allowed', 'No pairing is open for this device.');
+  }
+
+  isJoining(peer: Jid): boolean {
+    return this.now.state === 'joining' && this.now.peer === peer;
   }
 
   private admit(peer: Jid): void {
@@ -139,7 +153,7 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
     this.enter({ state: 'open', pin, expires: this.deps.clock.now() + pinLifetime, burnt });
   }
 
-  private shut(why: Extract<PairingState, { state: 'closed' }>['why']): void {
+  private shut(why: Exclude<Extract<PairingState, { state: 'closed' }>['why'], 'refused'>): void {
     this.timer?.cancel();
     this.attempt = undefined;
     this.enter({ state: 'closed', why });

@@ -61,7 +61,7 @@ export class UserKey {
   /** @throws XpmnError `not-allowed` (it is not here), `not-authorized` (it is locked) */
   required(): KeyObject {
     if (this.key) return this.key;
-    if (this.isLocked) throw new XpmnError('not-authorized', 'The user key is locked: it has to be unlocked with its password first.');
+    if (this.isLocked) throw new XpmnError('not-authorized', 'The user key is locked: it has to be unlocked first, on the machine that manages the media network.');
     throw new XpmnError('not-allowed', 'Only the management device of the media network can do that.');
   }
 
@@ -80,6 +80,21 @@ export class UserKey {
   async unlock(password: string): Promise<void> {
     if (!this.isHere) throw this.absent();
     if (this.sealed) this.key = await this.open(this.sealed, password);
+  }
+
+  /**
+   * Puts the key under a password, or under another one than `current`; it is as locked as before. If it rejects, nothing
+   * has changed.
+   * @throws XpmnError `bad-password` (an empty one, or `current` is not the one it has), `storage-failed`, `not-allowed` (it is not here)
+   */
+  async changePassword(current: string | undefined, next: string): Promise<void> {
+    const before = this.key;
+    try {
+      await this.unlock(current ?? '');
+      await this.setPassword(next);
+    } finally {
+      this.key = before;
+    }
   }
 
   /**
@@ -104,7 +119,10 @@ export class UserKey {
   }
 
   private async open(sealed: Buffer, password: string): Promise<KeyObject> {
-    const pem = await unseal(SEALED_USER_KEY, sealed, password, this.options);
+    const pem = await unseal(SEALED_USER_KEY, sealed, password, this.options).catch((error: unknown) => {
+      if (!(error instanceof XpmnError) || error.code !== 'bad-password') throw error;
+      throw new XpmnError('bad-password', 'That is not the password of the user key, or the key is damaged.');
+    });
     return this.verified(privateKeyFromPem(pem));
   }
 

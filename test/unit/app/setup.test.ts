@@ -105,7 +105,7 @@ describe('setup', function () {
     assert.deepEqual(machine.disk.documents, before);
     const joined = await machine.import({ file: await home.export() });
     assert.notEqual(joined.network, own.network);
-    assert.deepEqual(await machine.standing(), { network: joined.network, account: 'romeo@home.test', isManagement: false, machines: 4 });
+    assert.deepEqual(await machine.standing(), { network: joined.network, account: 'romeo@home.test', isManagement: false, hasKeyPassword: false, isMember: true, machines: 4 });
     assert.equal((await new Machine().import({ file: await home.export(), check: false })).isChecked, false);
   });
 
@@ -128,6 +128,14 @@ describe('setup', function () {
       const moved = await machine.init({ ...account, replace: 'if-alone' });
       assert.deepEqual([moved.network, moved.jid], [first.network, first.jid.replace('rome@', 'romeo@')]);
       assert.deepEqual([(await machine.standing())?.isManagement, (await loadAccount(machine.deps.storage))?.password], [true, ROGUE_PASSWORD]);
+    });
+
+    it('is not moved while its user key is under a password: nobody is asked for that here', async () => {
+      await machine.init({ ...account, ...mistyped });
+      const network = await Network.load({ ...machine.deps, generateKey }, trustOptions(settings));
+      await network?.lockUserKey('milk');
+      await assert.rejects(machine.init({ ...account, replace: 'always' }), { code: 'not-allowed', message: /key password --remove/ });
+      assert.equal((await machine.init({ ...account, ...mistyped })).jid.startsWith('rome@'), true);
     });
 
     it('leaves other machines behind only when it is told to, and says so before it tries the account', async () => {

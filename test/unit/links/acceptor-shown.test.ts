@@ -268,6 +268,65 @@ describe('accepting a peer by the lists that it shows', () => {
     });
   });
 
+  describe('of a device that was removed', () => {
+    let removal: VerifiedList;
+    let later: VerifiedList;
+    before(() => {
+      removal = list('devices', user, { devices: [device(nas, nasJid)], removed: [tv], issued: NOW + 2000 });
+      later = list('devices', user, { devices: [device(nas, nasJid), device(mallory, 'romeo@home.test/new')], removed: [tv], removedAt: NOW + 2000, issued: NOW + 60_000 });
+    });
+
+    it('answers who shows its lists with the one that removed it, and waits until it has heard that', async () => {
+      const b = await side('responder', [both, removal, later]);
+      const verdict = b.verdict(tv);
+      const a = await side('initiator', [both]);
+      assert.ok(a.lists.judge(nas.leaf, nasJid).verdict === 'own');
+      const called = a.verdict(nas, { introduce: true });
+      await called;
+      assert.deepEqual(a.lists.snapshot.lists, [removal], 'of what came after that it hears nothing');
+      assert.equal(a.lists.judge(tv.leaf, tvJid).verdict, 'stranger');
+      let isOver = false;
+      void verdict.catch(() => (isOver = true));
+      await settle();
+      assert.equal(isOver, false, 'the stream is not torn away from it');
+      a.stream.write(HEADER);
+      a.stream.resume().end();
+      await refused(verdict);
+      unheard(b.stream);
+    });
+
+    it('does not wait for ever', async () => {
+      const b = await side('responder', [both, removal]);
+      const verdict = b.verdict(tv);
+      ends[0].write(shownBy(both));
+      await settle();
+      await clock.advance(strangerTimeout);
+      await refused(verdict);
+      assert.equal(sentTo(ends[0]), shownBy(removal));
+      assert.equal(clock.pending, 0);
+    });
+
+    it('says nothing to who shows nothing, to another key under its name, and where the list is not at hand', async () => {
+      for (const [known, leaf, said] of [[[removal], tv, HEADER], [[removal], mallory, shownBy(both)], [[later], tv, shownBy(both)]] as const) {
+        ends = duplexPair();
+        const b = await side('responder', known);
+        const verdict = b.verdict(leaf);
+        ends[0].write(said);
+        await refused(verdict);
+        assert.equal(sentTo(ends[0]), '');
+      }
+    });
+
+    it('shows it that list and no other where it was to be called', async () => {
+      const a = await side('initiator', [both, removal, later]);
+      const verdict = a.acceptor.accept(tv.leaf, tvJid, never, { stream: ends[0], role: 'initiator', local: nasJid, application: NS.xmlStream, introduce: false });
+      await settle();
+      assert.equal(sentTo(ends[1]), shownBy(removal));
+      ends[1].resume().end();
+      await refused(verdict);
+    });
+  });
+
   it('is a request to be shown in turn, of whoever was accepted at once, too', async () => {
     const b = await side('responder', [both]);
     ends[0].write(xmlText());

@@ -161,6 +161,24 @@ describe('pairing', () => {
     assert.deepEqual(asked, []);
   });
 
+  it('ends when the device may not be added, and says why on both sides', async () => {
+    await prove();
+    const pair = between('pairing', () => Promise.reject(new XpmnError('not-authorized', 'The user key is locked.')));
+    await assert.rejects(ask(pair), { code: 'not-authorized', message: /The user key is locked\./ });
+    assert.deepEqual(window.state, { state: 'closed', why: 'refused', code: 'not-authorized', message: 'The user key is locked.' });
+    await assert.rejects(ask(pair), { code: 'not-allowed' });
+  });
+
+  it('is not ended by a refusal that comes after the user has ended it', async () => {
+    await prove();
+    const pair = between('pairing', () => {
+      window.close();
+      return Promise.reject(new XpmnError('conflict', 'Too late.'));
+    });
+    await assert.rejects(ask(pair), { code: 'conflict' });
+    assert.deepEqual(window.state, { state: 'closed', why: 'by-user' });
+  });
+
   it('says why it did not work, and leaves the window to the same device', async () => {
     await prove();
     let isThere = false;

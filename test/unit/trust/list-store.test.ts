@@ -79,6 +79,48 @@ describe('the store of lists', () => {
     assert.equal(isPhone(), 'removed-key');
   });
 
+  describe('keeps the list that removed a device, for that device,', () => {
+    const removal = (issued = NOW + 1000): VerifiedList => mine({ devices: [device(by(g), `${ME}/gateway`, { roles: 'host' })], removed: [by(p)], issued });
+    const kept = (of: ListStore, who = p): string | undefined => of.farewellTo(by(who).name)?.hash;
+
+    it('also when others follow, and after a restart', async () => {
+      assert.equal(kept(store), undefined);
+      for (const one of [mine(), removal(), mine({ devices: [device(by(h), `${ME}/new`)], removed: [by(p)], removedAt: NOW + 1000, issued: NOW + 9000 })]) await offer(one);
+      assert.equal(kept(store), removal().hash);
+      assert.equal(kept(await open()), removal().hash);
+      assert.equal(kept(store, g), undefined);
+    });
+
+    it('and no list that only tells of it, is older than what is known, or is a friend\'s or a host\'s', async () => {
+      await offer(mine({ devices: [], removed: [by(p)], removedAt: NOW - 1000 }));
+      await offer(mine({ devices: [], removed: [by(p)], issued: NOW - 5000 }));
+      assert.equal(kept(store), undefined);
+      store = await open();
+      await offer(mine({ seq: 9e12, issued: NOW + 1000 }));
+      await offer(friends());
+      await offer(pals({ devices: [], removed: [by(fg)] }));
+      await offer(hosted({ devices: [], removed: [by(h)] }));
+      assert.deepEqual([kept(store, fg), kept(store, h)], [undefined, undefined]);
+    });
+
+    it('the first of two that could have, where both are of one second', async () => {
+      const rest = [device(by(g), `${ME}/gateway`)];
+      const first = mine({ devices: rest, removed: [by(p)], issued: NOW + 1000, seq: 1 });
+      await offer(first);
+      await offer(mine({ devices: [...rest, device(by(h), `${ME}/new`)], removed: [by(p)], issued: NOW + 1000, seq: 2 }));
+      assert.equal(kept(store), first.hash);
+      assert.equal(kept(await open()), first.hash);
+    });
+
+    it('a bounded number of them: the newest', async () => {
+      store = await open({ farewellLists: 2 });
+      const others = [h, fu, fg];
+      for (const [at, who] of others.entries()) await offer(mine({ devices: [], removed: [by(who)], issued: NOW + 1000 * (at + 1) }));
+      assert.deepEqual(others.map((who) => kept(store, who) !== undefined), [false, true, true]);
+      assert.equal([...disk.documents.keys()].filter((name) => name.startsWith('trust/farewells/')).length, 2);
+    });
+  });
+
   it('tells of changes, and of nothing else', async () => {
     const told: string[] = [];
     store.on('changed', ({ type, seq }) => told.push(`${type} ${seq}`));

@@ -37,6 +37,8 @@ export interface Draft {
   readonly devices?: ListContent['devices'];
   readonly friends?: readonly { who: Somebody; jid: string }[];
   readonly removed?: readonly Somebody[];
+  /** When that was; by this very list, where it is not said. */
+  readonly removedAt?: number;
   readonly issued?: number;
   readonly expires?: number;
   readonly seq?: number;
@@ -48,7 +50,7 @@ export function contentOf(type: ListType, network: Somebody, draft: Draft): List
     type, network: network.name, seq, issued, expires,
     devices: draft.devices ?? [],
     friends: (draft.friends ?? []).map(({ who, jid }) => ({ key: who.name, jid: parseJid(jid) })),
-    removed: (draft.removed ?? []).map((who) => ({ key: who.name, at: issued })),
+    removed: (draft.removed ?? []).map((who) => ({ key: who.name, at: draft.removedAt ?? issued })),
   };
 }
 

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
+import type { StanzaChannel } from '../../../src/xpmn/ports/stanza-channel.ts';
 import type { XmppAccount } from '../../../src/xpmn/ports/xmpp-connection.ts';
-import { checkLogin } from '../../../src/xpmn/xmpp/login-check.ts';
+import { IqRouter } from '../../../src/xpmn/xmpp/iq-router.ts';
+import { checkLogin, talkOnce } from '../../../src/xpmn/xmpp/login-check.ts';
+import { serverGate } from '../../../src/xpmn/xmpp/allow-list.ts';
+import { ping } from '../../../src/xpmn/xmpp/ping.ts';
 import type { Behaviour } from '../../fakes/rogue-session.ts';
 import { ROGUE_PASSWORD, RogueXmppServer } from '../../fakes/rogue-xmpp-server.ts';
 import { clientIdentity } from '../../support/client-certificate.ts';
@@ -41,6 +46,42 @@ describe('trying an account', () => {
     assert.equal(server.sessions.length, 1);
     assert.deepEqual(session?.received.filter(({ secure }) => secure).map(({ element }) => element.name), ['auth', 'response', 'iq']);
     assert.ok(!session?.plain.includes('auth'));
+  });
+
+  describe('with a talk', () => {
+    const talk = <T>(work: (channel: StanzaChannel) => Promise<T>): Promise<T> => {
+      const account = { jid: parseJid('romeo@home.test/check-aaaa'), credentials: { kind: 'password', password: ROGUE_PASSWORD } as const, server: { host: '127.0.0.1', port: server.port }, ca: server.certificates.ca };
+      const router = new IqRouter({ log: silentLogger, gate: serverGate }, settings.iq);
+      return talkOnce({ clock, random: new FakeRandom(), log: silentLogger, router }, account, options, { signal: caller.signal }, work);
+    };
+    const domain = parseJid('home.test');
+
+    it('asks, is answered, and goes; nobody else hears of it', async () => {
+      await talk((channel) => ping(channel, domain, { signal: caller.signal }));
+      const [session] = server.sessions;
+      await session?.closed;
+      assert.deepEqual(session?.received.filter(({ secure }) => secure).map(({ element }) => element.name), ['auth', 'response', 'iq', 'iq']);
+    });
+
+    it('is gone, too, when the talk fails, is cut off, or is not wanted any more', async () => {
+      await assert.rejects(talk(() => Promise.reject(new XpmnError('malformed', 'No.'))), { code: 'malformed' });
+      await server.sessions[0]?.closed;
+      server.behave({ mute: true });
+      server.sessions.length = 0;
+      const cut = talk((channel) => {
+        server.sessions[0]?.destroy();
+        return ping(channel, domain, { signal: caller.signal });
+      });
+      await assert.rejects(cut, XpmnError);
+      server.sessions.length = 0;
+      const left = talk((channel) => {
+        caller.abort(new XpmnError('aborted', 'Enough.'));
+        return ping(channel, domain, { signal: caller.signal });
+      });
+      await assert.rejects(left, { code: 'aborted' });
+      await server.sessions[0]?.closed;
+      assert.equal(clock.pending, 0);
+    });
   });
 
   it('tries once, and tells what is wrong', async () => {

@@ -7,7 +7,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { XpmnError } from '../../kernel/errors.ts';
-import { readSome } from './read-some.ts';
+import { readUntil } from './read-some.ts';
 import {
   CONNECT, NO_ACCEPTABLE_METHOD, NO_AUTHENTICATION, REPLY, decodeChoice, decodeGreeting, decodeReply, decodeRequest,
   encodeChoice, encodeGreeting, encodeReply, encodeRequest,
@@ -60,13 +60,6 @@ function refused(message: string): XpmnError {
 }
 
 /** One message; what follows it goes back into the socket. */
-async function readMessage<T>(socket: Duplex, decode: Decoder<T>, signal: AbortSignal): Promise<T> {
-  let kept: Buffer = Buffer.alloc(0);
-  for (;;) {
-    kept = Buffer.concat([kept, await readSome(socket, 'the SOCKS5 handshake', signal)]);
-    const found = decode(kept);
-    if (!found) continue;
-    if (found.size < kept.length) socket.unshift(kept.subarray(found.size));
-    return found.value;
-  }
+function readMessage<T>(socket: Duplex, decode: Decoder<T>, signal: AbortSignal): Promise<T> {
+  return readUntil(socket, decode, 'the SOCKS5 handshake', signal);
 }

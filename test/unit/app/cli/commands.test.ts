@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { ControlServer } from '../../../../src/app/control/server.ts';
 import { exitStatus } from '../../../../src/app/cli/exit-status.ts';
 import type { CliDeps } from '../../../../src/app/cli/io.ts';
-import type { FoundNetwork, InitOptions, SetupDeps } from '../../../../src/app/setup-api.ts';
+import type { FoundNetwork, InitOptions, SetupDeps, SetupResult } from '../../../../src/app/setup-api.ts';
 import { ERROR_CODES, XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
@@ -24,6 +24,8 @@ describe('commands', () => {
   let server: ControlServer | undefined;
   let changes: unknown[];
   let networks: FoundNetwork[];
+  /** What the daemon answers to `restore`. */
+  let restored: SetupResult;
   /** What the daemon answers to `init` and `import` instead. */
   let refusal: XpmnError | undefined;
 
@@ -32,6 +34,7 @@ describe('commands', () => {
   const setup = fakeSetup({
     prepareInit: async (deps: SetupDeps, options: InitOptions) => async () => (changes.push(options), await deps.storage.put('made', Buffer.from('here')), result),
     prepareImport: async (_, options) => async () => (changes.push(options), result),
+    prepareBackup: async (_, options) => async () => (changes.push(options), { file: Buffer.from('XPMNBKUP here').toString('base64') }),
     findNetworks: async () => networks,
     prepareJoin: async (_, options) => async () => (changes.push(options), result),
   });
@@ -46,13 +49,13 @@ describe('commands', () => {
     gateway = new FakeGateway();
     changes = [];
     networks = [];
-    refusal = undefined;
+    [refusal, restored] = [undefined, result];
     const change = async (options: unknown): Promise<typeof result> => {
       if (refusal) throw refusal;
       changes.push(options);
       return result;
     };
-    const controlled = fakeControlled({ gateway: () => gateway, init: change, importCredentials: change, join: change, findNetworks: async () => networks });
+    const controlled = fakeControlled({ gateway: () => gateway, init: change, importCredentials: change, join: change, restore: async (options) => ({ ...(await change(options)), ...restored }), findNetworks: async () => networks });
     server = await ControlServer.open(join(home, 'control.sock'), { controlled, log: silentLogger }, settings.control);
   });
   afterEach(async () => {
@@ -287,6 +290,38 @@ describe('commands', () => {
     assert.equal((await stat(file)).mode & 0o777, 0o600);
     assert.match((await run()).stderr, /^xpmn: storage-failed: .*a file is in its place/);
     assert.equal(gateway.exported.length, 1);
+  });
+
+  it('restore says whether it knows what has happened since the backup, and what to do where it can\'t', async () => {
+    const file = join(home, 'network.xpmn');
+    await writeFile(file, 'content');
+    const run = (...flags: string[]): Promise<CliResult> => xpmn(['restore', file, '--password-file', '-', ...flags], { stdin: new PassThrough().end('p') });
+    for (const [learnt, said] of [[2, /learnt from the account: machines that joined later stay/], [0, /knows nothing newer/], [undefined, /not known here: machines that joined later are shut out/]] as const) {
+      restored = { ...result, learnt };
+      const { status, stdout } = await run(...(learnt === undefined ? ['--no-check'] : []));
+      assert.equal(status, 0);
+      assert.match(stdout, said);
+    }
+    assert.deepEqual(changes, [{ file: Buffer.from('content'), password: 'p' }, { file: Buffer.from('content'), password: 'p' }, { file: Buffer.from('content'), password: 'p', check: false }]);
+    for (const [code, step, advice] of [['login-failed', 'login', '`xpmn init`'], ['server-unreachable', 'login', 'network of this machine'], ['timeout', 'lists', 'but its lists can\'t be read']] as const) {
+      refusal = new XpmnError(code, 'It did not work.', { details: { step } });
+      const { status, stderr } = await run();
+      assert.notEqual(status, 0);
+      assert.ok(stderr.includes(advice) && stderr.includes('--no-check') && stderr.endsWith(' Nothing was changed.\n'), stderr);
+    }
+    assert.equal(await readFile(file, 'utf8'), 'content', 'a backup stays where it is');
+  });
+
+  it('backup is made by the daemon, or here where none runs', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'xpmn-backup-'));
+    const run = (name: string): Promise<CliResult> => xpmn(['backup', join(folder, name), '--password-file', '-'], { stdin: new PassThrough().end('p'), loadGateway });
+    assert.match((await run('a')).stdout, /holds the key of your media network/);
+    assert.deepEqual(gateway.exported, [{ name: 'backup', password: 'p' }]);
+    await stopDaemon();
+    assert.equal((await run('b')).status, 0);
+    assert.deepEqual(changes, [{ password: 'p' }]);
+    assert.deepEqual([await readFile(join(folder, 'a'), 'utf8'), await readFile(join(folder, 'b'), 'utf8')], ['XPMNBKUP fake', 'XPMNBKUP here']);
+    await rm(folder, { recursive: true });
   });
 
   it('credentials import gives the file to the daemon, or takes it itself', async () => {

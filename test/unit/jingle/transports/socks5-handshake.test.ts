@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { duplexPair } from 'node:stream';
-import type { Duplex } from 'node:stream';
+import { Duplex, duplexPair } from 'node:stream';
 import { requestBytestream, serveBytestream } from '../../../../src/xpmn/jingle/transports/socks5-handshake.ts';
 import { settle } from '../../../support/fake-clock.ts';
 
@@ -62,6 +61,28 @@ describe('SOCKS5 handshake', () => {
       }
     });
   }
+
+  it('loses nothing of what comes together with the end, wherever that is cut', async () => {
+    const rest = Buffer.from('the whole of a short stream');
+    for (const [message, run] of [[request, (s: Duplex) => serveBytestream(s, () => true, never)], [reply, (s: Duplex) => requestBytestream(s, HASH, never)]] as const) {
+      const bytes = Buffer.concat([message, rest]);
+      for (let cut = 0; cut <= message.length; cut += 1) {
+        // As a socket does it: the data is there, and the end, before anybody is told of either.
+        const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+        const handshake = run(socket);
+        if (cut > 0) socket.push(bytes.subarray(0, cut));
+        await settle(1);
+        // In a turn of its own: from here on the end comes before any promise goes on.
+        setImmediate(() => {
+          socket.push(bytes.subarray(cut));
+          socket.push(null);
+        });
+        await handshake;
+        await settle(1);
+        assert.deepEqual(Buffer.concat((await socket.toArray()) as Buffer[]), rest, `cut at ${cut}`);
+      }
+    }
+  });
 
   it('takes a reply with any type of address', async () => {
     for (const address of ['01c00002010438', `04${'0'.repeat(32)}0438`, '030161ffff']) {

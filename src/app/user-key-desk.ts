@@ -1,0 +1,49 @@
+import { XpmnError } from '../xpmn/kernel/errors.ts';
+import type { Network } from '../xpmn/trust/network.ts';
+import type { VerifiedList } from '../xpmn/trust/signed-list.ts';
+import type { UserKeyControl, UserKeyState } from './gateway-api.ts';
+
+export interface UserKeyDeskDeps {
+  readonly network: Network;
+  /** Issues what is due, here and for all others. Never rejects for what goes wrong on the way to them. */
+  issueDue(): Promise<readonly VerifiedList[]>;
+}
+
+/** The user key, as its owner handles it. */
+export function createUserKeyDesk({ network, issueDue }: UserKeyDeskDeps): UserKeyControl {
+  return {
+    async lock(password) {
+      if (password !== undefined && network.hasUserKeyPassword) throw new XpmnError('conflict', 'The user key has a password already.');
+      await network.lockUserKey(password);
+    },
+    async unlock(password) {
+      await network.unlockUserKey(password);
+      return (await issueDue()).map(({ type }) => type);
+    },
+    changePassword: ({ current, next }) => network.changeUserKeyPassword(current, next),
+    removePassword: (current) => network.removeUserKeyPassword(current),
+  };
+}
+
+export function userKeyState({ isManagement, isLocked, hasUserKeyPassword }: Network): UserKeyState {
+  if (!isManagement) return 'elsewhere';
+  if (!hasUserKeyPassword) return 'plain';
+  return isLocked ? 'locked' : 'unlocked';
+}
+
+/** What the owner should know while it is locked: which lists wait for it, and what comes of that. */
+export function userKeyWarnings({ isLocked, waitingLists }: Network, now: number): string[] {
+  if (!isLocked) return [];
+  return [
+    'The user key is locked: nobody can be added or removed, and lists are not renewed, until `xpmn key unlock`.',
+    ...waitingLists.map(({ type, expiresAt }) => {
+      const turnedAway = type === 'friends' ? 'friends are turned away here' : 'friends turn this network away';
+      return `The list of ${type} waits for the user key: ${turnedAway} ${now < expiresAt ? 'from' : 'since'} ${formatDate(expiresAt)}${now < expiresAt ? ' on' : ''}.`;
+    }),
+  ];
+}
+
+/** `2026-12-22 18:00 UTC` */
+function formatDate(time: number): string {
+  return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
