@@ -1,10 +1,18 @@
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { randomId } from '../xpmn/kernel/ids.ts';
-import { withResource } from '../xpmn/model/jid.ts';
+import { isFullJid, parseJid, withResource } from '../xpmn/model/jid.ts';
 import { checkLogin } from '../xpmn/xmpp/login-check.ts';
 import type { StoredAccount } from './account-store.ts';
 import { serverOptions } from './gateway-settings.ts';
-import type { SetupDeps } from './setup-api.ts';
+import type { InitOptions, SetupDeps } from './setup-api.ts';
+
+/** The account as a user has named it. @throws XpmnError `bad-request` */
+export function accountIn({ jid = '', password, server, ca }: Pick<InitOptions, 'jid' | 'password' | 'server' | 'ca'>): StoredAccount {
+  const account = parseJid(jid);
+  if (isFullJid(account) || !account.includes('@')) throw new XpmnError('bad-request', 'An account is named like user@example.org.');
+  if (password === undefined) throw new XpmnError('bad-request', 'An account needs its password.');
+  return { jid: account, password, server, ca };
+}
 
 /**
  * Logs in to the account once, under a resource that no device has, before anything is stored.
@@ -17,7 +25,11 @@ export async function checkAccount(deps: SetupDeps, { jid, password, server, ca 
     await checkLogin({ clock, random, log: log.child('login') }, account, serverOptions(config), { signal });
   } catch (thrown) {
     if (signal.aborted) throw thrown;
-    const error = asXpmnError(thrown);
-    throw new XpmnError(error.code, error.message, { cause: error, details: { step: 'login' } });
+    throw atLogin(asXpmnError(thrown));
   }
+}
+
+/** Tells a failed login from what fails after it. */
+export function atLogin(error: XpmnError): XpmnError {
+  return new XpmnError(error.code, error.message, { cause: error, details: { step: 'login' } });
 }

@@ -2,7 +2,7 @@ import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { SerialQueue, throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import type { Controlled } from './control/handlers.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
-import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, Setup, SetupChange, SetupResult } from './setup-api.ts';
+import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, Setup, SetupChange, SetupResult } from './setup-api.ts';
 
 export interface HolderDeps extends GatewayDeps {
   readonly createGateway: GatewayFactory;
@@ -46,8 +46,8 @@ export class GatewayHolder implements Controlled {
     return this.change(signal, (waiting) => this.deps.setup.prepareRestore(this.deps, options, waiting));
   }
 
-  findNetworks({ signal }: { readonly signal: AbortSignal }): Promise<FoundNetwork[]> {
-    return this.deps.setup.findNetworks(this.deps, { signal: AbortSignal.any([signal, this.stopping.signal]) });
+  findNetworks(options: FindOptions, { signal }: { readonly signal: AbortSignal }): Promise<FoundNetwork[]> {
+    return this.deps.setup.findNetworks(this.deps, options, { signal: AbortSignal.any([signal, this.stopping.signal]) });
   }
 
   join(options: JoinOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupResult> {

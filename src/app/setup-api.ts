@@ -34,7 +34,15 @@ export interface RestoreOptions extends ImportOptions {
   readonly name?: string | undefined;
 }
 
-/** A media network that is announced on the link, by one of its devices. Nothing of it is proven. */
+/** An account that the user knows how to log in to. */
+export type KnownAccount = Required<Pick<InitOptions, 'jid' | 'password'>> & Pick<InitOptions, 'server' | 'ca'>;
+
+export interface FindOptions {
+  /** Where to look: for what waits for a new device there. Without one, on the link. */
+  readonly account?: KnownAccount | undefined;
+}
+
+/** A media network that one of its devices announces. Nothing of it is proven. */
 export interface FoundNetwork {
   /** Full JID of the device that announces it. */
   readonly jid: string;
@@ -50,6 +58,8 @@ export interface JoinOptions {
   /** Full JID of the device to pair with, as found. */
   readonly jid: string;
   readonly pin: string;
+  /** Where it was found; on the link, where this is left out. */
+  readonly account?: KnownAccount | undefined;
   /** Friendly name of this machine; the host name where none is given. */
   readonly name?: string | undefined;
   /** As in ImportOptions. */
@@ -89,11 +99,12 @@ export interface Setup {
    * @throws XpmnError as `prepareImport`
    */
   prepareRestore(deps: SetupDeps, options: RestoreOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
-  /** Looks round on the link for a short while. @throws XpmnError `aborted` */
-  findNetworks(deps: SetupDeps, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
+  /** Looks round on the link, or on an account, for a short while. @throws XpmnError `aborted`; why the account can't be used, as above */
+  findNetworks(deps: SetupDeps, options: FindOptions, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
   /**
    * Pairs this machine by PIN with a device that was found.
-   * @throws XpmnError `already-initialised` as above; `security-failed` (the PIN is wrong, or was used), `not-found`, `transport-failed`, `timeout`, `not-trusted`
+   * @throws XpmnError `already-initialised` as above; `security-failed` (the PIN is wrong, or was used), `not-found`, `transport-failed`, `timeout`, `not-trusted`;
+   *   why the account can't be used, as above
    */
   prepareJoin(deps: SetupDeps, options: JoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
 }

@@ -1,11 +1,10 @@
 import { hostname } from 'node:os';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { throwIfAborted } from '../xpmn/kernel/tasks.ts';
-import { isFullJid, parseJid } from '../xpmn/model/jid.ts';
 import { decodeBackup } from '../xpmn/trust/backup-file.ts';
 import { decodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import { Network } from '../xpmn/trust/network.ts';
-import { checkAccount } from './account-check.ts';
+import { accountIn, checkAccount } from './account-check.ts';
 import { saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { trustOptions } from './gateway-settings.ts';
@@ -35,13 +34,6 @@ async function prepareInit(deps: SetupDeps, options: InitOptions, { signal }: { 
     await saveAccount(deps.storage, account);
     return resultOf(network, check);
   };
-}
-
-function accountIn({ jid = '', password, server, ca }: InitOptions): StoredAccount {
-  const account = parseJid(jid);
-  if (isFullJid(account) || !account.includes('@')) throw new XpmnError('bad-request', 'An account is named like user@example.org.');
-  if (password === undefined) throw new XpmnError('bad-request', 'An account needs its password.');
-  return { jid: account, password, server, ca };
 }
 
 async function refuseMove(deps: SetupDeps, { jid }: StoredAccount, { replace }: InitOptions): Promise<void> {

@@ -48,11 +48,17 @@ export interface TestGatewayOptions {
   readonly server?: FakeXmppServer;
   /** Where they meet without a server. */
   readonly discovery?: ServiceDiscovery;
+  readonly pairing?: PairingWindow;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
 }
 
+/** In which a device is paired, as the settings say. */
+export function testWindow(clock: Clock = systemClock): PairingWindow {
+  return new PairingWindow({ clock, random: systemRandom, storage: new MemoryStorage() }, config.pairing);
+}
+
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, pairing = testWindow(clock), change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = {
     ...shipped,
@@ -68,6 +74,6 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
     addresses: () => ['127.0.0.1', '::1'],
     host: 'machine',
     discovery,
-    pairing: new PairingWindow({ clock, random: systemRandom, storage: new MemoryStorage() }, config.pairing),
+    pairing,
   }, change(settings));
 }

@@ -12,6 +12,8 @@ import { joinNetwork, keepDevice, removeDevice, startPairing } from './pair-comm
 import { backup, exportCredentials, importCredentials, init, restore } from './setup-commands.ts';
 
 const PASSWORD_FILE = ['--password-file <file>', 'read the password from the first line of a file, - is standard input; without it, it is asked for'] as const;
+const SERVER = ['--server <host:port>', 'where to connect, instead of what DNS says', usage(parseServer)] as const;
+const CA = ['--ca <file>', 'PEM certificates to trust for the server, instead of the system\'s'] as const;
 const YES = ['--yes', 'do not ask whether to go on with --replace'] as const;
 const DEVICE = 'a device: its full JID, its id, its name, or the beginning of one of these two';
 const EXIT = `
@@ -115,8 +117,8 @@ function addSetup(root: Command, context: () => CliContext): void {
     .description('Make the media network, or extend it to an XMPP account: nothing has to be paired again. Best is an account of its own.')
     .option('--jid <jid>', 'the account, like you@example.org; without it the network is local-only')
     .option(...PASSWORD_FILE)
-    .option('--server <host:port>', 'where to connect, instead of what DNS says', usage(parseServer))
-    .option('--ca <file>', 'PEM certificates to trust for the server, instead of the system\'s')
+    .option(...SERVER)
+    .option(...CA)
     .option('--name <name>', 'what this machine is called (else its host name)')
     .option('--no-check', 'do not try the account first')
     .option('--replace', 'move the network here from the account that it is in, with its devices and keys')
@@ -158,7 +160,7 @@ function addSetup(root: Command, context: () => CliContext): void {
 }
 
 function addPairing(root: Command, context: () => CliContext): void {
-  const pair = root.command('pair').description('Add a machine to the media network by a PIN, over the local network.');
+  const pair = root.command('pair').description('Add a machine to the media network by a PIN: on the same local network, or through its XMPP account.');
   pair
     .command('start')
     .description('On a machine that is in the network: show a PIN for the new one, and wait for it.')
@@ -168,6 +170,10 @@ function addPairing(root: Command, context: () => CliContext): void {
     .command('join')
     .description('On the new machine: find the network, and become a device of it.')
     .argument('[network]', 'which one, where there are several: its name, its id, or the JID of one of its devices')
+    .option('--jid <jid>', 'the XMPP account that the network is in, like you@example.org: this machine may be anywhere then')
+    .option(...PASSWORD_FILE)
+    .option(...SERVER)
+    .option(...CA)
     .option('--pin-file <file>', 'read the PIN from the first line of a file, - is standard input; without it, it is asked for')
     .option('--name <name>', 'what this machine is called (else its host name)')
     .option('--replace', 'leave the media network that this machine is part of, for ever')

@@ -39,7 +39,7 @@ import type { DeviceSettings } from './device-settings.ts';
 import type { DeviceShared } from './device-shared.ts';
 import { LinkLocalSide } from './link-local-side.ts';
 import { createTransports } from './transports.ts';
-import { mayShakeHands, refusalOf } from './who-may-call.ts';
+import { mayPair, mayShakeHands, refusalOf } from './who-may-call.ts';
 
 export interface DeviceSpec {
   readonly credentials: DeviceCredentials;
@@ -47,7 +47,7 @@ export interface DeviceSpec {
   readonly identity: PeerIdentity;
   /** How it logs in; undefined for a device that is only reached inside the process, and on the local link. */
   readonly account: XmppAccount | undefined;
-  /** Of a device with which others can be paired on the local link. */
+  /** Of a device with which others can be paired. */
   readonly pairing?: DevicePairing | undefined;
 }
 
@@ -181,14 +181,17 @@ export class Device extends EventEmitter<DeviceEvents> {
   /** Verdicts may have changed: sessions of whoever would not be accepted now end. */
   reconsiderPeers(): void {
     const { acceptor } = this.shared;
-    this.jingle?.endSessions(({ identity }) => identity !== undefined && !acceptor.stillHolds(identity));
     // Who is being paired is listed nowhere: its time ends otherwise.
-    this.linkLocal?.end((peer) => peer.verdict !== 'pairing' && !acceptor.stillHolds(peer));
+    const isOut = (peer: PeerIdentity): boolean => peer.verdict !== 'pairing' && !acceptor.stillHolds(peer);
+    this.jingle?.endSessions(({ identity }) => identity !== undefined && isOut(identity));
+    this.linkLocal?.end(isOut);
   }
 
   /** Nobody is to be paired any more: whoever has proven the PIN, and is not in the network, has nothing to say. */
   endPairing(): void {
-    this.linkLocal?.end((peer) => peer.verdict === 'pairing', new XpmnError('not-allowed', 'The pairing has ended.'));
+    const ended = new XpmnError('not-allowed', 'The pairing has ended.');
+    this.jingle?.endSessions(({ identity }) => identity?.verdict === 'pairing', ended);
+    this.linkLocal?.end((peer) => peer.verdict === 'pairing', ended);
   }
 
   /** A list changes verdicts, and the news travels on. */
@@ -196,6 +199,11 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.reconsiderPeers();
     this.heads.passOn(list);
   };
+
+  /** Only while the user has a pairing window open. */
+  private get openPinMethods(): readonly SecurityMethod[] {
+    return this.pinMethod && this.spec.pairing?.isOpen ? [this.pinMethod] : [];
+  }
 
   /** Streams through the server are asked less often whether they still live: every question goes through it. */
   private createChannelMethod(): ApplicationMethod<EndToEndStream> {
@@ -215,6 +223,7 @@ export class Device extends EventEmitter<DeviceEvents> {
         clock, random, log: this.log, local: this.jid, registry: this.router,
         transports: createTransports(this.shared, { registry: this.router, server: this.connection?.channel }, this.settings),
         securities: this.securities,
+        moreSecurities: (call) => (mayPair(call, this.jid) ? this.openPinMethods : []),
         applications: [this.channelMethod, this.bytesMethod],
         fingerprint: this.fingerprint,
         accept: acceptor.accept,
@@ -227,14 +236,14 @@ export class Device extends EventEmitter<DeviceEvents> {
   }
 
   private createLinkLocal(): LinkLocalSide | undefined {
-    const { shared: { clock, acceptor, linkLocal, lists }, spec: { identity, pairing }, jingle } = this;
+    const { shared: { clock, acceptor, linkLocal, lists }, spec: { identity }, jingle } = this;
     if (!linkLocal || !jingle) return undefined;
     return new LinkLocalSide({
       clock, log: this.log, shared: linkLocal,
       local: this.jid,
       fingerprint: this.fingerprint,
       isGateway: identity.roles.includes('host'),
-      methods: (peer) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? this.securities : []), ...(this.pinMethod && pairing?.isOpen ? [this.pinMethod] : [])],
+      methods: (peer) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? this.securities : []), ...this.openPinMethods],
       accept: acceptor.accept,
       channelMethod: this.channelMethod,
       turnedAway: this.turnedAway,
@@ -293,7 +302,9 @@ export class Device extends EventEmitter<DeviceEvents> {
     return path === 'direct' || path === 'link-local';
   }
 
-  private opened({ peer, namespace, application, channel }: OpenedSession): void {
+  private opened({ peer, identity, namespace, application, channel }: OpenedSession): void {
+    // As on the local link: what it asks is answered on its stream, and nothing is ever sent to it.
+    if (identity.verdict === 'pairing') return;
     const link = this.links.to(peer);
     const path = this.paths.of(application, channel);
     // The cast is sound: the manager opens what is registered under that namespace.

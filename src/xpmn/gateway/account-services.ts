@@ -59,7 +59,7 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
     this.deps = deps;
     this.options = options;
     const { features, identities } = options.management ? ManagementService.announced(network) : { features: [], identities: [] };
-    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`, `${NS.pubkey}+notify`, ...features], identities, link, pairing });
+    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`, `${NS.pubkey}+notify`, ...features], identities, link, pairing, network: network.id });
     this.directory = new PresenceDirectory(
       { device, tasks, clock, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
       options,
