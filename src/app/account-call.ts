@@ -63,9 +63,9 @@ export function callOverAccount<T>(deps: SetupDeps, account: StoredAccount, call
 }
 
 /** Calls where it is logged in as the device that it will be. Nobody gets to call it. */
-export async function callWhileThere<T>(deps: SetupDeps, { connection: { channel }, router, signal }: Visit, { credentials, host, pin }: PairingCall, talk: (channel: StanzaChannel) => Promise<T>): Promise<T> {
+export async function callWhileThere<T>(deps: SetupDeps, { connection: { channel }, router, signal }: Visit, { credentials, host, proof }: PairingCall, talk: (channel: StanzaChannel) => Promise<T>): Promise<T> {
   const { clock, random, log, config } = deps;
-  const { channelMethod, ...own } = newcomer(deps, credentials, pin);
+  const { channelMethod, ...own } = newcomer(deps, credentials, proof);
   const blocks = { channel, router: new IbbRouter(router), clock, random };
   const jingle = createJingleManager({
     ...own, clock, random, log,

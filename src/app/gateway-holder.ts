@@ -54,6 +54,19 @@ export class GatewayHolder implements Controlled {
     return this.change(signal, (waiting) => this.deps.setup.prepareJoin(this.deps, options, waiting));
   }
 
+  joinByButton(options: { readonly name?: string }, { signal }: { readonly signal: AbortSignal }): Promise<SetupResult> {
+    return this.change(signal, async (waiting) => {
+      const { button } = this.gateway();
+      const { jid, targets, signal: alone } = button.target();
+      try {
+        return await this.deps.setup.prepareButtonJoin(this.deps, { jid, targets, ...options }, { signal: AbortSignal.any([waiting.signal, alone]) });
+      } catch (error) {
+        button.failed();
+        throw error;
+      }
+    });
+  }
+
   /** No gateway is left, and none comes any more. */
   close(): Promise<void> {
     this.stopping.abort(new XpmnError('not-running', 'The gateway stops.'));

@@ -7,6 +7,7 @@ import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
+import { ButtonWindow } from '../xpmn/pairing/button-window.ts';
 import type { CarriedAccount } from '../xpmn/pairing/pairing-codec.ts';
 import { encodeBackup } from '../xpmn/trust/backup-file.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
@@ -19,8 +20,10 @@ import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
 import { multicastDiscovery } from './local-link.ts';
-import { PairingDesk } from './pairing-desk.ts';
+import { pairingControls } from './pairing-control.ts';
+import type { PairingControls } from './pairing-control.ts';
 import { loadOrCreateNetwork } from './setup.ts';
+import { canMakeRoom } from './take-over.ts';
 
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
 export const createGateway: GatewayFactory = async (deps, { signal, onStale = () => undefined }) => {
@@ -38,8 +41,9 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     isOwnDevice: () => false,
   }, config.upnp);
   const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
+  const button = new ButtonWindow({ clock, random }, config.pairing);
   const gateway = new MediaGateway({
-    clock, random, log, network, pairing,
+    clock, random, log, network, pairing, button,
     discovery: multicastDiscovery(deps, config),
     host: hostname(),
     onMoved: onStale,
@@ -55,7 +59,8 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     pool.close();
     throw error;
   }
-  return facade({ gateway, network, account, pairing: new PairingDesk(pairing) }, deps, () => pool.close());
+  const controls = pairingControls(pairing, button, async () => gateway.pressButton(!(await canMakeRoom(deps))));
+  return facade({ gateway, network, account, ...controls }, deps, () => pool.close());
 };
 
 /** The account counts only while the network is in it: a local-only network has none. */
@@ -69,16 +74,15 @@ async function keepAccount({ storage }: GatewayDeps, network: Network, { passwor
   if (password !== undefined) await saveAccount(storage, { jid: network.bare, password, server, ca });
 }
 
-interface Running {
+interface Running extends PairingControls {
   readonly gateway: MediaGateway;
   readonly network: Network;
   readonly account: StoredAccount | undefined;
-  readonly pairing: PairingDesk;
 }
 
-function facade({ gateway, network, account, pairing }: Running, deps: GatewayDeps, release: () => void): Gateway {
+function facade({ gateway, network, account, pairing, button }: Running, deps: GatewayDeps, release: () => void): Gateway {
   return {
-    pairing,
+    pairing, button,
     removeDevice: (device) => gateway.remove(device),
     keepDevice: (device) => gateway.relist(device),
     unlisted: () => describeUnlisted(network),
@@ -106,6 +110,7 @@ function facade({ gateway, network, account, pairing }: Running, deps: GatewayDe
     exportBackup: ({ password }) => encodeBackup({ ...network.exportBackup(), password: account?.password, server: account?.server, ca: account?.ca }, password, deps, trustOptions(deps.config)),
     async close() {
       pairing.close();
+      button.close();
       await gateway.stop();
       release();
     },

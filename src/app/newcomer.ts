@@ -3,6 +3,8 @@ import type { EndToEndStream } from '../xpmn/jingle/applications/end-to-end-stre
 import { createSrpCb } from '../xpmn/jingle/security/srp-cb.ts';
 import { fingerprintOf } from '../xpmn/jingle/security/tls.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
+import { BUTTON_PIN } from '../xpmn/pairing/button-window.ts';
+import { COMPARISON } from '../xpmn/pairing/comparison.ts';
 import type { ApplicationMethod } from '../xpmn/ports/application.ts';
 import type { PairingPin } from '../xpmn/ports/pairing-pin.ts';
 import type { AcceptPeer, SecurityMethod } from '../xpmn/ports/security.ts';
@@ -21,13 +23,20 @@ export interface Newcomer {
   readonly channelMethod: ApplicationMethod<EndToEndStream>;
 }
 
-/** It offers no way but the PIN, and nobody is accepted otherwise. */
-export function newcomer({ clock, random, log, config }: SetupDeps, { certificate, privateKey }: DeviceCredentials, pin: string): Newcomer {
+/** How it proves itself: by a PIN; or by nothing, and then it takes the keying material to compare (`COMPARISON`). */
+export type Proof = { readonly kind: 'pin'; readonly pin: string } | { readonly kind: 'button'; proven(exporter: Buffer): void };
+
+/** It offers no way but that one, and nobody is accepted otherwise. */
+export function newcomer({ clock, random, log, config }: SetupDeps, { certificate, privateKey }: DeviceCredentials, proof: Proof): Newcomer {
   const { device } = gatewaySettings(config);
+  const deps = { credentials: { certificate: certificate.pem, privateKey }, clock, random, keyOf: deviceKeyOf };
+  const security = proof.kind === 'pin'
+    ? createSrpCb({ ...deps, pin: usedOnce(proof.pin) }, device.pairing)
+    : createSrpCb({ ...deps, pin: usedOnce(BUTTON_PIN), proven: (_, exporter) => proof.proven(exporter(COMPARISON.label, COMPARISON.length)) }, device.pairing, 'button-cb');
   return {
     fingerprint: fingerprintOf(certificate.der),
-    securities: [createSrpCb({ credentials: { certificate: certificate.pem, privateKey }, clock, random, pin: usedOnce(pin), keyOf: deviceKeyOf }, device.pairing)],
-    accept: () => Promise.reject(new XpmnError('not-trusted', 'Only the PIN counts here.')),
+    securities: [security],
+    accept: () => Promise.reject(new XpmnError('not-trusted', 'Only the proof counts here.')),
     // It answers nothing, whatever it is asked.
     channelMethod: createXmlStreamMethod({ clock, random, log, router: new IqRouter({ log }, device.iq) }, device.endToEnd),
   };

@@ -1,31 +1,31 @@
 import { dialDirect } from '../xpmn/jingle/transports/direct-tcp.ts';
+import type { TcpTarget } from '../xpmn/jingle/transports/tcp.ts';
 import { abortReason } from '../xpmn/kernel/tasks.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
-import type { FoundService } from '../xpmn/ports/service-discovery.ts';
 import type { StanzaChannel } from '../xpmn/ports/stanza-channel.ts';
 import { AcceptedStreams } from '../xpmn/serverless/accepted-streams.ts';
 import { secureAsInitiator } from '../xpmn/serverless/initiator.ts';
 import { openChannel } from '../xpmn/serverless/secure.ts';
 import type { DeviceCredentials } from '../xpmn/trust/device-credentials.ts';
 import { newcomer } from './newcomer.ts';
+import type { Proof } from './newcomer.ts';
 import type { SetupDeps } from './setup-api.ts';
 
 export interface PairingCall {
   /** Of this machine, as a device that nobody lists yet. */
   readonly credentials: DeviceCredentials;
   readonly host: Jid;
-  readonly pin: string;
+  readonly proof: Proof;
 }
 
-/** Calls a device on the link, proves the PIN to it and lets it prove that it knows it, and runs `talk` on that stream. */
+/** Calls a device on the link, where both prove what is to be proven, and runs `talk` on that stream. */
 export async function callToPair<T>(
-  deps: SetupDeps, service: FoundService, { credentials, host, pin }: PairingCall, signal: AbortSignal, talk: (channel: StanzaChannel) => Promise<T>,
+  deps: SetupDeps, targets: readonly TcpTarget[], { credentials, host, proof }: PairingCall, signal: AbortSignal, talk: (channel: StanzaChannel) => Promise<T>,
 ): Promise<T> {
   const { clock, config } = deps;
-  const { securities, ...rest } = newcomer(deps, credentials, pin);
+  const { securities, ...rest } = newcomer(deps, credentials, proof);
   const own = { ...rest, local: credentials.jid, methods: () => securities, streams: new AcceptedStreams(), onChannel: () => undefined };
   const options = config.linkLocal;
-  const targets = service.addresses.map((address) => ({ host: address, port: service.port }));
   const socket = await dialDirect({ clock }, targets, config.directTcp, signal);
   const secured = await secureAsInitiator(socket, { own, peer: host, introduce: false, signal }, { clock }, options);
   const stream = await openChannel(own, secured, { clock }, options, signal);

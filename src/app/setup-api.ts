@@ -1,3 +1,4 @@
+import type { Presser } from '../xpmn/pairing/button-window.ts';
 import type { GatewayDeps } from './gateway-api.ts';
 
 export type SetupDeps = Omit<GatewayDeps, 'version'>;
@@ -66,6 +67,11 @@ export interface JoinOptions {
   readonly replace?: boolean | undefined;
 }
 
+export interface ButtonJoinOptions extends Pick<Presser, 'jid' | 'targets'> {
+  /** Friendly name of this machine; the host name where none is given. */
+  readonly name?: string | undefined;
+}
+
 export interface SetupResult {
   /** The network id. */
   readonly network: string;
@@ -73,6 +79,8 @@ export interface SetupResult {
   readonly jid: string;
   /** Whether an account was tried, and let us in. */
   readonly isChecked: boolean;
+  /** Where nothing was proven: six digits that the other machine shows, too, unless somebody is in between. */
+  readonly number?: string;
 }
 
 /** Writes what was prepared; no gateway may work on the state meanwhile. */
@@ -107,4 +115,9 @@ export interface Setup {
    *   why the account can't be used, as above
    */
   prepareJoin(deps: SetupDeps, options: JoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
+  /**
+   * Pairs this machine with the one other whose button was pressed.
+   * @throws XpmnError `already-initialised` as above; `conflict` (there was a third one), `security-failed`, `transport-failed`, `timeout`, `not-trusted`
+   */
+  prepareButtonJoin(deps: SetupDeps, options: ButtonJoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
 }

@@ -9,7 +9,7 @@ import { saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { trustOptions } from './gateway-settings.ts';
 import type { ImportOptions, InitOptions, RestoreOptions, Setup, SetupChange, SetupDeps, SetupResult } from './setup-api.ts';
-import { findNetworks, prepareJoin } from './join.ts';
+import { findNetworks, prepareButtonJoin, prepareJoin } from './join.ts';
 import { readStanding } from './standing.ts';
 import { becoming, counted, networkDeps, refuseReplacement, takeOver } from './take-over.ts';
 
@@ -75,4 +75,4 @@ function resultOf(network: Network, isChecked: boolean): SetupResult {
   return { network: network.id, jid: network.gateway.jid, isChecked };
 }
 
-export const setup: Setup = { prepareInit, prepareImport, prepareRestore, findNetworks, prepareJoin };
+export const setup: Setup = { prepareInit, prepareImport, prepareRestore, findNetworks, prepareJoin, prepareButtonJoin };

@@ -42,6 +42,12 @@ export async function refuseReplacement(deps: SetupDeps, replace: boolean): Prom
   if (isMember && !replace) throw new XpmnError('already-initialised', `This machine is part of a media network${account === undefined ? '' : ` in the account ${account}`} already; --replace makes it leave that for ever.`);
 }
 
+/** Whether what is here makes room, unasked. @throws XpmnError `storage-failed` */
+export async function canMakeRoom(deps: SetupDeps): Promise<boolean> {
+  const now = await readStanding(deps);
+  return !now || (now.isManagement && now.machines === 0 && now.account === undefined);
+}
+
 export function counted(machines: number): string {
   return machines === 1 ? 'one other machine' : `${machines} other machines`;
 }

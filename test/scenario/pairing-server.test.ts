@@ -67,7 +67,7 @@ describe('pairing through the server', function () {
   const call = async <T>(pin: string, talk: (channel: StanzaChannel) => Promise<T>, bare = account.jid): Promise<T> => {
     const there = await logIn(bare, 'laptop-abcd');
     const credentials = issueCredentials(deps, trustOptions(settings), await testKey('laptop'), withResource(parseJid(bare), 'laptop-abcd'), 'Laptop');
-    return callWhileThere(deps, there, { credentials, host: gateway.jid, pin }, talk);
+    return callWhileThere(deps, there, { credentials, host: gateway.jid, proof: { kind: 'pin', pin } }, talk);
   };
   const open = async (): Promise<string> => {
     const state = await window.open();

@@ -9,6 +9,7 @@ import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { ServiceDiscovery } from '../../src/xpmn/ports/service-discovery.ts';
 import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
 import { createXmppConnection } from '../../src/xpmn/xmpp/connection.ts';
+import { ButtonWindow } from '../../src/xpmn/pairing/button-window.ts';
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
 import { Network } from '../../src/xpmn/trust/network.ts';
 import { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
@@ -49,6 +50,7 @@ export interface TestGatewayOptions {
   /** Where they meet without a server. */
   readonly discovery?: ServiceDiscovery;
   readonly pairing?: PairingWindow;
+  readonly button?: ButtonWindow;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
 }
 
@@ -58,7 +60,7 @@ export function testWindow(clock: Clock = systemClock): PairingWindow {
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, pairing = testWindow(clock), change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, pairing = testWindow(clock), button = new ButtonWindow({ clock, random: systemRandom }, config.pairing), change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = {
     ...shipped,
@@ -74,6 +76,6 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
     addresses: () => ['127.0.0.1', '::1'],
     host: 'machine',
     discovery,
-    pairing,
+    pairing, button,
   }, change(settings));
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import { printable } from '../text.ts';
+import { pressButton } from './button-command.ts';
 import { CliContext } from './context.ts';
 import type { GlobalOptions } from './context.ts';
 import { exitStatus } from './exit-status.ts';
@@ -179,6 +180,11 @@ function addPairing(root: Command, context: () => CliContext): void {
     .option('--replace', 'leave the media network that this machine is part of, for ever')
     .option(...YES)
     .action((network: string | undefined, options: Parameters<typeof joinNetwork>[2]) => joinNetwork(context(), network, options));
+  pair
+    .command('button')
+    .description('On both machines, within two minutes: pair the two on this local network whose buttons are pressed. Nothing is proven.')
+    .option('--name <name>', 'what this machine is called in the network of the other, if it is the new one (else its host name)')
+    .action((options: { name?: string }) => pressButton(context(), options));
   root
     .command('remove')
     .description('Remove a device from the media network, for ever: lost, sold, or not trusted any more.')

@@ -15,6 +15,7 @@ export interface Controlled {
   restore(options: RestoreOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
   findNetworks(options: FindOptions, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
   join(options: JoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
+  joinByButton(options: { readonly name?: string }, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
 }
 
 export interface HandlerContext {
@@ -76,6 +77,10 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
   'pair-close': async (_, { controlled }) => controlled.gateway().pairing.close(),
   networks: async (input, { controlled, signal }) => ({ networks: await controlled.findNetworks(input, { signal }) }),
   join: async (input, { controlled, signal }) => controlled.join(input, { signal }),
+  'button-press': async (_, { controlled }) => controlled.gateway().button.press(),
+  'button-wait': async ({ after }, { controlled, signal }) => controlled.gateway().button.wait(after, signal),
+  'button-close': async (_, { controlled }) => controlled.gateway().button.close(),
+  'button-join': async (input, { controlled, signal }) => controlled.joinByButton(input, { signal }),
 };
 
 function fromBase64(text: string): Buffer {

@@ -1,5 +1,5 @@
 import type { GatewayDevice, GatewayStatus, LibraryPage, LocalUrl } from '../gateway-api.ts';
-import type { PairingView } from '../pairing-desk.ts';
+import type { ButtonView, PairingView } from '../pairing-desk.ts';
 import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
 
 /** Every operation of the control API: what goes in and what comes out. */
@@ -31,6 +31,10 @@ export interface Operations {
   readonly 'pair-close': { readonly input: Record<string, never>; readonly output: PairingView };
   readonly networks: { readonly input: FindOptions; readonly output: { readonly networks: readonly FoundNetwork[] } };
   readonly join: { readonly input: JoinOptions; readonly output: SetupResult };
+  readonly 'button-press': { readonly input: Record<string, never>; readonly output: ButtonView };
+  readonly 'button-wait': { readonly input: { readonly after: number }; readonly output: ButtonView };
+  readonly 'button-close': { readonly input: Record<string, never>; readonly output: ButtonView };
+  readonly 'button-join': { readonly input: { readonly name?: string }; readonly output: SetupResult };
 }
 
 export type OperationName = keyof Operations;
@@ -96,6 +100,10 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
     takesFile: true,
     input: { properties: { jid: TEXT, pin: PIN, account: ACCOUNT, name: { ...TEXT, maxLength: 256 }, replace: FLAG }, required: ['jid', 'pin'] },
   },
+  'button-press': { summary: 'Pairs with the one other machine on the link whose button is pressed, too; which of them takes in the other follows from what they are.', input: { properties: {} } },
+  'button-wait': { summary: 'The state of the pairing by button, as soon as it is newer than a revision.', input: { properties: { after: { ...COUNT, minimum: -1 } }, required: ['after'] } },
+  'button-close': { summary: 'Takes the button back.', input: { properties: {} } },
+  'button-join': { summary: 'Makes this machine a device of the network of the other one, when its state is `calling`.', input: { properties: { name: { ...TEXT, maxLength: 256 } } } },
   init: {
     summary: 'Makes the media network, or extends it to an account.',
     takesFile: true,

@@ -24,6 +24,7 @@ import type { PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
+import { COMPARISON } from '../pairing/comparison.ts';
 import type { PairingPin } from '../ports/pairing-pin.ts';
 import type { SecurityMethod } from '../ports/security.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
@@ -49,11 +50,17 @@ export interface DeviceSpec {
   readonly account: XmppAccount | undefined;
   /** Of a device with which others can be paired. */
   readonly pairing?: DevicePairing | undefined;
+  /** The same without any proof, on the local link alone. */
+  readonly button?: DeviceButton | undefined;
 }
 
 export interface DevicePairing extends PairingPin {
   /** Whether somebody may prove a PIN now; else the method is not even offered. */
   readonly isOpen: boolean;
+}
+
+export interface DeviceButton extends DevicePairing {
+  proven(peer: Jid, exporter: Buffer): void;
 }
 
 export interface DeviceEvents {
@@ -86,6 +93,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   /** In order of preference. */
   private readonly securities: readonly SecurityMethod[];
   private readonly pinMethod: SecurityMethod | undefined;
+  private readonly buttonMethod: SecurityMethod | undefined;
   private readonly fingerprint: string;
   private readonly jingle: JingleManager | undefined;
   private readonly linkLocal: LinkLocalSide | undefined;
@@ -117,7 +125,10 @@ export class Device extends EventEmitter<DeviceEvents> {
     };
     const { certificate, privateKey } = spec.credentials;
     this.securities = [createX509({ credentials: { certificate: certificate.pem, privateKey }, clock }, settings.tls)];
-    this.pinMethod = spec.pairing && createSrpCb({ credentials: { certificate: certificate.pem, privateKey }, clock, random: shared.random, pin: spec.pairing, keyOf: deviceKeyOf }, settings.pairing);
+    const proof = { credentials: { certificate: certificate.pem, privateKey }, clock, random: shared.random, keyOf: deviceKeyOf };
+    const { pairing, button } = spec;
+    this.pinMethod = pairing && createSrpCb({ ...proof, pin: pairing }, settings.pairing);
+    this.buttonMethod = button && createSrpCb({ ...proof, pin: button, proven: (peer, exporter) => button.proven(peer, exporter(COMPARISON.label, COMPARISON.length)) }, settings.pairing, 'button-cb');
     this.fingerprint = fingerprintOf(certificate.der);
     this.connection = spec.account && shared.connect(spec.account, this.router);
     this.jingle = this.connection || shared.linkLocal ? this.createJingle() : undefined;
@@ -243,7 +254,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       local: this.jid,
       fingerprint: this.fingerprint,
       isGateway: identity.roles.includes('host'),
-      methods: (peer) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? this.securities : []), ...this.openPinMethods],
+      methods: (peer) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? this.securities : []), ...this.openPinMethods, ...(this.buttonMethod && this.spec.button?.isOpen ? [this.buttonMethod] : [])],
       accept: acceptor.accept,
       channelMethod: this.channelMethod,
       turnedAway: this.turnedAway,

@@ -6,6 +6,7 @@ import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { bareJid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { KeyName } from '../model/identity.ts';
+import type { ButtonWindow } from '../pairing/button-window.ts';
 import type { ConnectionState } from '../ports/xmpp-connection.ts';
 import type { OwnPresence } from '../serverless/link-presence.ts';
 import type { AnnouncedDevice, LocalLink } from '../serverless/local-link.ts';
@@ -35,6 +36,7 @@ export interface AnnouncementSpec {
   readonly link?: LocalLink | undefined;
   /** Of a gateway. */
   readonly pairing?: PairingWindow | undefined;
+  readonly button?: ButtonWindow | undefined;
   /** The network id. */
   readonly network?: KeyName | undefined;
   /** Beside that of every device, which comes first. */
@@ -74,6 +76,7 @@ export class Announcement {
   start(): void {
     this.announced = this.spec.link?.announce(this.presence);
     this.spec.pairing?.on('changed', this.onPairing);
+    this.spec.button?.on('changed', this.onPairing);
   }
 
   /** Says goodbye, if anybody listens. */
@@ -81,13 +84,14 @@ export class Announcement {
     const { connection } = this.device;
     connection?.off('stateChanged', this.onState);
     this.spec.pairing?.off('changed', this.onPairing);
+    this.spec.button?.off('changed', this.onPairing);
     await this.announced?.withdraw();
     if (connection?.state === 'online') await connection.channel.send(unavailablePresence()).catch(() => undefined);
   }
 
   private get presence(): OwnPresence {
-    const { name, pairing } = this.spec;
-    return { jid: this.device.jid, name, caps: this.caps, pairing: pairing && (pairing.isOpen ? 'open' : 'closed') };
+    const { name, pairing, button } = this.spec;
+    return { jid: this.device.jid, name, caps: this.caps, pairing: button?.announced ?? (pairing && (pairing.isOpen ? 'open' : 'closed')) };
   }
 
   /** For new devices on the account. It is in no caps: contacts of the account need not know. */

@@ -23,6 +23,7 @@ import { browsePeer } from '../profiles/directory-controller.ts';
 import { LocalLink } from '../serverless/local-link.ts';
 import { openTransfer } from '../profiles/transfer-controller.ts';
 import type { RemoteTransfer } from '../profiles/transfer-controller.ts';
+import type { ButtonState, ButtonWindow } from '../pairing/button-window.ts';
 import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import { ExpiryWatch } from '../trust/expiry-watch.ts';
 import type { Network } from '../trust/network.ts';
@@ -52,6 +53,8 @@ export interface MediaGatewayDeps {
   readonly addresses: LocalAddresses;
   /** In which devices are added by PIN. */
   readonly pairing: PairingWindow;
+  /** In which they are by being alone. */
+  readonly button: ButtonWindow;
   /** Undefined: others are reached through the server only. */
   readonly discovery?: ServiceDiscovery | undefined;
   /** Name of this machine on the link. */
@@ -97,9 +100,10 @@ export class MediaGateway {
       identity: { verdict: 'own', key: network.gateway.key, jid: network.gateway.jid, network: network.id, roles: ['host'] },
       account: deps.account && { ...deps.account, jid: network.gateway.jid },
       pairing: deps.pairing,
+      button: deps.button,
     }, settings.device);
     this.services = new AccountServices(
-      { device: this.controller, network, clock, log, tasks: this.tasks, link: this.link, pairing: deps.pairing, onGone: (jid) => this.peerGone(jid) },
+      { device: this.controller, network, clock, log, tasks: this.tasks, link: this.link, pairing: deps.pairing, button: deps.button, onGone: (jid) => this.peerGone(jid) },
       settings.account,
     );
     this.neighbourhood = this.link && this.createNeighbourhood(this.link);
@@ -107,7 +111,7 @@ export class MediaGateway {
     this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.directory, link: this.link }, settings);
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
-    servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, log, account: carriedAccount(deps.account) }, settings.pairing);
+    servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, button: deps.button, log, account: carriedAccount(deps.account) }, settings.pairing);
     this.seeker = network.isLocalOnly || deps.account ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, log, onFound: (account) => deps.onAccountFound?.(account) });
     this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
   }
@@ -126,6 +130,8 @@ export class MediaGateway {
       this.services.announce();
       this.services.on('moved', () => this.deps.onMoved?.());
       this.deps.pairing.on('changed', this.onPairing);
+      this.deps.button.on('changed', this.onPairing);
+      this.link?.on('changed', this.onLinkChanged);
       this.neighbourhood?.start();
       this.seeker?.start();
       await this.bridge.start({ signal });
@@ -141,6 +147,8 @@ export class MediaGateway {
     const timer = this.deps.clock.after(this.settings.stopTimeout, () => ended.abort(new XpmnError('timeout', 'Closing took too long.')));
     this.deps.network.lists.off('changed', this.onListChanged);
     this.deps.pairing.off('changed', this.onPairing);
+    this.deps.button.off('changed', this.onPairing);
+    this.link?.off('changed', this.onLinkChanged);
     this.seeker?.stop();
     this.neighbourhood?.stop();
     this.expiry.stop();
@@ -197,6 +205,14 @@ export class MediaGateway {
 
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<{ url: string; expires: number; entity: MediaEntity }> {
     return this.mediaPort.issue(item, options);
+  }
+
+  /** The user has pressed the button. `isUsed`: this network can't give way to another. @throws XpmnError `not-supported` where nobody can be seen */
+  pressButton(isUsed: boolean): void {
+    if (!this.link) throw new XpmnError('not-supported', 'This gateway does not look at the local network.');
+    this.deps.pairing.close();
+    this.deps.button.press({ isUsed, network: this.deps.network.id });
+    this.onLinkChanged();
   }
 
   /** Removes a machine from the network, for ever. @throws XpmnError as `Membership.remove` */
@@ -265,7 +281,9 @@ export class MediaGateway {
     return listedDevices(this.deps.network).some((device) => device.jid === jid);
   }
 
-  private readonly onPairing = ({ state }: PairingState): void => {
+  private readonly onLinkChanged = (): void => this.deps.button.look(this.link?.pressers().filter(({ jid }) => jid !== this.jid) ?? []);
+
+  private readonly onPairing = ({ state }: { readonly state: PairingState['state'] | ButtonState['state'] }): void => {
     if (state === 'closed') this.controller.endPairing();
   };
 

@@ -5,12 +5,15 @@ import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { IncomingIq, IqRegistry } from '../ports/stanza-channel.ts';
 import type { PairingWindow } from '../trust/pairing-window.ts';
+import type { ButtonWindow } from './button-window.ts';
+import { formatCompare } from './comparison.ts';
 import { formatPaired, parseJoin } from './pairing-codec.ts';
 import type { JoinRequest, PairedParts, PairingLimits } from './pairing-codec.ts';
 
 export interface PairingHostDeps {
   readonly registry: IqRegistry;
   readonly window: PairingWindow;
+  readonly button?: ButtonWindow | undefined;
   readonly log: Logger;
   /**
    * Lists the device, here or through the management device, publishes what is to be published, and only then gives what
@@ -20,18 +23,24 @@ export interface PairingHostDeps {
 }
 
 /** The side that is in the network already: answers the one device that has proven the PIN, once. */
-export function hostPairing({ registry, window, log, admit }: PairingHostDeps, limits: Pick<PairingLimits, 'nameLength'>): void {
+export function hostPairing({ registry, window, button, log, admit }: PairingHostDeps, limits: Pick<PairingLimits, 'nameLength'>): void {
   async function join({ channel, payload, signal }: IncomingIq): Promise<XmlElement> {
     const { peer } = channel;
     if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
     if (peer.verdict !== 'pairing') throw new XpmnError('not-acceptable', 'This device is part of the media network already.');
-    window.assertJoining(peer.jid);
+    const pressed = button?.concerns(peer.jid) ? button : undefined;
     const request = parseJoin(payload, limits);
+    if (pressed) await pressed.admission(peer.jid, payload.attrs['nonce'] ?? '', signal);
+    else window.assertJoining(peer.jid);
     const parts = await admit({ ...request, key: peer.key }, { signal });
-    window.complete(peer.jid, parts.jid, request.name);
+    (pressed ?? window).complete(peer.jid, parts.jid, request.name);
     log.info('a device was paired', { name: request.name, jid: parts.jid });
     return formatPaired(parts);
   }
 
   registry.handle({ ns: NS.pairing, name: 'join', type: 'set' }, join);
+  registry.handle({ ns: NS.pairing, name: 'compare', type: 'get' }, ({ channel: { peer }, payload }) => {
+    if (peer?.verdict !== 'pairing' || !button) throw new XpmnError('not-allowed', 'There is nothing to compare.');
+    return formatCompare({ nonce: button.compare(peer.jid, payload.attrs['commitment'] ?? '') });
+  });
 }

@@ -19,8 +19,22 @@ export interface LinkLocalPeer extends Pick<LinkPresence, 'network' | 'caps'> {
   readonly targets: readonly TcpTarget[];
 }
 
+/** What a machine says of a button that was pressed. */
+const PRESSED = ['button', 'looking', 'crowded', 'in-use'] as const;
+
+/** A machine whose button was pressed, as it says. */
+export interface LinkPresser extends Pick<LinkLocalPeer, 'jid' | 'network' | 'targets'> {
+  readonly instance: string;
+  readonly name: string;
+  readonly says: (typeof PRESSED)[number];
+}
+
 interface Instance extends LinkPresence {
   readonly targets: readonly TcpTarget[];
+}
+
+function isPressed(pairing: string | undefined): pairing is LinkPresser['says'] {
+  return PRESSED.some((word) => word === pairing);
 }
 
 /**
@@ -67,6 +81,12 @@ export class LinkLocalPeers {
       const [caps] = named.flatMap((entry) => entry.caps ?? []);
       return { jid, network, caps, targets: this.targetsOf(jid) };
     });
+  }
+
+  /** Whose users have pressed a button there; each instance by itself, whatever device it claims to be. */
+  pressers(): readonly LinkPresser[] {
+    return [...this.known].flatMap(([instance, { jids: [jid], network, name, pairing, targets }]) =>
+      (jid !== undefined && isPressed(pairing) ? [{ instance, jid, network, name: name ?? jid, says: pairing, targets }] : []));
   }
 
   private hasRoom(instance: string, { jids }: Instance): boolean {

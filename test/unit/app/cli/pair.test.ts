@@ -57,7 +57,7 @@ describe('pair', () => {
 
   const open = async (): Promise<Extract<PairingView, { state: 'open' }>> => {
     await waitUntil('the window is open', () => gateway.window.isOpen);
-    return gateway.pairing.view as Extract<PairingView, { state: 'open' }>;
+    return { ...gateway.window.state, revision: 0 } as Extract<PairingView, { state: 'open' }>;
   };
   const attempt = async (proven: boolean): Promise<void> => {
     const begun = gateway.window.begin(PEER);

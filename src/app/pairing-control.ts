@@ -1,0 +1,36 @@
+import type { ButtonState, ButtonWindow } from '../xpmn/pairing/button-window.ts';
+import type { PairingState, PairingWindow } from '../xpmn/trust/pairing-window.ts';
+import type { ButtonControl, PairingControl } from './gateway-api.ts';
+import { PairingDesk } from './pairing-desk.ts';
+
+export interface PairingControls {
+  readonly pairing: PairingControl;
+  readonly button: ButtonControl;
+}
+
+/** Both ways to add a device on this side. One at a time: whichever is begun ends the other. `press` presses the button. */
+export function pairingControls(window: PairingWindow, button: ButtonWindow, press: () => Promise<void>): PairingControls {
+  const [pin, pressed] = [new PairingDesk<PairingState>(window), new PairingDesk<ButtonState>(button)];
+  return {
+    pairing: {
+      open: async (wanted) => {
+        button.close();
+        await window.open({ pin: wanted });
+        return pin.view;
+      },
+      close: () => pin.close(),
+      wait: (after, signal) => pin.wait(after, signal),
+    },
+    button: {
+      press: async () => {
+        window.close();
+        await press();
+        return pressed.view;
+      },
+      close: () => pressed.close(),
+      wait: (after, signal) => pressed.wait(after, signal),
+      target: () => button.target(),
+      failed: () => button.callFailed(),
+    },
+  };
+}
