@@ -34,9 +34,12 @@ export class FakeGateway implements Gateway {
   /** Unlisted devices, until they are kept. */
   waiting: readonly UnlistedDevice[] = [];
   readonly window = new PairingWindow({ clock: new FakeClock(), random: new FakeRandom(), storage: new MemoryStorage() }, settings.pairing);
-  readonly pressed = new ButtonWindow({ clock: new FakeClock(), random: new FakeRandom() }, settings.pairing);
+  readonly clock = new FakeClock();
+  /** Whether its network is in use. */
+  isUsed = true;
+  readonly pressed = new ButtonWindow({ clock: this.clock, random: new FakeRandom() }, settings.pairing);
   private readonly controls = pairingControls(this.window, this.pressed, () => {
-    this.pressed.press({ isUsed: true, network: 'ab'.repeat(32) as KeyName });
+    this.pressed.press({ isUsed: this.isUsed, network: 'ab'.repeat(32) as KeyName });
     return Promise.resolve();
   });
   readonly pairing = this.controls.pairing;
