@@ -81,6 +81,8 @@ describe('a machine whose button is pressed', function () {
     button.close();
     const { pin } = (await window.open()) as { pin: string };
     await assert.rejects(call(undefined), { code: 'security-failed' });
+    // The method is not even offered.
+    await assert.rejects(call(undefined), /offers no|no security method/);
     assert.deepEqual([window.state.state, (window.state as { burnt: number }).burnt], ['open', 0]);
     await (await call(pin))();
     assert.equal(window.state.state, 'paired');

@@ -111,7 +111,7 @@ function chosen(networks: readonly FoundNetwork[], wanted: string | undefined, a
     const both = account === undefined ? 'Both have to be on the same local network; from elsewhere, name the XMPP account of the network: `xpmn pair join --jid you@example.org`.' : 'It has to be online, in that account.';
     throw new XpmnError('not-found', `${there}: run \`xpmn pair start\` on a machine that is in the network, then this again. ${both}`);
   }
-  if (others.length > 0) throw new XpmnError('bad-request', `Several could be meant: ${[found, ...others].map(({ jid }) => printable(jid)).join(', ')}. Say which.`);
+  if (others.length > 0) throw new XpmnError('bad-request', `Several could be meant: ${[found, ...others].map(({ name, jid }) => `${printable(name)} (${printable(jid)})`).join(', ')}. Say which.`);
   return found;
 }
 

@@ -235,6 +235,19 @@ describe('the button window', () => {
     });
   });
 
+  it('begins anew with each press: who was seen or has called before does not count', async () => {
+    press(false);
+    window.look([presser('button')]);
+    press(false);
+    window.look([presser('looking', LOW, 'two')]);
+    assert.equal(window.state.state, 'found');
+    press(true);
+    call(CALLER, false);
+    press(true);
+    call(SECOND);
+    assert.equal(window.state.state, 'proven');
+  });
+
   it('has a word that no PIN is like', () => {
     assert.match(BUTTON_PIN, /\p{Cc}/u);
   });

@@ -128,7 +128,7 @@ describe('pair', () => {
     it('needs to be told which, where several wait, by any of their names', async () => {
       networks.push({ ...nas, jid: 'net-other123@xpmn.local/desk-bbbb', network: 'cd'.repeat(32), name: 'Desk' });
       const flags = ['--pin-file', await pinFile('418220')];
-      assert.match((await xpmn(['pair', 'join', ...flags])).stderr, /xpmn: bad-request: Several could be meant: .*nas-aaaa, .*desk-bbbb/);
+      assert.match((await xpmn(['pair', 'join', ...flags])).stderr, /xpmn: bad-request: Several could be meant: NAS \(.*nas-aaaa\), Desk \(.*desk-bbbb\)\. Say which/);
       for (const name of ['Desk', 'desk-bbbb', 'net-other123@xpmn.local', 'net-other123@xpmn.local/desk-bbbb', 'cd'.repeat(32)]) await xpmn(['pair', 'join', name, ...flags]);
       assert.deepEqual(joined.map(({ jid }) => jid), Array.from({ length: 5 }, () => 'net-other123@xpmn.local/desk-bbbb'));
       assert.match((await xpmn(['pair', 'join', 'Kitchen', ...flags])).stderr, /xpmn: not-found: Nobody is waiting .*"Kitchen"/);
