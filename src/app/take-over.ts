@@ -44,8 +44,13 @@ export async function refuseReplacement(deps: SetupDeps, replace: boolean): Prom
 
 /** Whether what is here makes room, unasked. @throws XpmnError `storage-failed` */
 export async function canMakeRoom(deps: SetupDeps): Promise<boolean> {
-  const now = await readStanding(deps);
-  return !now || (now.isManagement && now.machines === 0 && now.account === undefined);
+  try {
+    await refuseReplacement(deps, false);
+    return true;
+  } catch (error) {
+    if (error instanceof XpmnError && error.code === 'already-initialised') return false;
+    throw error;
+  }
 }
 
 export function counted(machines: number): string {

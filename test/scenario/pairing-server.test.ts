@@ -64,9 +64,9 @@ describe('pairing through the server', function () {
     return { connection, router, signal: never };
   };
 
-  const call = async <T>(pin: string, talk: (channel: StanzaChannel) => Promise<T>, bare = account.jid): Promise<T> => {
-    const there = await logIn(bare, 'laptop-abcd');
-    const credentials = issueCredentials(deps, trustOptions(settings), await testKey('laptop'), withResource(parseJid(bare), 'laptop-abcd'), 'Laptop');
+  const call = async <T>(pin: string, talk: (channel: StanzaChannel) => Promise<T>, bare = account.jid, resource = 'laptop-abcd'): Promise<T> => {
+    const there = await logIn(bare, resource);
+    const credentials = issueCredentials(deps, trustOptions(settings), await testKey('laptop'), withResource(parseJid(bare), resource), 'Laptop');
     return callWhileThere(deps, there, { credentials, host: gateway.jid, proof: { kind: 'pin', pin } }, talk);
   };
   const open = async (): Promise<string> => {
@@ -87,7 +87,10 @@ describe('pairing through the server', function () {
   it('spends a PIN on a wrong guess', async () => {
     const pin = await open();
     await assert.rejects(call(pin === '111111' ? '222222' : '111111', join), { code: 'security-failed' });
-    await waitUntil('another PIN is shown', () => window.state.state === 'open' && window.state.burnt === 1 && window.state.pin !== pin);
+    await waitUntil('another PIN is shown', () => window.state.state === 'open' && window.state.pin !== pin);
+    const { pin: next, burnt } = window.state as Extract<typeof window.state, { state: 'open' }>;
+    assert.equal(burnt, 1);
+    assert.match((await call(next, join, account.jid, 'desk-abcd')).jid, /^romeo@home\.test\/laptop-/);
   });
 
   it('is not offered while no window is open: nobody gets as far as TLS', async () => {

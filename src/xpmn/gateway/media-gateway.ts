@@ -210,7 +210,6 @@ export class MediaGateway {
   /** The user has pressed the button. `isUsed`: this network can't give way to another. @throws XpmnError `not-supported` where nobody can be seen */
   pressButton(isUsed: boolean): void {
     if (!this.link) throw new XpmnError('not-supported', 'This gateway does not look at the local network.');
-    this.deps.pairing.close();
     this.deps.button.press({ isUsed, network: this.deps.network.id });
     this.onLinkChanged();
   }

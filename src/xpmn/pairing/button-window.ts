@@ -13,7 +13,7 @@ export interface ButtonOptions {
   readonly buttonTime: number;
   /** Milliseconds that exactly one other has to be seen before it is called. */
   readonly buttonLook: number;
-  /** Milliseconds after the proof in which a second one may show. Longer than `buttonLook`: who came at the same time has called by then. */
+  /** Milliseconds after the proof, and after `buttonLook`, in which a second one may show: one that came at the same time has called by then. */
   readonly buttonDoubt: number;
   /** Milliseconds that others are told why this one has given up. */
   readonly buttonLinger: number;
@@ -231,7 +231,8 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
   }
 
   private doubt(caller: Caller): void {
-    this.until(this.options.buttonDoubt, () => {
+    const { buttonLook, buttonDoubt } = this.options;
+    this.until(buttonLook + buttonDoubt, () => {
       this.until(this.options.joinTime, () => this.shut('unfinished'));
       caller.verdict.resolve();
     });

@@ -59,7 +59,7 @@ describe('pair button', () => {
     gateway.pressed.compare(PEER, commitmentTo(NONCE));
     const admitted = gateway.pressed.admission(PEER, NONCE, new AbortController().signal);
     await seen('proven');
-    await gateway.clock.advance(settings.pairing.buttonDoubt);
+    await gateway.clock.advance(settings.pairing.buttonLook + settings.pairing.buttonDoubt);
     await admitted;
     await seen('joining');
     gateway.pressed.complete(PEER, PEER, 'Laptop');
