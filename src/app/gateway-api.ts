@@ -3,7 +3,7 @@ import type { Logger } from '../xpmn/kernel/log.ts';
 import type { MediaContainer, MediaObject } from '../xpmn/model/media.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
 import type { MediaReference } from '../xpmn/model/media-uri.ts';
-import type { Presser } from '../xpmn/pairing/button-window.ts';
+import type { Presser } from '../xpmn/pairing/button-state.ts';
 import type { MediaEntity } from '../xpmn/ports/media-source.ts';
 import type { Storage } from '../xpmn/ports/storage.ts';
 import type { GatewayConfig } from './config.ts';

@@ -1,4 +1,5 @@
-import type { ButtonState, ButtonWindow } from '../xpmn/pairing/button-window.ts';
+import type { ButtonState } from '../xpmn/pairing/button-state.ts';
+import type { ButtonWindow } from '../xpmn/pairing/button-window.ts';
 import type { PairingState, PairingWindow } from '../xpmn/trust/pairing-window.ts';
 import type { ButtonControl, PairingControl } from './gateway-api.ts';
 import { PairingDesk } from './pairing-desk.ts';

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { abortReason, throwIfAborted } from '../xpmn/kernel/tasks.ts';
-import type { ButtonState } from '../xpmn/pairing/button-window.ts';
+import type { ButtonState } from '../xpmn/pairing/button-state.ts';
 import type { PairingState } from '../xpmn/trust/pairing-window.ts';
 
 /** What a user sees of a pairing by PIN; `revision` grows with every change. */

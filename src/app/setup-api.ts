@@ -1,4 +1,4 @@
-import type { Presser } from '../xpmn/pairing/button-window.ts';
+import type { Presser } from '../xpmn/pairing/button-state.ts';
 import type { GatewayDeps } from './gateway-api.ts';
 
 export type SetupDeps = Omit<GatewayDeps, 'version'>;

@@ -5,7 +5,7 @@ import type { MediaGateway } from '../../src/xpmn/gateway/media-gateway.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import { BUTTON_PIN, ButtonWindow } from '../../src/xpmn/pairing/button-window.ts';
-import type { ButtonState } from '../../src/xpmn/pairing/button-window.ts';
+import type { ButtonState } from '../../src/xpmn/pairing/button-state.ts';
 import type { Network } from '../../src/xpmn/trust/network.ts';
 import type { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
 import { waitUntil } from '../peers/wait.ts';

@@ -3,7 +3,7 @@ import type { KeyName } from '../../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../../src/xpmn/model/jid.ts';
 import { BUTTON_PIN, ButtonWindow } from '../../../src/xpmn/pairing/button-window.ts';
-import type { ButtonState, Presser } from '../../../src/xpmn/pairing/button-window.ts';
+import type { ButtonState, Presser } from '../../../src/xpmn/pairing/button-state.ts';
 import { commitmentTo, comparisonNumber } from '../../../src/xpmn/pairing/comparison.ts';
 import { FakeClock, FakeRandom, settle } from '../../support/fake-clock.ts';
 import { settings } from '../../support/settings.ts';

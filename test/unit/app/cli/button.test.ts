@@ -9,7 +9,7 @@ import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import type { KeyName } from '../../../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../../../src/xpmn/model/jid.ts';
-import type { ButtonState, Presser } from '../../../../src/xpmn/pairing/button-window.ts';
+import type { ButtonState, Presser } from '../../../../src/xpmn/pairing/button-state.ts';
 import { commitmentTo } from '../../../../src/xpmn/pairing/comparison.ts';
 import { FakeGateway } from '../../../fakes/fake-gateway.ts';
 import { fakeControlled } from '../../../fakes/fake-setup.ts';
