@@ -89,18 +89,21 @@ export class LinkLocalPeers {
       (jid !== undefined && isPressed(pairing) ? [{ instance, jid, network, name: name ?? jid, says: pairing, targets }] : []));
   }
 
-  private hasRoom(instance: string, { jids }: Instance): boolean {
+  private hasRoom(instance: string, entry: Instance): boolean {
     const { instances, instancesPerDevice } = this.options;
-    const isCrowded = jids.some((jid) => this.naming(jid, instance).length >= instancesPerDevice);
-    if (isCrowded) return false;
+    const isCrowded = entry.jids.some((jid) => this.naming(jid, instance).length >= instancesPerDevice);
+    // SECURITY: a pressed button must not be hidden by others that claim its name: there would seem to be one less.
+    if (isCrowded && !isPressed(entry.pairing)) return false;
     if (this.known.has(instance) || this.known.size < instances) return true;
-    if (!this.matters(jids)) return false;
-    const [useless] = [...this.known].find(([, other]) => !this.matters(other.jids)) ?? [];
-    return useless !== undefined && this.known.delete(useless);
+    const rank = this.rankOf(entry);
+    const [lesser] = [...this.known].find(([, other]) => this.rankOf(other) < rank) ?? [];
+    return lesser !== undefined && this.known.delete(lesser);
   }
 
-  private matters(jids: readonly Jid[]): boolean {
-    return jids.some((jid) => this.concerns(jid));
+  /** Devices that matter come before pressed buttons, and these before all others. */
+  private rankOf({ jids, pairing }: Instance): number {
+    if (jids.some((jid) => this.concerns(jid))) return 2;
+    return isPressed(pairing) ? 1 : 0;
   }
 
   private naming(jid: Jid, except?: string): Instance[] {
