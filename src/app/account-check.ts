@@ -3,7 +3,7 @@ import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { randomId } from '../xpmn/kernel/ids.ts';
 import { withDeadline } from '../xpmn/kernel/tasks.ts';
 import type { KeyName } from '../xpmn/model/identity.ts';
-import { withResource } from '../xpmn/model/jid.ts';
+import { isFullJid, parseJid, withResource } from '../xpmn/model/jid.ts';
 import type { XmppAccount } from '../xpmn/ports/xmpp-connection.ts';
 import type { VerifiedList } from '../xpmn/trust/signed-list.ts';
 import { serverGate } from '../xpmn/xmpp/allow-list.ts';
@@ -11,7 +11,15 @@ import { IqRouter } from '../xpmn/xmpp/iq-router.ts';
 import { checkLogin, talkOnce } from '../xpmn/xmpp/login-check.ts';
 import type { StoredAccount } from './account-store.ts';
 import { serverOptions, trustOptions } from './gateway-settings.ts';
-import type { SetupDeps } from './setup-api.ts';
+import type { InitOptions, SetupDeps } from './setup-api.ts';
+
+/** The account as a user has named it. @throws XpmnError `bad-request` */
+export function accountIn({ jid = '', password, server, ca }: Pick<InitOptions, 'jid' | 'password' | 'server' | 'ca'>): StoredAccount {
+  const account = parseJid(jid);
+  if (isFullJid(account) || !account.includes('@')) throw new XpmnError('bad-request', 'An account is named like user@example.org.');
+  if (password === undefined) throw new XpmnError('bad-request', 'An account needs its password.');
+  return { jid: account, password, server, ca };
+}
 
 type Waiting = { readonly signal: AbortSignal };
 
@@ -51,6 +59,11 @@ async function atStep<T>(step: 'login' | 'lists', signal: AbortSignal, work: () 
   } catch (thrown) {
     const error = asXpmnError(thrown);
     if (signal.aborted || error.details['step'] !== undefined) throw thrown;
-    throw new XpmnError(error.code, error.message, { cause: error, details: { step } });
+    throw atLogin(error, step);
   }
+}
+
+/** Tells a failed login from what fails after it. */
+export function atLogin(error: XpmnError, step: 'login' | 'lists' = 'login'): XpmnError {
+  return new XpmnError(error.code, error.message, { cause: error, details: { step } });
 }

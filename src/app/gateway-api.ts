@@ -3,10 +3,11 @@ import type { Logger } from '../xpmn/kernel/log.ts';
 import type { MediaContainer, MediaObject } from '../xpmn/model/media.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
 import type { MediaReference } from '../xpmn/model/media-uri.ts';
+import type { Presser } from '../xpmn/pairing/button-state.ts';
 import type { MediaEntity } from '../xpmn/ports/media-source.ts';
 import type { Storage } from '../xpmn/ports/storage.ts';
 import type { GatewayConfig } from './config.ts';
-import type { PairingView } from './pairing-desk.ts';
+import type { ButtonView, PairingView } from './pairing-desk.ts';
 
 export interface GatewayStatus {
   readonly version: string;
@@ -97,6 +98,18 @@ export interface UserKeyControl {
   removePassword(current: string): Promise<void>;
 }
 
+export interface ButtonControl {
+  /** @throws `not-supported` where the local network is not looked at; `not-authorized` (the user key is here, and locked); `storage-failed` */
+  press(): Promise<ButtonView>;
+  close(): ButtonView;
+  /** As in PairingControl. */
+  wait(after: number, signal: AbortSignal): Promise<ButtonView>;
+  /** The machine to call, until `signal` aborts. @throws `not-allowed` unless it is time */
+  target(): Presser & { readonly signal: AbortSignal };
+  /** That call came to nothing. */
+  failed(): void;
+}
+
 /** A running gateway, as the control API sees it. All methods reject with XpmnErrors. */
 export interface Gateway {
   status(): GatewayStatus;
@@ -117,6 +130,8 @@ export interface Gateway {
   keepDevice(device: Jid): Promise<void>;
   /** Adding a device by PIN, on this side. */
   readonly pairing: PairingControl;
+  /** The same by a button on each machine. */
+  readonly button: ButtonControl;
   readonly userKey: UserKeyControl;
   /** Everything ends: politely until `signal` aborts, then at once. Idempotent. */
   close(options: { readonly signal: AbortSignal }): Promise<void>;

@@ -3,7 +3,7 @@ import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { SerialQueue, throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import type { Controlled } from './control/handlers.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
-import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, Setup, SetupChange, SetupResult } from './setup-api.ts';
+import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, Setup, SetupChange, SetupResult } from './setup-api.ts';
 
 export interface HolderDeps extends GatewayDeps {
   readonly createGateway: GatewayFactory;
@@ -55,12 +55,25 @@ export class GatewayHolder implements Controlled {
     return this.change(signal, (waiting) => this.deps.setup.prepareRestore(this.deps, options, waiting));
   }
 
-  findNetworks({ signal }: { readonly signal: AbortSignal }): Promise<FoundNetwork[]> {
-    return this.deps.setup.findNetworks(this.deps, { signal: AbortSignal.any([signal, this.stopping.signal]) });
+  findNetworks(options: FindOptions, { signal }: { readonly signal: AbortSignal }): Promise<FoundNetwork[]> {
+    return this.deps.setup.findNetworks(this.deps, options, { signal: AbortSignal.any([signal, this.stopping.signal]) });
   }
 
   join(options: JoinOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupResult> {
     return this.change(signal, (waiting) => this.deps.setup.prepareJoin(this.deps, options, waiting));
+  }
+
+  joinByButton(options: { readonly name?: string }, { signal }: { readonly signal: AbortSignal }): Promise<SetupResult> {
+    return this.change(signal, async (waiting) => {
+      const { button } = this.gateway();
+      const { jid, targets, signal: alone } = button.target();
+      try {
+        return await this.deps.setup.prepareButtonJoin(this.deps, { jid, targets, ...options }, { signal: AbortSignal.any([waiting.signal, alone]) });
+      } catch (error) {
+        button.failed();
+        throw error;
+      }
+    });
   }
 
   /** No gateway is left, and none comes any more. */

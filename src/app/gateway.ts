@@ -7,6 +7,7 @@ import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
+import { ButtonWindow } from '../xpmn/pairing/button-window.ts';
 import type { CarriedAccount } from '../xpmn/pairing/pairing-codec.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import { joiningLists } from '../xpmn/trust/joining-lists.ts';
@@ -20,9 +21,11 @@ import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
 import { openDiscovery } from './local-link.ts';
-import { PairingDesk } from './pairing-desk.ts';
+import { pairingControls } from './pairing-control.ts';
+import type { PairingControls } from './pairing-control.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 import { srpIfAvailable } from './srp.ts';
+import { canMakeRoom } from './take-over.ts';
 import { createUserKeyDesk } from './user-key-desk.ts';
 
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
@@ -42,13 +45,14 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,
   }, config.upnp);
+  const button = new ButtonWindow({ clock, random }, config.pairing);
   const link = await openDiscovery(deps, config, { signal });
   const release = async (): Promise<void> => {
     pool.close();
     await link.release();
   };
   const gateway = new MediaGateway({
-    clock, random, log, network, pairing, srp,
+    clock, random, log, network, pairing, srp, button,
     discovery: link.discovery,
     host: hostname(),
     onMoved: onStale,
@@ -64,7 +68,11 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     await release();
     throw error;
   }
-  return facade({ gateway, network, account, pairing: new PairingDesk(pairing, () => network.assertUnlocked()) }, deps, release);
+  const controls = pairingControls(pairing, button, {
+    press: async () => gateway.pressButton(!(await canMakeRoom(deps))),
+    assertMayAdd: () => network.assertUnlocked(),
+  });
+  return facade({ gateway, network, account, ...controls }, deps, release);
 };
 
 /** The account counts only while the network is in it: a local-only network has none. */
@@ -78,16 +86,15 @@ async function keepAccount({ storage }: GatewayDeps, network: Network, { passwor
   if (password !== undefined) await saveAccount(storage, { jid: network.bare, password, server, ca });
 }
 
-interface Running {
+interface Running extends PairingControls {
   readonly gateway: MediaGateway;
   readonly network: Network;
   readonly account: StoredAccount | undefined;
-  readonly pairing: PairingDesk;
 }
 
-function facade({ gateway, network, account, pairing }: Running, deps: GatewayDeps, release: () => Promise<void>): Gateway {
+function facade({ gateway, network, account, pairing, button }: Running, deps: GatewayDeps, release: () => Promise<void>): Gateway {
   return {
-    pairing,
+    pairing, button,
     userKey: createUserKeyDesk({ network, issueDue: () => gateway.issueDue() }),
     removeDevice: (device) => gateway.remove(device),
     keepDevice: (device) => gateway.relist(device),
@@ -116,6 +123,7 @@ function facade({ gateway, network, account, pairing }: Running, deps: GatewayDe
     exportBackup: (options) => sealBackup(network, account, options, deps),
     async close({ signal }) {
       pairing.close();
+      button.close();
       await gateway.stop({ signal });
       await release();
     },

@@ -1,31 +1,26 @@
-import type { KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { TcpTarget } from '../xpmn/jingle/transports/tcp.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { silentLogger } from '../xpmn/kernel/log.ts';
 import { sleep, throwIfAborted, withDeadline } from '../xpmn/kernel/tasks.ts';
-import { bareJid, isFullJid, parseJid, withResource } from '../xpmn/model/jid.ts';
+import { bareJid, isFullJid, parseJid } from '../xpmn/model/jid.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
-import type { PairedParts } from '../xpmn/pairing/pairing-codec.ts';
-import { askToJoin } from '../xpmn/pairing/pairing-joiner.ts';
 import type { FoundService, ServiceDiscovery } from '../xpmn/ports/service-discovery.ts';
-import { certificateFromDer } from '../xpmn/trust/certificate.ts';
-import { issueCredentials } from '../xpmn/trust/device-credentials.ts';
-import { generateKey, keyNameOf } from '../xpmn/trust/keys.ts';
-import { resourceName } from '../xpmn/trust/names.ts';
-import { Network } from '../xpmn/trust/network.ts';
-import { trustOptions } from './gateway-settings.ts';
+import { findOnAccount } from './account-call.ts';
+import { accountIn } from './account-check.ts';
+import { join, onLink, overAccount } from './join-call.ts';
 import { openDiscovery } from './local-link.ts';
-import { callToPair } from './pairing-call.ts';
-import type { FoundNetwork, JoinOptions, SetupChange, SetupDeps } from './setup-api.ts';
+import type { ButtonJoinOptions, FindOptions, FoundNetwork, JoinOptions, SetupChange, SetupDeps } from './setup-api.ts';
 import { readStanding } from './standing.ts';
-import { refuseReplacement, takeOver } from './take-over.ts';
+import { refuseReplacement } from './take-over.ts';
 
 type Waiting = { readonly signal: AbortSignal };
 
-/** The media networks that are announced on the link, but for the one that this machine is in. */
-export async function findNetworks(deps: SetupDeps, { signal }: Waiting): Promise<FoundNetwork[]> {
+/** The media networks that are announced on the link or wait on an account, but for the one that this machine is in. */
+export async function findNetworks(deps: SetupDeps, { account }: FindOptions, { signal }: Waiting): Promise<FoundNetwork[]> {
   const now = await readStanding(deps);
   const own = now?.isMember ? now.network : undefined;
+  if (account) return (await findOnAccount(deps, accountIn(account), signal)).filter(({ network }) => network !== own);
   return lookingRound(deps, signal, async (discovery) => {
     const found = (): FoundNetwork[] => networksIn(discovery.services()).filter(({ network }) => network !== own);
     const { lookRound, lookFurther } = deps.config.pairing;
@@ -36,35 +31,24 @@ export async function findNetworks(deps: SetupDeps, { signal }: Waiting): Promis
 }
 
 /** Pairs by PIN, and prepares to become what the other side has made of this machine. */
-export async function prepareJoin(deps: SetupDeps, { jid, pin, name = hostname(), replace = false }: JoinOptions, { signal }: Waiting): Promise<SetupChange> {
+export async function prepareJoin(deps: SetupDeps, { jid, pin, account, name = hostname(), replace = false }: JoinOptions, { signal }: Waiting): Promise<SetupChange> {
   await refuseReplacement(deps, replace);
   const host = parseJid(jid);
-  if (!isFullJid(host)) throw new XpmnError('bad-request', 'A device on the link is named by its full JID.');
-  const service = await lookingRound(deps, signal, (discovery) => announcedBy(deps, discovery, host, signal));
-  const [key, options] = [await generateKey(), trustOptions(deps.config)];
-  const parts = await pair(deps, { host, service, key, pin, name }, signal);
-  const device = issueCredentials(deps, options, key, parts.jid, name);
-  const joined = { name, device, userCertificate: certificateFromDer(parts.userCertificate), lists: parts.lists };
-  const network = Network.judgeJoin(deps, options, joined);
-  throwIfAborted(signal);
-  const { password, server, ca } = parts.account ?? {};
-  const account = password === undefined ? undefined : { jid: bareJid(parts.jid), password, server, ca };
-  return async () => {
-    await takeOver(deps, joined, account, { replace });
-    return { network, jid: parts.jid, isChecked: false };
-  };
+  if (!isFullJid(host)) throw new XpmnError('bad-request', 'A device is named by its full JID.');
+  const typed = account && accountIn(account);
+  if (typed && bareJid(host) !== typed.jid) throw new XpmnError('bad-request', 'That device is not one of the account.');
+  const call = typed ? overAccount(typed) : onLink(targetsOf(await lookingRound(deps, signal, (discovery) => announcedBy(deps, discovery, host, signal))));
+  return join(deps, { call, host, pin, name, typed, replace }, signal);
 }
 
-/** On a stream of its own, as a device that nobody lists yet, under a name that it gives itself in the account of the other. */
-function pair(
-  deps: SetupDeps, { host, service, key, pin, name }: { readonly host: Jid; readonly service: FoundService; readonly key: KeyObject; readonly pin: string; readonly name: string }, signal: AbortSignal,
-): Promise<PairedParts> {
-  const { clock, config } = deps;
-  const local = withResource(bareJid(host), resourceName(name, keyNameOf(key)));
-  const credentials = issueCredentials(deps, trustOptions(config), key, local, name);
-  const limits = { ...config.pairing, ...config.trust };
-  return withDeadline({ clock, signal, delay: config.pairing.joinTime, what: 'Pairing' }, (within) =>
-    callToPair(deps, { credentials, host, service, pin }, within, (channel) => askToJoin(channel, { name, roles: ['host'] }, limits, { signal: within })));
+/** Pairs with the one other machine whose button was pressed. Nothing gives way to that but an unused network. */
+export async function prepareButtonJoin(deps: SetupDeps, { jid, targets, name = hostname() }: ButtonJoinOptions, { signal }: Waiting): Promise<SetupChange> {
+  await refuseReplacement(deps, false);
+  return join(deps, { call: onLink(targets), host: jid, pin: undefined, name, replace: false }, signal);
+}
+
+function targetsOf({ addresses, port }: FoundService): TcpTarget[] {
+  return addresses.map((host) => ({ host, port }));
 }
 
 /** The announcement of that device, as soon as it is seen. */

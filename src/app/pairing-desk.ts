@@ -1,41 +1,40 @@
+import type { EventEmitter } from 'node:events';
 import { abortReason, throwIfAborted } from '../xpmn/kernel/tasks.ts';
-import type { PairingState, PairingWindow } from '../xpmn/trust/pairing-window.ts';
+import type { ButtonState } from '../xpmn/pairing/button-state.ts';
+import type { PairingState } from '../xpmn/trust/pairing-window.ts';
 
-/** What a user sees of a pairing; `revision` grows with every change. */
+/** What a user sees of a pairing by PIN; `revision` grows with every change. */
 export type PairingView = PairingState & { readonly revision: number };
 
-/** The pairing window, as those see it who wait for what happens in it. */
-export class PairingDesk {
-  private readonly window: PairingWindow;
-  private readonly assertMayAdd: () => void;
+/** The same of one by a button. */
+export type ButtonView = ButtonState & { readonly revision: number };
+
+/** What happens somewhere, as those see it who wait for it. */
+type Watched<State> = EventEmitter<{ changed: [state: State] }> & { readonly state: State };
+
+/** A pairing, for the commands that open it and wait for what happens in it. */
+export class PairingDesk<State extends object> {
+  private readonly window: Watched<State> & { close(): void };
   private revision = 0;
 
-  /** `assertMayAdd` throws while nobody could be added anyway: then no PIN is shown for nothing. */
-  constructor(window: PairingWindow, assertMayAdd: () => void = () => undefined) {
+  constructor(window: Watched<State> & { close(): void }) {
     this.window = window;
-    this.assertMayAdd = assertMayAdd;
     // As many as wait.
     window.setMaxListeners(0);
     window.on('changed', () => (this.revision += 1));
   }
 
-  get view(): PairingView {
+  get view(): State & { readonly revision: number } {
     return { ...this.window.state, revision: this.revision };
   }
 
-  async open(pin: string | undefined): Promise<PairingView> {
-    this.assertMayAdd();
-    await this.window.open({ pin });
-    return this.view;
-  }
-
-  close(): PairingView {
+  close(): State & { readonly revision: number } {
     this.window.close();
     return this.view;
   }
 
   /** The state as soon as it is newer than `after`. */
-  wait(after: number, signal: AbortSignal): Promise<PairingView> {
+  wait(after: number, signal: AbortSignal): Promise<State & { readonly revision: number }> {
     if (this.revision > after) return Promise.resolve(this.view);
     return new Promise((resolve, reject) => {
       throwIfAborted(signal);

@@ -1,3 +1,4 @@
+import type { Presser } from '../xpmn/pairing/button-state.ts';
 import type { GatewayDeps } from './gateway-api.ts';
 
 export type SetupDeps = Omit<GatewayDeps, 'version'>;
@@ -39,7 +40,15 @@ export interface BackupOptions {
   readonly password: string;
 }
 
-/** A media network that is announced on the link, by one of its devices. Nothing of it is proven. */
+/** An account that the user knows how to log in to. */
+export type KnownAccount = Required<Pick<InitOptions, 'jid' | 'password'>> & Pick<InitOptions, 'server' | 'ca'>;
+
+export interface FindOptions {
+  /** Where to look: for what waits for a new device there. Without one, on the link. */
+  readonly account?: KnownAccount | undefined;
+}
+
+/** A media network that one of its devices announces. Nothing of it is proven. */
 export interface FoundNetwork {
   /** Full JID of the device that announces it. */
   readonly jid: string;
@@ -55,10 +64,17 @@ export interface JoinOptions {
   /** Full JID of the device to pair with, as found. */
   readonly jid: string;
   readonly pin: string;
+  /** Where it was found; on the link, where this is left out. */
+  readonly account?: KnownAccount | undefined;
   /** Friendly name of this machine; the host name where none is given. */
   readonly name?: string | undefined;
   /** As in ImportOptions. */
   readonly replace?: boolean | undefined;
+}
+
+export interface ButtonJoinOptions extends Pick<Presser, 'jid' | 'targets'> {
+  /** Friendly name of this machine; the host name where none is given. */
+  readonly name?: string | undefined;
 }
 
 export interface SetupResult {
@@ -70,6 +86,8 @@ export interface SetupResult {
   readonly isChecked: boolean;
   /** After a restore for which the lists on the account were read: how many of them are newer than those of the backup. */
   readonly learnt?: number | undefined;
+  /** Where nothing was proven: six digits that the other machine shows, too, unless somebody is in between. */
+  readonly number?: string;
 }
 
 /** Writes what was prepared; no gateway may work on the state meanwhile. */
@@ -103,11 +121,17 @@ export interface Setup {
    * @throws XpmnError `not-initialised`, `not-allowed` (no user key here), `not-authorized` (it is locked, as it always is where no gateway has been told its password)
    */
   prepareBackup(deps: SetupDeps, options: BackupOptions, waiting: { readonly signal: AbortSignal }): Promise<() => Promise<{ readonly file: string }>>;
-  /** Looks round on the link for a short while. @throws XpmnError `aborted` */
-  findNetworks(deps: SetupDeps, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
+  /** Looks round on the link, or on an account, for a short while. @throws XpmnError `aborted`; why the account can't be used, as above */
+  findNetworks(deps: SetupDeps, options: FindOptions, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
   /**
    * Pairs this machine by PIN with a device that was found.
-   * @throws XpmnError `already-initialised` as above; `security-failed` (the PIN is wrong, or was used), `not-found`, `transport-failed`, `timeout`, `not-trusted`
+   * @throws XpmnError `already-initialised` as above; `security-failed` (the PIN is wrong, or was used), `not-found`, `transport-failed`, `timeout`, `not-trusted`;
+   *   why the account can't be used, as above
    */
   prepareJoin(deps: SetupDeps, options: JoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
+  /**
+   * Pairs this machine with the one other whose button was pressed.
+   * @throws XpmnError `already-initialised` as above; `conflict` (there was a third one), `security-failed`, `transport-failed`, `timeout`, `not-trusted`
+   */
+  prepareButtonJoin(deps: SetupDeps, options: ButtonJoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;
 }

@@ -1,16 +1,15 @@
 import { hostname } from 'node:os';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { throwIfAborted } from '../xpmn/kernel/tasks.ts';
-import { isFullJid, parseJid } from '../xpmn/model/jid.ts';
 import { decodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import { Network } from '../xpmn/trust/network.ts';
-import { checkAccount } from './account-check.ts';
+import { accountIn, checkAccount } from './account-check.ts';
 import { saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { prepareBackup } from './backup.ts';
 import { trustOptions } from './gateway-settings.ts';
 import type { ImportOptions, InitOptions, Setup, SetupChange, SetupDeps, SetupResult } from './setup-api.ts';
-import { findNetworks, prepareJoin } from './join.ts';
+import { findNetworks, prepareButtonJoin, prepareJoin } from './join.ts';
 import { prepareRestore } from './restore.ts';
 import { readStanding } from './standing.ts';
 import { counted, networkDeps, refuseReplacement, takeOver } from './take-over.ts';
@@ -36,13 +35,6 @@ async function prepareInit(deps: SetupDeps, options: InitOptions, { signal }: { 
     await saveAccount(deps.storage, account);
     return resultOf(network, check);
   };
-}
-
-function accountIn({ jid = '', password, server, ca }: InitOptions): StoredAccount {
-  const account = parseJid(jid);
-  if (isFullJid(account) || !account.includes('@')) throw new XpmnError('bad-request', 'An account is named like user@example.org.');
-  if (password === undefined) throw new XpmnError('bad-request', 'An account needs its password.');
-  return { jid: account, password, server, ca };
 }
 
 async function refuseMove(deps: SetupDeps, { jid }: StoredAccount, { replace }: InitOptions): Promise<void> {
@@ -72,4 +64,4 @@ function resultOf(network: Network, isChecked: boolean): SetupResult {
   return { network: network.id, jid: network.gateway.jid, isChecked };
 }
 
-export const setup: Setup = { prepareInit, prepareImport, prepareRestore, prepareBackup, findNetworks, prepareJoin };
+export const setup: Setup = { prepareInit, prepareImport, prepareRestore, prepareBackup, findNetworks, prepareJoin, prepareButtonJoin };

@@ -42,6 +42,17 @@ export async function refuseReplacement(deps: SetupDeps, replace: boolean): Prom
   if (isMember && !replace) throw new XpmnError('already-initialised', `This machine is part of a media network${account === undefined ? '' : ` in the account ${account}`} already; --replace makes it leave that for ever.`);
 }
 
+/** Whether what is here makes room, unasked. @throws XpmnError `storage-failed` */
+export async function canMakeRoom(deps: SetupDeps): Promise<boolean> {
+  try {
+    await refuseReplacement(deps, false);
+    return true;
+  } catch (error) {
+    if (error instanceof XpmnError && error.code === 'already-initialised') return false;
+    throw error;
+  }
+}
+
 export function counted(machines: number): string {
   return machines === 1 ? 'one other machine' : `${machines} other machines`;
 }

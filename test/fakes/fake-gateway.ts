@@ -4,7 +4,9 @@ import type { Jid } from '../../src/xpmn/model/jid.ts';
 import type { MediaReference } from '../../src/xpmn/model/media-uri.ts';
 import { formatMediaUri } from '../../src/xpmn/model/media-uri.ts';
 import type { MediaEntity } from '../../src/xpmn/ports/media-source.ts';
-import { PairingDesk } from '../../src/app/pairing-desk.ts';
+import { pairingControls } from '../../src/app/pairing-control.ts';
+import type { KeyName } from '../../src/xpmn/model/identity.ts';
+import { ButtonWindow } from '../../src/xpmn/pairing/button-window.ts';
 import { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
 import { FakeClock, FakeRandom } from '../support/fake-clock.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
@@ -32,9 +34,6 @@ export class FakeGateway implements Gateway {
   /** Unlisted devices, until they are kept. */
   waiting: readonly UnlistedDevice[] = [];
   readonly window = new PairingWindow({ clock: new FakeClock(), random: new FakeRandom(), storage: new MemoryStorage() }, settings.pairing);
-  readonly pairing = new PairingDesk(this.window, () => {
-    if (this.failure) throw this.failure;
-  });
   readonly userKey: UserKeyControl = {
     lock: async (password) => {
       this.keyPassword = password ?? this.keyPassword;
@@ -60,6 +59,21 @@ export class FakeGateway implements Gateway {
   keyPassword: string | undefined;
   /** What waits for it. */
   due: string[] = [];
+  readonly clock = new FakeClock();
+  /** Whether its network is in use. */
+  isUsed = true;
+  readonly pressed = new ButtonWindow({ clock: this.clock, random: new FakeRandom() }, settings.pairing);
+  private readonly controls = pairingControls(this.window, this.pressed, {
+    press: () => {
+      this.pressed.press({ isUsed: this.isUsed, network: 'ab'.repeat(32) as KeyName });
+      return Promise.resolve();
+    },
+    assertMayAdd: () => {
+      if (this.failure) throw this.failure;
+    },
+  });
+  readonly pairing = this.controls.pairing;
+  readonly button = this.controls.button;
   isClosed = false;
   onBrowse: (() => void) | undefined;
 

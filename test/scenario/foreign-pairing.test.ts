@@ -11,7 +11,7 @@ import { deferred } from '../../src/xpmn/kernel/tasks.ts';
 import type { KeyName } from '../../src/xpmn/model/identity.ts';
 import { bareJid } from '../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
-import type { FoundService } from '../../src/xpmn/ports/service-discovery.ts';
+import type { TcpTarget } from '../../src/xpmn/jingle/transports/tcp.ts';
 import { secureAsInitiator } from '../../src/xpmn/serverless/initiator.ts';
 import type { DeviceCredentials } from '../../src/xpmn/trust/device-credentials.ts';
 import type { Network } from '../../src/xpmn/trust/network.ts';
@@ -225,14 +225,15 @@ describe('a device of another make', function () {
   ] as const satisfies readonly (readonly [string, Tamper])[]) {
     it(`is what nobody can make of one of our own: it goes no further if somebody changes ${how}`, async () => {
       const newcomer = await foreignDevice('newcomer', `${bareJid(gateway.jid)}/newcomer`);
-      const service = { ...(link.services[0] as FoundService), port: await changing(change) };
+      const at = (port = link.services[0]?.port ?? 0): TcpTarget[] => [{ host: '127.0.0.1', port }];
+      const middle = await changing(change);
       await window.open({ pin: PIN });
       const deps = { clock: systemClock, random: systemRandom, log: silentLogger, storage: new MemoryStorage(), config: settings };
-      const call = { credentials: newcomer, host: gateway.jid, service, pin: PIN };
-      await assert.rejects(callToPair(deps, call, never, () => assert.fail('paired')), { code: 'security-failed' });
+      const call = { credentials: newcomer, host: gateway.jid, proof: { kind: 'pin', pin: PIN } } as const;
+      await assert.rejects(callToPair(deps, at(middle), call, never, () => assert.fail('paired')), { code: 'security-failed' });
       await noSrpProcesses();
       assert.ok(window.state.state === 'open' && window.state.burnt === 0, JSON.stringify(window.state));
-      await callToPair(deps, { ...call, service: link.services[0] as FoundService }, never, () => Promise.resolve());
+      await callToPair(deps, at(), call, never, () => Promise.resolve());
       await entered('joining');
     });
   }

@@ -10,6 +10,7 @@ import type { ServiceDiscovery } from '../../src/xpmn/ports/service-discovery.ts
 import type { SecurityMethod } from '../../src/xpmn/ports/security.ts';
 import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
 import { createXmppConnection } from '../../src/xpmn/xmpp/connection.ts';
+import { ButtonWindow } from '../../src/xpmn/pairing/button-window.ts';
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
 import { Network } from '../../src/xpmn/trust/network.ts';
 import { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
@@ -51,18 +52,19 @@ export interface TestGatewayOptions {
   readonly discovery?: ServiceDiscovery;
   /** In which devices are added; left out: one that nobody opens. */
   readonly pairing?: PairingWindow;
+  readonly button?: ButtonWindow;
   /** For devices that know nothing better. */
   readonly srp?: SecurityMethod;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
 }
 
-/** A pairing window that nothing else knows. */
-export function testPairing(): PairingWindow {
-  return new PairingWindow({ clock: systemClock, random: systemRandom, storage: new MemoryStorage() }, config.pairing);
+/** A pairing window that nothing else knows, as the settings say. */
+export function testPairing(clock: Clock = systemClock): PairingWindow {
+  return new PairingWindow({ clock, random: systemRandom, storage: new MemoryStorage() }, config.pairing);
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, pairing = testPairing(), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, pairing = testPairing(clock), button = new ButtonWindow({ clock, random: systemRandom }, config.pairing), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = {
     ...shipped,
@@ -78,6 +80,6 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
     addresses: () => ['127.0.0.1', '::1'],
     host: 'machine',
     discovery,
-    pairing, srp,
+    pairing, button, srp,
   }, change(settings));
 }

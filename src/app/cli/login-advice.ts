@@ -13,6 +13,11 @@ export const INIT_ADVICE: Advice = {
   'server-unreachable': NO_WAY, 'timeout': NO_WAY, 'connection-lost': NO_WAY,
 };
 
+const NO_WAY_IN = 'Check the part after the @ and the network of this machine, or say with --server HOST:PORT where the server is.';
+
+/** The same, where there is nothing to be had without a login. */
+export const JOIN_ADVICE: Advice = { ...INIT_ADVICE, 'server-unreachable': NO_WAY_IN, 'timeout': NO_WAY_IN, 'connection-lost': NO_WAY_IN };
+
 const LATER = 'Check the network of this machine; --no-check takes the file untried.';
 
 /** The same for the account that a credentials file carries. */

@@ -5,8 +5,10 @@ import { printable } from '../text.ts';
 import { confirm } from './confirm.ts';
 import type { CliContext } from './context.ts';
 import { withUserKey } from './key-commands.ts';
+import { JOIN_ADVICE, advised } from './login-advice.ts';
 import { getPassword } from './password.ts';
-import { change, keptKey } from './setup-commands.ts';
+import { change, keptKey, knownAccount } from './setup-commands.ts';
+import type { AccountFlags } from './setup-commands.ts';
 
 /** Opens the pairing here, shows what happens in it, and closes it when the user has had enough. */
 export async function startPairing(context: CliContext, { pinFile }: { readonly pinFile?: string }): Promise<void> {
@@ -15,10 +17,12 @@ export async function startPairing(context: CliContext, { pinFile }: { readonly 
 }
 
 async function watchPairing(context: CliContext, chosen: { readonly pin?: string }): Promise<void> {
+  const { jid, connection } = await context.call('status', {});
+  const account = connection.state === 'local-only' ? undefined : jid.split('/')[0];
   let view = await context.call('pair-open', chosen);
   try {
     for (;;) {
-      tell(context, view);
+      tell(context, view, account);
       if (view.state === 'paired') return;
       if (view.state === 'closed') throw ended(view);
       view = await context.call('pair-wait', { after: view.revision });
@@ -31,22 +35,27 @@ async function watchPairing(context: CliContext, chosen: { readonly pin?: string
 }
 
 /** For programs a line each; for people what to do. */
-function tell(context: CliContext, view: PairingView): void {
+function tell(context: CliContext, view: PairingView, account: string | undefined): void {
   if (context.isJson) context.deps.stdout.write(`${JSON.stringify(view)}\n`);
-  else context.deps.stdout.write(sentence(view));
+  else context.deps.stdout.write(sentence(view, account));
 }
 
-function sentence(view: PairingView): string {
+function sentence(view: PairingView, account: string | undefined): string {
   switch (view.state) {
     case 'open': {
       const until = new Date(view.expires).toTimeString().slice(0, 5);
-      const again = view.burnt > 0 ? `That was a wrong PIN, or somebody else's guess (${view.burnt} so far). This is another one:` : 'On the new machine, on the same network, run `xpmn pair join` and type this PIN:';
+      const again = view.burnt > 0 ? `That was a wrong PIN, or somebody else's guess (${view.burnt} so far). This is another one:` : `On the new machine, ${joinCommand(account)} and type this PIN:`;
       return `${again}\n\n    ${grouped(view.pin)}\n\nWho has it becomes a device of your media network. It is good for one try, until ${until}; Ctrl-C ends it.\n`;
     }
-    case 'joining': return 'The PIN is right; the device is being added …\n';
+    case 'joining': return `${printable(view.peer)} has proven that it knows the PIN, and is being added …\n`;
     case 'paired': return `${printable(view.name)} is a device of your media network now: ${view.device}\n`;
     case 'closed': return '';
   }
+}
+
+function joinCommand(account: string | undefined): string {
+  const here = 'on the same network, run `xpmn pair join`';
+  return account === undefined ? here : `${here}, or anywhere else \`xpmn pair join --jid ${account}\`,`;
 }
 
 /** `418 220`: easier to read aloud. */
@@ -70,7 +79,7 @@ function ended(view: Extract<PairingView, { state: 'closed' }>): XpmnError {
   }
 }
 
-export interface JoinFlags {
+export interface JoinFlags extends AccountFlags {
   readonly pinFile?: string;
   readonly name?: string;
   readonly replace?: true;
@@ -78,31 +87,37 @@ export interface JoinFlags {
 }
 
 /** Finds the network, asks for the PIN, and makes this machine a device of it. */
-export async function joinNetwork(context: CliContext, wanted: string | undefined, { pinFile, name, replace, yes }: JoinFlags): Promise<void> {
-  if (!context.isJson) context.notice('Looking round on the local network …');
-  const { networks } = await change(context, () => context.call('networks', {}), async (setup, deps, waiting) => {
-    const found = await setup.findNetworks(deps, waiting);
+export async function joinNetwork(context: CliContext, wanted: string | undefined, flags: JoinFlags): Promise<void> {
+  const { pinFile, name, replace, yes } = flags;
+  if (pinFile === '-' && flags.passwordFile === '-') throw new XpmnError('usage', 'Only one of the two can come from standard input.');
+  const account = await knownAccount(context, flags);
+  const where = account ? { account } : {};
+  if (!context.isJson) context.notice(account ? `Logging in as ${account.jid}, to see which of its machines waits for this one …` : 'Looking round on the local network …');
+  const { networks } = await advised(JOIN_ADVICE, () => change(context, () => context.call('networks', where), async (setup, deps, waiting) => {
+    const found = await setup.findNetworks(deps, where, waiting);
     return () => Promise.resolve({ networks: found });
-  });
-  const found = chosen(networks, wanted);
-  context.notice(`${printable(found.name)} (${printable(found.jid)}) can take this machine into its media network. Everything in there can then be seen and played here, and what this machine finds, there.`);
+  }));
+  const found = chosen(networks, wanted, account?.jid);
+  context.notice(`${printable(found.name)} (${printable(found.jid)}) can take this machine into its media network. Everything in there can then be seen and played here, and what this machine finds, there.${account ? ' The server carries the messages of the two, and can read or change none: the PIN proves each machine to the other.' : ''}`);
   if (replace && !yes) await confirm('This machine leaves the media network that it is part of for ever.', context.deps);
   const pin = spoken(await getPassword('The PIN that it shows', { passwordFile: pinFile }, context.deps, context.settings.passwordBytes));
-  const options = { jid: found.jid, pin, ...(name === undefined ? {} : { name }), ...(replace ? { replace } : {}) };
-  const { byDaemon, ...result } = await withUserKey(() => change(context, () => context.call('join', options), (setup, deps, waiting) => setup.prepareJoin(deps, options, waiting)))
+  const options = { jid: found.jid, pin, ...where, ...(name === undefined ? {} : { name }), ...(replace ? { replace } : {}) };
+  const { byDaemon, ...result } = await withUserKey(() => advised(JOIN_ADVICE, () => change(context, () => context.call('join', options), (setup, deps, waiting) => setup.prepareJoin(deps, options, waiting))))
     .catch((error: unknown) => Promise.reject(keptKey(wrongPin(error), context)));
   context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${byDaemon ? 'The gateway works with that from now on: `xpmn devices` lists what is in it.' : 'Next: `xpmn daemon`.'}\n`);
 }
 
-function chosen(networks: readonly FoundNetwork[], wanted: string | undefined): FoundNetwork {
+function chosen(networks: readonly FoundNetwork[], wanted: string | undefined, account: string | undefined): FoundNetwork {
   const named = wanted === undefined ? networks : networks.filter(({ jid, network, name }) => [jid, jid.split('/')[0], jid.split('/')[1], network, name].includes(wanted));
   const open = named.filter(({ isOpen }) => isOpen);
   const [found, ...others] = open.length > 0 ? open : wanted === undefined ? [] : named;
   if (!found) {
-    const there = networks.length === 0 ? 'No media network is announced on this link' : `Nobody is waiting for this machine${wanted === undefined ? '' : ` under the name "${printable(wanted)}"`} on this link`;
-    throw new XpmnError('not-found', `${there}: run \`xpmn pair start\` on a machine that is in the network, then this again. Both have to be on the same local network.`);
+    const place = account === undefined ? 'on this link' : `on the account ${account}`;
+    const there = networks.length === 0 && account === undefined ? 'No media network is announced on this link' : `Nobody is waiting for this machine${wanted === undefined ? '' : ` under the name "${printable(wanted)}"`} ${place}`;
+    const both = account === undefined ? 'Both have to be on the same local network; from elsewhere, name the XMPP account of the network: `xpmn pair join --jid you@example.org`.' : 'It has to be online, in that account.';
+    throw new XpmnError('not-found', `${there}: run \`xpmn pair start\` on a machine that is in the network, then this again. ${both}`);
   }
-  if (others.length > 0) throw new XpmnError('bad-request', `Several could be meant: ${[found, ...others].map(({ jid }) => printable(jid)).join(', ')}. Say which.`);
+  if (others.length > 0) throw new XpmnError('bad-request', `Several could be meant: ${[found, ...others].map(({ name, jid }) => `${printable(name)} (${printable(jid)})`).join(', ')}. Say which.`);
   return found;
 }
 

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import { printable } from '../text.ts';
+import { pressButton } from './button-command.ts';
 import { CliContext } from './context.ts';
 import type { GlobalOptions } from './context.ts';
 import { exitStatus } from './exit-status.ts';
@@ -14,6 +15,8 @@ import { joinNetwork, keepDevice, removeDevice, startPairing } from './pair-comm
 import { backup, exportCredentials, importCredentials, init, restore } from './setup-commands.ts';
 
 const PASSWORD_FILE = ['--password-file <file>', 'read the password from the first line of a file, - is standard input; without it, it is asked for'] as const;
+const SERVER = ['--server <host:port>', 'where to connect, instead of what DNS says', usage(parseServer)] as const;
+const CA = ['--ca <file>', 'PEM certificates to trust for the server, instead of the system\'s'] as const;
 const YES = ['--yes', 'do not ask whether to go on with --replace'] as const;
 const DEVICE = 'a device: its full JID, its id, its name, or the beginning of one of these two';
 const EXIT = `
@@ -118,8 +121,8 @@ function addSetup(root: Command, context: () => CliContext): void {
     .description('Make the media network, or extend it to an XMPP account: nothing has to be paired again. Best is an account of its own.')
     .option('--jid <jid>', 'the account, like you@example.org; without it the network is local-only')
     .option(...PASSWORD_FILE)
-    .option('--server <host:port>', 'where to connect, instead of what DNS says', usage(parseServer))
-    .option('--ca <file>', 'PEM certificates to trust for the server, instead of the system\'s')
+    .option(...SERVER)
+    .option(...CA)
     .option('--name <name>', 'what this machine is called (else its host name)')
     .option('--no-check', 'do not try the account first')
     .option('--replace', 'move the network here from the account that it is in, with its devices and keys')
@@ -161,7 +164,7 @@ function addSetup(root: Command, context: () => CliContext): void {
 }
 
 function addPairing(root: Command, context: () => CliContext): void {
-  const pair = root.command('pair').description('Add a machine to the media network by a PIN, over the local network.');
+  const pair = root.command('pair').description('Add a machine to the media network by a PIN: on the same local network, or through its XMPP account.');
   pair
     .command('start')
     .description('On a machine that is in the network: show a PIN for the new one, and wait for it.')
@@ -171,11 +174,20 @@ function addPairing(root: Command, context: () => CliContext): void {
     .command('join')
     .description('On the new machine: find the network, and become a device of it.')
     .argument('[network]', 'which one, where there are several: its name, its id, or the JID of one of its devices')
+    .option('--jid <jid>', 'the XMPP account that the network is in, like you@example.org: this machine may be anywhere then')
+    .option(...PASSWORD_FILE)
+    .option(...SERVER)
+    .option(...CA)
     .option('--pin-file <file>', 'read the PIN from the first line of a file, - is standard input; without it, it is asked for')
     .option('--name <name>', 'what this machine is called (else its host name)')
     .option('--replace', 'leave the media network that this machine is part of, for ever')
     .option(...YES)
     .action((network: string | undefined, options: Parameters<typeof joinNetwork>[2]) => joinNetwork(context(), network, options));
+  pair
+    .command('button')
+    .description('On both machines, within two minutes: pair the two on this local network whose buttons are pressed. Nothing is proven.')
+    .option('--name <name>', 'what this machine is called in the network of the other, if it is the new one (else its host name)')
+    .action((options: { name?: string }) => pressButton(context(), options));
   root
     .command('remove')
     .description('Remove a device from the media network, for ever: lost, sold, or not trusted any more.')

@@ -6,7 +6,7 @@ import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { isFullJid, tryJid } from '../../xpmn/model/jid.ts';
 import { loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
-import type { InitOptions, Setup, SetupDeps, SetupResult } from '../setup-api.ts';
+import type { InitOptions, KnownAccount, Setup, SetupDeps, SetupResult } from '../setup-api.ts';
 import { saying } from '../storage/file-storage.ts';
 import { openHome } from '../storage/home.ts';
 import { confirm } from './confirm.ts';
@@ -24,31 +24,46 @@ export interface ChangeFlags extends PasswordSource {
   readonly yes?: true;
 }
 
-export interface InitFlags extends ChangeFlags {
+/** An account, and how to get into it. */
+export interface AccountFlags extends PasswordSource {
   readonly jid?: string;
   readonly server?: { readonly host: string; readonly port: number };
   readonly ca?: string;
+}
+
+export interface InitFlags extends ChangeFlags, AccountFlags {
   readonly name?: string;
 }
 
-export async function init(context: CliContext, { jid, server, ca, name, check, replace, yes, passwordFile }: InitFlags): Promise<void> {
-  if (jid === undefined && ((passwordFile ?? server ?? ca ?? replace ?? yes) !== undefined || !check)) throw new XpmnError('usage', 'These options are about an account: say which with --jid.');
-  const account = tryJid(jid);
-  if (jid !== undefined && (!account?.includes('@') || isFullJid(account))) throw new XpmnError('usage', `"${jid}" is no account: they look like you@example.org.`);
-  const certificates = ca === undefined ? {} : { ca: await readCertificates(ca, context.settings.fileBytes) };
-  const password = account === undefined ? {} : { password: await getPassword(`Password of ${account}`, { passwordFile }, context.deps, context.settings.passwordBytes) };
+export async function init(context: CliContext, { name, check, replace, yes, ...flags }: InitFlags): Promise<void> {
+  if (flags.jid === undefined && ((replace ?? yes) !== undefined || !check)) throw notWithoutAccount();
+  const account = await knownAccount(context, flags);
   const options: InitOptions = {
-    ...(account === undefined ? {} : { jid: account }),
-    ...password,
-    ...(server === undefined ? {} : { server }),
-    ...certificates,
+    ...account,
     ...(name === undefined ? {} : { name }),
     ...(check ? {} : { check }),
     ...(replace ? { replace: yes ? 'always' : 'if-alone' } : {}),
   };
-  if (account !== undefined && check && context.deps.stderr.isTTY) context.notice(`Logging in as ${account}, to try it …`);
+  if (account && check && context.deps.stderr.isTTY) context.notice(`Logging in as ${account.jid}, to try it …`);
   const { byDaemon, ...result } = await advised(INIT_ADVICE, () => initialised(context, options));
-  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${account === undefined ? '' : `${nextStep(result, { check, byDaemon })}\n`}`);
+  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${account ? `${nextStep(result, { check, byDaemon })}\n` : ''}`);
+}
+
+function notWithoutAccount(): XpmnError {
+  return new XpmnError('usage', 'These options are about an account: say which with --jid.');
+}
+
+/** Asks for the password, too. Undefined: none was named. @throws XpmnError `usage`; `bad-request` */
+export async function knownAccount({ deps, settings }: CliContext, { jid, passwordFile, server, ca }: AccountFlags): Promise<KnownAccount | undefined> {
+  if (jid === undefined) {
+    if ((passwordFile ?? server ?? ca) !== undefined) throw notWithoutAccount();
+    return undefined;
+  }
+  const account = tryJid(jid);
+  if (!account?.includes('@') || isFullJid(account)) throw new XpmnError('usage', `"${jid}" is no account: they look like you@example.org.`);
+  const certificates = ca === undefined ? {} : { ca: await readCertificates(ca, settings.fileBytes) };
+  const password = await getPassword(`Password of ${account}`, { passwordFile }, deps, settings.passwordBytes);
+  return { jid: account, password, ...(server === undefined ? {} : { server }), ...certificates };
 }
 
 async function initialised(context: CliContext, options: InitOptions): Promise<Changed> {

@@ -2,7 +2,7 @@ import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import { findDevice } from '../find-device.ts';
 import type { Gateway } from '../gateway-api.ts';
-import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
+import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
 import type { Input, OperationName, Output } from './operations.ts';
 
 /** What the operations work on: a daemon, whose gateway comes and goes when its state changes. */
@@ -13,8 +13,9 @@ export interface Controlled {
   init(options: InitOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
   importCredentials(options: ImportOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
   restore(options: RestoreOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
-  findNetworks(waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
+  findNetworks(options: FindOptions, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
   join(options: JoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
+  joinByButton(options: { readonly name?: string }, waiting: { readonly signal: AbortSignal }): Promise<SetupResult>;
 }
 
 export interface HandlerContext {
@@ -93,8 +94,12 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
   'pair-open': async ({ pin }, { controlled }) => controlled.gateway().pairing.open(pin),
   'pair-wait': async ({ after }, { controlled, signal }) => controlled.gateway().pairing.wait(after, signal),
   'pair-close': async (_, { controlled }) => controlled.gateway().pairing.close(),
-  networks: async (_, { controlled, signal }) => ({ networks: await controlled.findNetworks({ signal }) }),
+  networks: async (input, { controlled, signal }) => ({ networks: await controlled.findNetworks(input, { signal }) }),
   join: async (input, { controlled, signal }) => controlled.join(input, { signal }),
+  'button-press': async (_, { controlled }) => controlled.gateway().button.press(),
+  'button-wait': async ({ after }, { controlled, signal }) => controlled.gateway().button.wait(after, signal),
+  'button-close': async (_, { controlled }) => controlled.gateway().button.close(),
+  'button-join': async (input, { controlled, signal }) => controlled.joinByButton(input, { signal }),
 };
 
 function fromBase64(text: string): Buffer {

@@ -1,6 +1,6 @@
 import type { GatewayDevice, GatewayStatus, LibraryPage, LocalUrl, UserKeyState } from '../gateway-api.ts';
-import type { PairingView } from '../pairing-desk.ts';
-import type { FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
+import type { ButtonView, PairingView } from '../pairing-desk.ts';
+import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
 
 /** Every operation of the control API: what goes in and what comes out. */
 export interface Operations {
@@ -33,8 +33,12 @@ export interface Operations {
   readonly 'pair-open': { readonly input: { readonly pin?: string }; readonly output: PairingView };
   readonly 'pair-wait': { readonly input: { readonly after: number }; readonly output: PairingView };
   readonly 'pair-close': { readonly input: Record<string, never>; readonly output: PairingView };
-  readonly networks: { readonly input: Record<string, never>; readonly output: { readonly networks: readonly FoundNetwork[] } };
+  readonly networks: { readonly input: FindOptions; readonly output: { readonly networks: readonly FoundNetwork[] } };
   readonly join: { readonly input: JoinOptions; readonly output: SetupResult };
+  readonly 'button-press': { readonly input: Record<string, never>; readonly output: ButtonView };
+  readonly 'button-wait': { readonly input: { readonly after: number }; readonly output: ButtonView };
+  readonly 'button-close': { readonly input: Record<string, never>; readonly output: ButtonView };
+  readonly 'button-join': { readonly input: { readonly name?: string }; readonly output: SetupResult };
 }
 
 export type OperationName = keyof Operations;
@@ -57,6 +61,9 @@ const COUNT = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 const FILE = { type: 'string' };
 const FLAG = { type: 'boolean' };
 const SERVER = { type: 'object', additionalProperties: false, required: ['host', 'port'], properties: { host: TEXT, port: { type: 'integer', minimum: 1, maximum: 65535 } } };
+
+const CERTIFICATES = { type: 'string', maxLength: 1048576 };
+const ACCOUNT = { type: 'object', additionalProperties: false, required: ['jid', 'password'], properties: { jid: TEXT, password: PASSWORD, server: SERVER, ca: CERTIFICATES } };
 
 /** The one table that server, client and documents read. Each is `POST /v1/NAME` with a JSON object, and answers one. */
 export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
@@ -90,15 +97,24 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
   'pair-open': { summary: 'Lets one device be added by a PIN: a given one, or one that is made.', input: { properties: { pin: PIN } } },
   'pair-wait': { summary: 'The state of the pairing, as soon as it is newer than a revision.', input: { properties: { after: { ...COUNT, minimum: -1 } }, required: ['after'] } },
   'pair-close': { summary: 'Lets nobody be added any more.', input: { properties: {} } },
-  networks: { summary: 'The media networks that are announced on the link.', input: { properties: {} } },
-  join: {
-    summary: 'Makes this machine a device of a media network on the link, by a PIN.',
-    input: { properties: { jid: TEXT, pin: PIN, name: { ...TEXT, maxLength: 256 }, replace: FLAG }, required: ['jid', 'pin'] },
+  networks: {
+    summary: 'The media networks that are announced on the link, or those that wait for a new device on an account.',
+    takesFile: true,
+    input: { properties: { account: ACCOUNT } },
   },
+  join: {
+    summary: 'Makes this machine a device of a media network on the link, or on an account, by a PIN.',
+    takesFile: true,
+    input: { properties: { jid: TEXT, pin: PIN, account: ACCOUNT, name: { ...TEXT, maxLength: 256 }, replace: FLAG }, required: ['jid', 'pin'] },
+  },
+  'button-press': { summary: 'Pairs with the one other machine on the link whose button is pressed, too; which of them takes in the other follows from what they are.', input: { properties: {} } },
+  'button-wait': { summary: 'The state of the pairing by button, as soon as it is newer than a revision.', input: { properties: { after: { ...COUNT, minimum: -1 } }, required: ['after'] } },
+  'button-close': { summary: 'Takes the button back.', input: { properties: {} } },
+  'button-join': { summary: 'Makes this machine a device of the network of the other one, when its state is `calling`.', input: { properties: { name: { ...TEXT, maxLength: 256 } } } },
   init: {
     summary: 'Makes the media network, or extends it to an account.',
     takesFile: true,
-    input: { properties: { jid: TEXT, password: PASSWORD, server: SERVER, ca: { type: 'string', maxLength: 1048576 }, name: { ...TEXT, maxLength: 256 }, check: FLAG, replace: { enum: ['if-alone', 'always'] } } },
+    input: { properties: { jid: TEXT, password: PASSWORD, server: SERVER, ca: CERTIFICATES, name: { ...TEXT, maxLength: 256 }, check: FLAG, replace: { enum: ['if-alone', 'always'] } } },
   },
 };
 

@@ -20,10 +20,11 @@ import { PathMemory, pathOf } from '../links/path.ts';
 import { TurnedAway } from '../links/turned-away.ts';
 import { splitJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
-import type { ListedPeer } from '../model/identity.ts';
+import type { ListedPeer, PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
+import { COMPARISON } from '../pairing/comparison.ts';
 import type { PairingPin } from '../ports/pairing-pin.ts';
 import type { SecurityMethod } from '../ports/security.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
@@ -39,7 +40,7 @@ import type { DeviceSettings } from './device-settings.ts';
 import type { DeviceShared } from './device-shared.ts';
 import { LinkLocalSide } from './link-local-side.ts';
 import { createTransports } from './transports.ts';
-import { mayShakeHands, refusalOf } from './who-may-call.ts';
+import { mayPair, mayShakeHands, refusalOf } from './who-may-call.ts';
 
 export interface DeviceSpec {
   readonly credentials: DeviceCredentials;
@@ -47,15 +48,21 @@ export interface DeviceSpec {
   readonly identity: ListedPeer;
   /** How it logs in; undefined for a device that is only reached inside the process, and on the local link. */
   readonly account: XmppAccount | undefined;
-  /** Of a device with which others can be paired on the local link. */
+  /** Of a device with which others can be paired. */
   readonly pairing?: DevicePairing | undefined;
   /** `srp` with the PINs of `pairing`, where it can be had: one for the process, since it counts what runs. */
   readonly srp?: SecurityMethod | undefined;
+  /** The same without any proof, on the local link alone. */
+  readonly button?: DeviceButton | undefined;
 }
 
 export interface DevicePairing extends PairingPin {
   /** Whether somebody may prove a PIN now; else the method is not even offered. */
   readonly isOpen: boolean;
+}
+
+export interface DeviceButton extends DevicePairing {
+  proven(peer: Jid, exporter: Buffer): void;
 }
 
 export interface DeviceEvents {
@@ -89,6 +96,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   private readonly securities: readonly SecurityMethod[];
   /** For whoever has a PIN to prove; in order of preference. */
   private readonly pinMethods: readonly SecurityMethod[];
+  private readonly buttonMethod: SecurityMethod | undefined;
   private readonly fingerprint: string;
   private readonly jingle: JingleManager | undefined;
   private readonly linkLocal: LinkLocalSide | undefined;
@@ -120,8 +128,10 @@ export class Device extends EventEmitter<DeviceEvents> {
     };
     const { certificate, privateKey } = spec.credentials;
     this.securities = [createX509({ credentials: { certificate: certificate.pem, privateKey }, clock }, settings.tls)];
-    const { pairing, srp } = spec;
-    this.pinMethods = pairing ? [createSrpCb({ credentials: { certificate: certificate.pem, privateKey }, clock, random: shared.random, pin: pairing, keyOf: deviceKeyOf }, settings.pairing), ...(srp ? [srp] : [])] : [];
+    const proof = { credentials: { certificate: certificate.pem, privateKey }, clock, random: shared.random, keyOf: deviceKeyOf };
+    const { pairing, button, srp } = spec;
+    this.pinMethods = pairing ? [createSrpCb({ ...proof, pin: pairing }, settings.pairing), ...(srp ? [srp] : [])] : [];
+    this.buttonMethod = button && createSrpCb({ ...proof, pin: button, proven: (peer, exporter) => button.proven(peer, exporter(COMPARISON.label, COMPARISON.length)) }, settings.pairing, 'button-cb');
     this.fingerprint = fingerprintOf(certificate.der);
     this.connection = spec.account && shared.connect(spec.account, this.router);
     this.jingle = this.connection || shared.linkLocal ? this.createJingle() : undefined;
@@ -185,14 +195,17 @@ export class Device extends EventEmitter<DeviceEvents> {
   /** Verdicts may have changed: sessions of whoever would not be accepted now end. */
   reconsiderPeers(): void {
     const { acceptor } = this.shared;
-    this.jingle?.endSessions(({ identity }) => identity !== undefined && !acceptor.stillHolds(identity));
     // Who is being paired is listed nowhere: its time ends otherwise.
-    this.linkLocal?.end((peer) => peer.verdict !== 'pairing' && !acceptor.stillHolds(peer));
+    const isOut = (peer: PeerIdentity): boolean => peer.verdict !== 'pairing' && !acceptor.stillHolds(peer);
+    this.jingle?.endSessions(({ identity }) => identity !== undefined && isOut(identity));
+    this.linkLocal?.end(isOut);
   }
 
   /** Nobody is to be paired any more: whoever has proven the PIN, and is not in the network, has nothing to say. */
   endPairing(): void {
-    this.linkLocal?.end((peer) => peer.verdict === 'pairing', new XpmnError('not-allowed', 'The pairing has ended.'));
+    const ended = new XpmnError('not-allowed', 'The pairing has ended.');
+    this.jingle?.endSessions(({ identity }) => identity?.verdict === 'pairing', ended);
+    this.linkLocal?.end((peer) => peer.verdict === 'pairing', ended);
   }
 
   /** A list changes verdicts, and the news travels on. */
@@ -200,6 +213,16 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.reconsiderPeers();
     this.heads.passOn(list);
   };
+
+  /** Only while the user has a pairing window open. */
+  private get openPinMethods(): readonly SecurityMethod[] {
+    return this.spec.pairing?.isOpen ? this.pinMethods : [];
+  }
+
+  /** On the local link, where a button may do instead. */
+  private get openPairingMethods(): readonly SecurityMethod[] {
+    return [...this.openPinMethods, ...(this.buttonMethod && this.spec.button?.isOpen ? [this.buttonMethod] : [])];
+  }
 
   /** Streams through the server are asked less often whether they still live: every question goes through it. */
   private createChannelMethod(): ApplicationMethod<EndToEndStream> {
@@ -219,6 +242,7 @@ export class Device extends EventEmitter<DeviceEvents> {
         clock, random, log: this.log, local: this.jid, registry: this.router,
         transports: createTransports(this.shared, { registry: this.router, server: this.connection?.channel }, this.settings),
         securities: this.securities,
+        moreSecurities: (call) => (mayPair(call, this.jid) ? this.openPinMethods : []),
         applications: [this.channelMethod, this.bytesMethod],
         fingerprint: this.fingerprint,
         accept: acceptor.accept,
@@ -231,7 +255,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   }
 
   private createLinkLocal(): LinkLocalSide | undefined {
-    const { shared: { clock, acceptor, linkLocal, lists }, spec: { identity, pairing }, jingle } = this;
+    const { shared: { clock, acceptor, linkLocal, lists }, spec: { identity }, jingle } = this;
     if (!linkLocal || !jingle) return undefined;
     return new LinkLocalSide({
       clock, log: this.log, shared: linkLocal,
@@ -239,7 +263,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       fingerprint: this.fingerprint,
       isGateway: identity.roles.includes('host'),
       // Who pairs calls: whom we call ourselves is not asked for a PIN.
-      methods: (peer, role) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? this.securities : []), ...(role === 'responder' && pairing?.isOpen ? this.pinMethods : [])],
+      methods: (peer, role) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? this.securities : []), ...(role === 'responder' ? this.openPairingMethods : [])],
       accept: acceptor.accept,
       channelMethod: this.channelMethod,
       turnedAway: this.turnedAway,
@@ -298,7 +322,9 @@ export class Device extends EventEmitter<DeviceEvents> {
     return path === 'direct' || path === 'link-local';
   }
 
-  private opened({ peer, namespace, application, channel }: OpenedSession): void {
+  private opened({ peer, identity, namespace, application, channel }: OpenedSession): void {
+    // As on the local link: what it asks is answered on its stream, and nothing is ever sent to it.
+    if (identity.verdict === 'pairing') return;
     const link = this.links.to(peer);
     const path = this.paths.of(application, channel);
     // The cast is sound: the manager opens what is registered under that namespace.

@@ -22,3 +22,8 @@ export function refusalOf({ peer, application, transport, channel }: Call, lists
 export function mayShakeHands(peer: Jid, lists: TrustSnapshot, own: Jid): boolean {
   return mayConcernUs(lists, bareJid(own), bareJid(peer)) || isListedName(lists, peer);
 }
+
+/** Whether whoever calls `own` like this through the server may prove a PIN: only who can log in to the own account gets to try. */
+export function mayPair({ peer, application, channel }: Call, own: Jid): boolean {
+  return channel.peer === undefined && application === NS.xmlStream && bareJid(peer) === bareJid(own);
+}

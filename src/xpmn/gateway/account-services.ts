@@ -8,6 +8,7 @@ import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { LocalLink } from '../serverless/local-link.ts';
 import type { Network } from '../trust/network.ts';
+import type { ButtonWindow } from '../pairing/button-window.ts';
 import type { PairingWindow } from '../trust/pairing-window.ts';
 import { mayConcernUs } from '../trust/snapshot.ts';
 import { Announcement } from './announcement.ts';
@@ -30,6 +31,7 @@ export interface AccountServicesDeps {
   readonly tasks: TaskGroup;
   readonly link: LocalLink | undefined;
   readonly pairing: PairingWindow;
+  readonly button: ButtonWindow;
   /** The server says that a device has gone. */
   onGone(jid: Jid): void;
 }
@@ -55,11 +57,11 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
 
   constructor(deps: AccountServicesDeps, options: AccountServicesOptions) {
     super();
-    const { device, network, clock, log, tasks, link, pairing } = deps;
+    const { device, network, clock, log, tasks, link, pairing, button } = deps;
     this.deps = deps;
     this.options = options;
     const { features, identities } = options.management ? ManagementService.announced(network) : { features: [], identities: [] };
-    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`, `${NS.pubkey}+notify`, ...features], identities, link, pairing });
+    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`, `${NS.pubkey}+notify`, ...features], identities, link, pairing, button, network: network.id });
     this.directory = new PresenceDirectory(
       { device, tasks, clock, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
       options,

@@ -3,15 +3,19 @@ import { JINGLE_NS } from '../jingle/codec.ts';
 import { SECURITY_NS } from '../jingle/security-codec.ts';
 import { ibbNamespace } from '../jingle/transports/ibb-codec.ts';
 import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
+import { bareJid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
+import type { KeyName } from '../model/identity.ts';
+import type { ButtonWindow } from '../pairing/button-window.ts';
 import type { ConnectionState } from '../ports/xmpp-connection.ts';
 import type { OwnPresence } from '../serverless/link-presence.ts';
 import type { AnnouncedDevice, LocalLink } from '../serverless/local-link.ts';
+import { WAITING_NODE, formatWaiting } from './waiting.ts';
 import type { PairingWindow } from '../trust/pairing-window.ts';
 import { NS_CAPS, computeVer } from '../xmpp/caps.ts';
 import type { Caps } from '../xmpp/caps.ts';
 import { DiscoRegistry } from '../xmpp/disco.ts';
-import type { Identity } from '../xmpp/disco.ts';
+import type { DiscoInfo, Identity } from '../xmpp/disco.ts';
 import { NS_PING, answerPings } from '../xmpp/ping.ts';
 import { availablePresence, unavailablePresence } from '../xmpp/presence.ts';
 
@@ -32,6 +36,9 @@ export interface AnnouncementSpec {
   readonly link?: LocalLink | undefined;
   /** Of a gateway. */
   readonly pairing?: PairingWindow | undefined;
+  readonly button?: ButtonWindow | undefined;
+  /** The network id. */
+  readonly network?: KeyName | undefined;
   /** Beside that of every device, which comes first. */
   readonly identities?: readonly Identity[];
 }
@@ -51,7 +58,7 @@ export class Announcement {
     for (const identity of identities) this.disco.addIdentity(identity);
     this.disco.addFeatures(...CORE_FEATURES, ...features);
     const isOurs = (node: string): boolean => node === `${NODE}#${this.caps.ver}`;
-    this.disco.serve(device.router, isOurs);
+    this.disco.serve(device.router, isOurs, (node, asker) => (node === WAITING_NODE && bareJid(asker) === bareJid(device.jid) ? this.waiting : undefined));
     device.describe = (node) => this.disco.answer(node, isOurs);
     answerPings(device.router);
     device.connection?.on('stateChanged', this.onState);
@@ -69,6 +76,7 @@ export class Announcement {
   start(): void {
     this.announced = this.spec.link?.announce(this.presence);
     this.spec.pairing?.on('changed', this.onPairing);
+    this.spec.button?.on('changed', this.onPairing);
   }
 
   /** Says goodbye, if anybody listens. */
@@ -76,13 +84,20 @@ export class Announcement {
     const { connection } = this.device;
     connection?.off('stateChanged', this.onState);
     this.spec.pairing?.off('changed', this.onPairing);
+    this.spec.button?.off('changed', this.onPairing);
     await this.announced?.withdraw();
     if (connection?.state === 'online') await connection.channel.send(unavailablePresence()).catch(() => undefined);
   }
 
   private get presence(): OwnPresence {
-    const { name, pairing } = this.spec;
-    return { jid: this.device.jid, name, caps: this.caps, pairing: pairing && (pairing.isOpen ? 'open' : 'closed') };
+    const { name, pairing, button } = this.spec;
+    return { jid: this.device.jid, name, caps: this.caps, pairing: button?.announced ?? (pairing && (pairing.isOpen ? 'open' : 'closed')) };
+  }
+
+  /** For new devices on the account. It is in no caps: contacts of the account need not know. */
+  private get waiting(): DiscoInfo | undefined {
+    const { name, pairing, network } = this.spec;
+    return pairing?.isOpen && network !== undefined ? formatWaiting({ name, network }) : undefined;
   }
 
   private readonly onPairing = (): void => this.announced?.update(this.presence);

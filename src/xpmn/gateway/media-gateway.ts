@@ -24,6 +24,8 @@ import { browsePeer } from '../profiles/directory-controller.ts';
 import { LocalLink } from '../serverless/local-link.ts';
 import { openTransfer } from '../profiles/transfer-controller.ts';
 import type { RemoteTransfer } from '../profiles/transfer-controller.ts';
+import type { ButtonState } from '../pairing/button-state.ts';
+import type { ButtonWindow } from '../pairing/button-window.ts';
 import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import { ExpiryWatch } from '../trust/expiry-watch.ts';
 import type { Network } from '../trust/network.ts';
@@ -56,6 +58,8 @@ export interface MediaGatewayDeps {
   readonly pairing: PairingWindow;
   /** `srp` with the PINs of `pairing`, for devices that know nothing better; undefined where it can't be had. */
   readonly srp?: SecurityMethod | undefined;
+  /** In which they are by being alone. */
+  readonly button: ButtonWindow;
   /** Undefined: others are reached through the server only. */
   readonly discovery?: ServiceDiscovery | undefined;
   /** Name of this machine on the link. */
@@ -102,9 +106,10 @@ export class MediaGateway {
       account: deps.account && { ...deps.account, jid: network.gateway.jid },
       pairing: deps.pairing,
       srp: deps.srp,
+      button: deps.button,
     }, settings.device);
     this.services = new AccountServices(
-      { device: this.controller, network, clock, log, tasks: this.tasks, link: this.link, pairing: deps.pairing, onGone: (jid) => this.peerGone(jid) },
+      { device: this.controller, network, clock, log, tasks: this.tasks, link: this.link, pairing: deps.pairing, button: deps.button, onGone: (jid) => this.peerGone(jid) },
       settings.account,
     );
     this.neighbourhood = this.link && this.createNeighbourhood(this.link);
@@ -112,7 +117,7 @@ export class MediaGateway {
     this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.directory, link: this.link }, settings);
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
-    servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, log, account: carriedAccount(deps.account) }, settings.pairing);
+    servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, button: deps.button, log, account: carriedAccount(deps.account) }, settings.pairing);
     this.seeker = network.isLocalOnly || deps.account ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, log, clock, onFound: (account) => deps.onAccountFound?.(account) }, settings.account.questions);
     this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
   }
@@ -131,6 +136,8 @@ export class MediaGateway {
       this.services.announce();
       this.services.on('moved', () => this.deps.onMoved?.());
       this.deps.pairing.on('changed', this.onPairing);
+      this.deps.button.on('changed', this.onPairing);
+      this.link?.on('changed', this.onLinkChanged);
       this.neighbourhood?.start();
       this.seeker?.start();
       await this.bridge.start({ signal });
@@ -148,6 +155,8 @@ export class MediaGateway {
     const within = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
     this.deps.network.lists.off('changed', this.onListChanged);
     this.deps.pairing.off('changed', this.onPairing);
+    this.deps.button.off('changed', this.onPairing);
+    this.link?.off('changed', this.onLinkChanged);
     this.seeker?.stop();
     this.neighbourhood?.stop();
     this.expiry.stop();
@@ -204,6 +213,13 @@ export class MediaGateway {
 
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<{ url: string; expires: number; entity: MediaEntity }> {
     return this.mediaPort.issue(item, options);
+  }
+
+  /** The user has pressed the button. `isUsed`: this network can't give way to another. @throws XpmnError `not-supported` where nobody can be seen */
+  pressButton(isUsed: boolean): void {
+    if (!this.link) throw new XpmnError('not-supported', 'This gateway does not look at the local network.');
+    this.deps.button.press({ isUsed, network: this.deps.network.id });
+    this.onLinkChanged();
   }
 
   /** Removes a machine from the network, for ever. @throws XpmnError as `Membership.remove` */
@@ -282,8 +298,10 @@ export class MediaGateway {
     return listedDevices(this.deps.network).some((device) => device.jid === jid);
   }
 
+  private readonly onLinkChanged = (): void => this.deps.button.look(this.link?.pressers().filter(({ jid }) => jid !== this.jid) ?? []);
+
   /** While nobody is being added, whoever has proven a PIN of before has nothing to say; what its stream takes up is given back. */
-  private readonly onPairing = (pairing: PairingState): void => {
+  private readonly onPairing = (pairing: PairingState | ButtonState): void => {
     if (pairing.state === 'closed' && pairing.why === 'refused') this.tasks.run((signal) => this.endRefused(signal));
     else if (pairing.state === 'closed' || pairing.state === 'open') this.controller.endPairing();
   };

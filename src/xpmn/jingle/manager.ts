@@ -57,6 +57,8 @@ export interface JingleDeps {
   readonly transports: readonly TransportMethod[];
   /** In order of preference. */
   readonly securities: readonly SecurityMethod[];
+  /** What one call of a peer may use beside these; calls of ours never do. */
+  moreSecurities?(call: Call): readonly SecurityMethod[];
   readonly applications: readonly ApplicationMethod[];
   /** SHA-1 over our certificate, lower-case hex. */
   readonly fingerprint: string;
@@ -191,7 +193,9 @@ class Manager implements JingleManager {
     const application = this.deps.applications.find(({ namespace }) => namespace === content.description?.ns);
     const transport = this.deps.transports.find(({ namespace }) => namespace === content.transport?.ns);
     // A session needs an application to be one; for a call that will be declined any is as good.
-    const session = this.add({ ...call, application: application ?? unknownApplication(content) });
+    const { peer, channel } = call;
+    const more = application && transport && this.deps.moreSecurities?.({ peer, channel, application: application.namespace, transport: transport.namespace });
+    const session = this.add({ ...call, application: application ?? unknownApplication(content) }, more);
     if (!application) return session.decline(unsupported('unsupported-applications'));
     if (!transport) return session.decline(unsupported('unsupported-transports'));
     try {
@@ -226,10 +230,11 @@ class Manager implements JingleManager {
     return abortable(session.opened.promise, signal);
   }
 
-  private add(spec: SessionSpec): Session {
+  private add(spec: SessionSpec, more: readonly SecurityMethod[] = []): Session {
     const { clock, random, log, local, securities, fingerprint, accept } = this.deps;
     const session: Session = new Session({
-      clock, random, log, local, securities, fingerprint, accept,
+      clock, random, log, local, fingerprint, accept,
+      securities: [...securities, ...more],
       channelTo: (peer) => this.deps.channelTo?.(peer),
       replacement: (namespace) => this.replacement(spec, namespace),
       onEnded: (error) => {

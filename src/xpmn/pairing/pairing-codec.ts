@@ -2,7 +2,7 @@
  * What two devices say to each other on the stream that a PIN has proven: the new one asks to join, and is told that it
  * has. One request, one answer: when the answer comes, everything is done (thesis 6.2.4, "order guarantee").
  *
- *   <join xmlns='urn:xmpp:xpmn:pairing:0' name='Laptop' roles='host'/>
+ *   <join xmlns='urn:xmpp:xpmn:pairing:0' name='Laptop' roles='host' [nonce='…']/>
  *   <paired xmlns='urn:xmpp:xpmn:pairing:0' jid='FULL JID'>
  *     <keyinfo xmlns='urn:xmpp:pubkey:0' jid='BARE JID'>…the user certificate…</keyinfo>
  *     <lists xmlns='urn:xmpp:xpmn:trust:0'>…</lists>
@@ -23,6 +23,8 @@ export interface JoinRequest {
   /** Friendly name of the new machine. */
   readonly name: string;
   readonly roles: readonly string[];
+  /** What its part of a number to compare was made of, where there is one. */
+  readonly nonce?: string | undefined;
 }
 
 /** How the new machine gets into the account. */
@@ -53,8 +55,8 @@ export interface PairingLimits extends KeyInfoLimits {
 /** Roles that a device may ask for by itself; what is more only its owner gives. */
 const ROLES: ReadonlySet<string> = new Set(['host']);
 
-export function formatJoin({ name, roles }: JoinRequest): XmlElement {
-  return xml('join', NS.pairing, { name, roles: roles.length > 0 ? roles.join(' ') : undefined });
+export function formatJoin({ name, roles, nonce }: JoinRequest): XmlElement {
+  return xml('join', NS.pairing, { name, roles: roles.length > 0 ? roles.join(' ') : undefined, nonce });
 }
 
 /** Roles that are not for the asking are left out. @throws XpmnError `bad-request` */

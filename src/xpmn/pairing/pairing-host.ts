@@ -6,6 +6,8 @@ import type { XmlElement } from '../model/xml.ts';
 import type { IncomingIq, IqRegistry } from '../ports/stanza-channel.ts';
 import type { PairingWindow } from '../trust/pairing-window.ts';
 import type { KeyInfoLimits } from '../trust/keyinfo.ts';
+import type { ButtonWindow } from './button-window.ts';
+import { formatCompare } from './comparison.ts';
 import { keyOfJoiner } from './joiner-key.ts';
 import { formatPaired, parseJoin } from './pairing-codec.ts';
 import type { JoinRequest, PairedParts, PairingLimits } from './pairing-codec.ts';
@@ -13,6 +15,7 @@ import type { JoinRequest, PairedParts, PairingLimits } from './pairing-codec.ts
 export interface PairingHostDeps {
   readonly registry: IqRegistry;
   readonly window: PairingWindow;
+  readonly button?: ButtonWindow | undefined;
   readonly log: Logger;
   /**
    * Lists the device, here or through the management device, publishes what is to be published, and only then gives what
@@ -25,25 +28,31 @@ export interface PairingHostDeps {
 export type HostLimits = KeyInfoLimits & Pick<PairingLimits, 'nameLength'>;
 
 /** The side that is in the network already: answers the one device that has proven the PIN, once. */
-export function hostPairing({ registry, window, log, admit }: PairingHostDeps, limits: HostLimits): void {
+export function hostPairing({ registry, window, button, log, admit }: PairingHostDeps, limits: HostLimits): void {
   async function join({ channel, payload, signal }: IncomingIq): Promise<XmlElement> {
     const { peer } = channel;
     if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
     if (peer.verdict !== 'pairing') throw new XpmnError('not-acceptable', 'This device is part of the media network already.');
-    window.assertJoining(peer.jid);
+    const pressed = button?.concerns(peer.jid) ? button : undefined;
     const request = parseJoin(payload, limits);
+    if (!pressed) window.assertJoining(peer.jid);
     const key = await keyOfJoiner(peer, channel, limits, { signal });
+    if (pressed) await pressed.admission(peer.jid, payload.attrs['nonce'] ?? '', signal);
     // Asking takes its time.
-    window.assertJoining(peer.jid);
+    else window.assertJoining(peer.jid);
     const parts = await admit({ ...request, key }, { signal }).catch((error: unknown) => {
       // What could not be reached may be there when the device asks again; a refusal stays one.
       if (error instanceof XpmnError && error.family === 'refused' && window.isJoining(peer.jid)) window.refuse(peer.jid, error);
       throw error;
     });
-    window.complete(peer.jid, parts.jid, request.name);
+    (pressed ?? window).complete(peer.jid, parts.jid, request.name);
     log.info('a device was paired', { name: request.name, jid: parts.jid });
     return formatPaired(parts);
   }
 
   registry.handle({ ns: NS.pairing, name: 'join', type: 'set' }, join);
+  registry.handle({ ns: NS.pairing, name: 'compare', type: 'get' }, ({ channel: { peer }, payload }) => {
+    if (peer?.verdict !== 'pairing' || !button) throw new XpmnError('not-allowed', 'There is nothing to compare.');
+    return formatCompare({ nonce: button.compare(peer.jid, payload.attrs['commitment'] ?? '') });
+  });
 }

@@ -10,6 +10,10 @@ export interface LinkPresence {
   /** The network id. */
   readonly network: KeyName | undefined;
   readonly caps: Caps | undefined;
+  /** For people. */
+  readonly name: string | undefined;
+  /** As in OwnPresence, or anything else. */
+  readonly pairing: string | undefined;
 }
 
 /** What a device of ours says. */
@@ -18,8 +22,8 @@ export interface OwnPresence {
   readonly caps?: Caps | undefined;
   /** For people. */
   readonly name?: string | undefined;
-  /** Of a gateway: whether a device can be paired with it now. */
-  readonly pairing?: 'open' | 'closed' | undefined;
+  /** Of a gateway: whether a device can be paired with it now, by a PIN; or that its button was pressed, and what it is (`Presser.says`). */
+  readonly pairing?: 'open' | 'closed' | 'button' | 'looking' | 'crowded' | 'in-use' | undefined;
 }
 
 type Txt = Readonly<Record<string, string>>;
@@ -42,7 +46,7 @@ export function formatPresence({ jid, network, caps, name, pairing }: OwnPresenc
 
 /** Reads anybody's; undefined if it names nobody. Keys are in lower case. */
 export function parsePresence(txt: Txt): LinkPresence | undefined {
-  const { jid = '', net = '', node, hash, ver } = txt;
+  const { jid = '', net = '', node, hash, ver, nick, pair } = txt;
   // A bare domain is nobody.
   const named = jid.split(' ').slice(0, MAX_JIDS).flatMap((text) => (text.includes('@') ? (tryJid(text) ?? []) : []));
   if (named.length === 0) return undefined;
@@ -50,6 +54,8 @@ export function parsePresence(txt: Txt): LinkPresence | undefined {
     jids: [...new Set(named)],
     network: /^[0-9a-f]{64}$/.test(net) ? (net as KeyName) : undefined,
     caps: node && hash && ver ? { node, hash, ver } : undefined,
+    name: nick,
+    pairing: pair,
   };
 }
 

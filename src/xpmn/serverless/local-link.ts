@@ -9,7 +9,7 @@ import type { LinkLocalListenerDeps, LinkLocalListenerOptions } from './link-loc
 import { formatPresence, instanceLabel } from './link-presence.ts';
 import type { OwnPresence } from './link-presence.ts';
 import { LinkLocalPeers } from './peers.ts';
-import type { LinkLocalPeer, LinkLocalPeersOptions } from './peers.ts';
+import type { LinkLocalPeer, LinkPresser, LinkLocalPeersOptions } from './peers.ts';
 
 export interface LocalLinkOptions extends LinkLocalListenerOptions, LinkLocalPeersOptions {}
 
@@ -84,6 +84,11 @@ export class LocalLink extends EventEmitter<{ changed: [] }> {
   /** All that are said to be on the link. */
   all(): readonly LinkLocalPeer[] {
     return this.peers.all();
+  }
+
+  /** Machines on the link whose buttons were pressed. */
+  pressers(): readonly LinkPresser[] {
+    return this.peers.pressers();
   }
 
   /** Shows a device of ours to the link. What can't be announced is told in the log. */

@@ -21,8 +21,22 @@ export interface LinkLocalPeer extends Pick<LinkPresence, 'network' | 'caps'> {
   readonly targets: readonly TcpTarget[];
 }
 
+/** What a machine says of a button that was pressed. */
+const PRESSED = ['button', 'looking', 'crowded', 'in-use'] as const;
+
+/** A machine whose button was pressed, as it says. */
+export interface LinkPresser extends Pick<LinkLocalPeer, 'jid' | 'network' | 'targets'> {
+  readonly instance: string;
+  readonly name: string;
+  readonly says: (typeof PRESSED)[number];
+}
+
 interface Instance extends LinkPresence {
   readonly targets: readonly TcpTarget[];
+}
+
+function isPressed(pairing: string | undefined): pairing is LinkPresser['says'] {
+  return PRESSED.some((word) => word === pairing);
 }
 
 /**
@@ -80,6 +94,12 @@ export class LinkLocalPeers {
     });
   }
 
+  /** Whose users have pressed a button there; each instance by itself, whatever device it claims to be. */
+  pressers(): readonly LinkPresser[] {
+    return [...this.known].flatMap(([instance, { jids: [jid], network, name, pairing, targets }]) =>
+      (jid !== undefined && isPressed(pairing) ? [{ instance, jid, network, name: name ?? jid, says: pairing, targets }] : []));
+  }
+
   private put(key: string, entry: Instance | undefined): void {
     for (const jid of this.known.get(key)?.jids ?? []) {
       if (entry?.jids.includes(jid)) continue;
@@ -92,22 +112,25 @@ export class LinkLocalPeers {
     for (const jid of entry?.jids ?? []) this.byJid.set(jid, (this.byJid.get(jid) ?? new Map<string, Instance>()).set(key, entry as Instance));
   }
 
-  private hasRoom(key: string, { jids }: Instance): boolean {
+  private hasRoom(key: string, entry: Instance): boolean {
     const { instances, instancesPerDevice } = this.options;
-    const isCrowded = jids.some((jid) => {
+    const isCrowded = entry.jids.some((jid) => {
       const named = this.byJid.get(jid);
       return named !== undefined && !named.has(key) && named.size >= instancesPerDevice;
     });
-    if (isCrowded) return false;
+    // SECURITY: a pressed button must not be hidden by others that claim its name: there would seem to be one less.
+    if (isCrowded && !isPressed(entry.pairing)) return false;
     if (this.known.has(key) || this.known.size < instances) return true;
-    if (!this.matters(jids)) return false;
-    const [useless] = [...this.known].find(([, other]) => !this.matters(other.jids)) ?? [];
-    if (useless !== undefined) this.put(useless, undefined);
-    return useless !== undefined;
+    const rank = this.rankOf(entry);
+    const [lesser] = [...this.known].find(([, other]) => this.rankOf(other) < rank) ?? [];
+    if (lesser !== undefined) this.put(lesser, undefined);
+    return lesser !== undefined;
   }
 
-  private matters(jids: readonly Jid[]): boolean {
-    return jids.some((jid) => this.concerns(jid));
+  /** Devices that matter come before pressed buttons, and these before all others. */
+  private rankOf({ jids, pairing }: Instance): number {
+    if (jids.some((jid) => this.concerns(jid))) return 2;
+    return isPressed(pairing) ? 1 : 0;
   }
 
   private naming(jid: Jid): Instance[] {

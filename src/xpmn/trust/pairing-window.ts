@@ -70,10 +70,12 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
 
   /**
    * Opens it anew, with a PIN of the user's or one that is made here; what was under way counts for nothing any more.
-   * @throws XpmnError `bad-request` for a PIN that is too short, `storage-failed`
+   * @throws XpmnError `bad-request` for a PIN that is too short, or can't be typed; `storage-failed`
    */
   async open({ pin }: { readonly pin?: string | undefined } = {}): Promise<PairingState> {
     if (pin !== undefined && [...pin].length < this.options.shortestPin) throw new XpmnError('bad-request', `A PIN has at least ${this.options.shortestPin} characters.`);
+    // What can't be typed is not for people: such a one stands for the button.
+    if (pin !== undefined && /\p{Cc}/u.test(pin)) throw new XpmnError('bad-request', 'A PIN has no control characters.');
     await this.count(0);
     this.isChosen = pin !== undefined;
     this.attempt = undefined;

@@ -71,9 +71,12 @@ export class DiscoRegistry {
     return formatInfo(this.info(), node);
   }
 
-  /** Answers queries. There are no items. */
-  serve(registry: IqRegistry, isOurs: (node: string) => boolean): void {
-    registry.handle({ ns: NS_DISCO_INFO, name: 'query', type: 'get' }, ({ payload }) => this.answer(payload.attrs['node'], isOurs));
+  /** Answers queries; what lies at nodes of another kind, `at` says to whom it likes. There are no items. */
+  serve(registry: IqRegistry, isOurs: (node: string) => boolean, at: (node: string, asker: Jid) => DiscoInfo | undefined = () => undefined): void {
+    registry.handle({ ns: NS_DISCO_INFO, name: 'query', type: 'get' }, ({ payload: { attrs: { node } }, from }) => {
+      const special = node === undefined ? undefined : at(node, from);
+      return special ? formatInfo(special, node) : this.answer(node, isOurs);
+    });
     registry.handle({ ns: NS_DISCO_ITEMS, name: 'query', type: 'get' }, ({ payload }) => xml('query', NS_DISCO_ITEMS, { node: payload.attrs['node'] }));
   }
 }

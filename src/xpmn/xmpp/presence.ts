@@ -10,8 +10,9 @@ import { NS_CLIENT, presence } from './stanza.ts';
 /** Devices never take messages that are meant for a person: their priority is negative (RFC 6121 §8.5.2.1.1). */
 const PRIORITY = '-1';
 
-export function availablePresence(caps: Caps, { to }: { readonly to?: Jid } = {}): XmlElement {
-  return presence({ to }, xml('priority', NS_CLIENT, {}, PRIORITY), formatCaps(caps));
+/** Without caps: somebody who is only looking. */
+export function availablePresence(caps: Caps | undefined, { to }: { readonly to?: Jid } = {}): XmlElement {
+  return presence({ to }, xml('priority', NS_CLIENT, {}, PRIORITY), ...(caps ? [formatCaps(caps)] : []));
 }
 
 export function unavailablePresence({ to }: { readonly to?: Jid } = {}): XmlElement {

@@ -85,7 +85,7 @@ export class Machine {
   }
 
   /** Asks the daemon as the command line does, without starting a process for it: for waiting. */
-  ask<T>(operation: string): Promise<T> {
+  ask<T>(operation: string, input: object = {}): Promise<T> {
     const options = { socketPath: join(this.home, 'control.sock'), path: `/v1/${operation}`, method: 'POST', headers: { 'Content-Type': 'application/json' }, agent: false };
     return new Promise((resolve, reject) => {
       const request = http.request(options, (response) => {
@@ -93,7 +93,7 @@ export class Machine {
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('error', reject);
         response.on('end', () => (response.statusCode === 200 ? resolve(JSON.parse(text) as T) : reject(new Error(text))));
       });
-      request.on('error', reject).end('{}');
+      request.on('error', reject).end(JSON.stringify(input));
     });
   }
 

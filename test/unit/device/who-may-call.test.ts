@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mayShakeHands, refusalOf } from '../../../src/xpmn/device/who-may-call.ts';
+import { mayPair, mayShakeHands, refusalOf } from '../../../src/xpmn/device/who-may-call.ts';
 import { NS_S5B } from '../../../src/xpmn/jingle/transports/s5b-codec.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import { NS } from '../../../src/xpmn/model/namespaces.ts';
@@ -35,6 +35,14 @@ describe('who may call a device', () => {
       assert.equal(refusal(peer, endToEnd, NS_S5B, NS.outOfBand), undefined);
     }
     for (const channel of [inTheOpen, endToEnd]) assert.equal(refusal('mallory@evil.example/x', channel), 'peer-unavailable');
+  });
+
+  it('to be paired: whoever has logged in to the own account, with a stream of stanzas; no friend', () => {
+    const may = (peer: string, channel = inTheOpen, application: string = NS.xmlStream): boolean => mayPair({ peer: parseJid(peer), application, transport: 'urn:ibb', channel }, own);
+    assert.ok(may('me@home.example/new'));
+    assert.ok(!may('pal@else.example/x'));
+    assert.ok(!may('me@home.example/new', endToEnd));
+    assert.ok(!may('me@home.example/new', inTheOpen, NS.outOfBand));
   });
 
   it('on the local link: these, and whoever a list names by an older name; nobody else', () => {

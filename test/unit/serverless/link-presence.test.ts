@@ -14,7 +14,9 @@ describe('presence on the local link', () => {
     assert.equal(Object.keys(txt)[0], 'txtvers');
     assert.deepEqual(txt, { txtvers: '1', jid, net: network, ...caps, status: 'avail' });
     assert.deepEqual(formatPresence({ jid, network }), { txtvers: '1', jid, net: network, status: 'avail' });
-    assert.deepEqual(parsePresence(txt), { jids: [jid], network, caps });
+    assert.deepEqual(parsePresence(txt), { jids: [jid], network, caps, name: undefined, pairing: undefined });
+    const { name, pairing } = parsePresence(formatPresence({ jid, network, name: 'NAS', pairing: 'button' })) ?? {};
+    assert.deepEqual([name, pairing], ['NAS', 'button']);
   });
 
   it('is understood from others: a bare JID, several, and nothing else', () => {

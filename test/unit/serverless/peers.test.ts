@@ -109,6 +109,39 @@ describe('peers on the local link', () => {
     assert.deepEqual(hosts(tv), ['192.0.2.5'], 'news of what is known has room');
   });
 
+  describe('whose buttons are pressed', () => {
+    const network = 'ab'.repeat(32);
+    const said = (): unknown[] => peers.pressers().map(({ instance, jid, says }) => [instance, jid, says]);
+
+    it('are told by instance, whatever name they claim; others are not', () => {
+      peers.found(service('a', nas, { pair: 'button', net: network, nick: 'NAS' }));
+      peers.found(service('b', nas, { pair: 'looking' }));
+      for (const pair of ['open', 'closed', 'BUTTON', '']) peers.found(service(`c${pair}`, tv, { pair }));
+      assert.deepEqual(said(), [['a', nas, 'button'], ['b', nas, 'looking']]);
+      assert.deepEqual(peers.pressers()[0], { instance: 'a', jid: nas, network, name: 'NAS', says: 'button', targets: peers.find(nas).slice(0, 1) });
+      peers.found(service('a', nas, { pair: 'closed' }));
+      peers.lost('b');
+      assert.deepEqual(said(), []);
+    });
+
+    it('are hidden neither by many instances nor by many that claim their name', () => {
+      make({ instances: 3, instancesPerDevice: 2 });
+      const fresh = 'net-a@xpmn.local/x';
+      for (const instance of ['a', 'b']) peers.found(service(instance, fresh));
+      peers.found(service('c', 'net-b@xpmn.local/y'));
+      peers.found(service('honest', fresh, { pair: 'looking' }));
+      assert.deepEqual(said(), [['honest', fresh, 'looking']]);
+    });
+
+    it('take no room from devices that matter', () => {
+      make({ instances: 2 });
+      for (const instance of ['a', 'b', 'c']) peers.found(service(instance, `net-${instance}@xpmn.local/x`, { pair: 'button' }));
+      assert.equal(said().length, 2);
+      for (const [instance, jid] of [['nas', nas], ['tv', tv]] as const) peers.found(service(instance, jid));
+      assert.deepEqual([hosts(nas), hosts(tv), said()], [['192.0.2.1'], ['192.0.2.1'], []]);
+    });
+  });
+
   it('are bounded for one name', () => {
     make({ instancesPerDevice: 2 });
     for (let i = 1; i <= 5; i += 1) peers.found(service(`i${i}`, nas, { addresses: [`192.0.2.${i}`] }));

@@ -3,6 +3,7 @@ import type { Random } from '../../../src/xpmn/kernel/clock.ts';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { PinAttempt } from '../../../src/xpmn/ports/pairing-pin.ts';
+import { BUTTON_PIN } from '../../../src/xpmn/pairing/button-window.ts';
 import { PairingWindow } from '../../../src/xpmn/trust/pairing-window.ts';
 import type { PairingState } from '../../../src/xpmn/trust/pairing-window.ts';
 import { FakeClock, FakeRandom } from '../../support/fake-clock.ts';
@@ -51,6 +52,11 @@ describe('the pairing window', () => {
     assert.equal(window.begin(PEER), undefined);
     await window.open();
     assert.equal(make(new FakeRandom()).isOpen, false);
+  });
+
+  it('takes no PIN that can\'t be typed, so that none stands for the button', async () => {
+    for (const pin of [BUTTON_PIN, 'PIN\nof two lines']) await assert.rejects(window.open({ pin }), { code: 'bad-request' });
+    assert.equal(window.isOpen, false);
   });
 
   it('shows a PIN of six digits that is good for some minutes', async () => {

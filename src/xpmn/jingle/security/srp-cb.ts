@@ -4,6 +4,7 @@ import type { Clock, Random } from '../../kernel/clock.ts';
 import { XpmnError } from '../../kernel/errors.ts';
 import { abortReason, abortable, sleep, throwIfAborted } from '../../kernel/tasks.ts';
 import type { KeyName, PairingPeer } from '../../model/identity.ts';
+import type { Jid } from '../../model/jid.ts';
 import type { PairingPin, PinAttempt } from '../../ports/pairing-pin.ts';
 import type { SecurityContext, SecurityMethod } from '../../ports/security.ts';
 import { EXPORTER, contextHash } from './srp/pairing-context.ts';
@@ -19,6 +20,8 @@ export interface SrpCbDeps extends TlsDeps {
    * @throws XpmnError where that key may not stand for a device: then no attempt begins
    */
   keyOf(leaf: Buffer): KeyName;
+  /** Told who has proven itself in which session. */
+  proven?(peer: Jid, exporter: ProvenEnd['exporter']): void;
 }
 
 export interface SrpCbOptions {
@@ -29,6 +32,9 @@ export interface SrpCbOptions {
   /** Bytes that may wait in a secured stream, each way, before it says "full". */
   readonly highWaterMark: number;
 }
+
+/** `button-cb` is the same with a PIN that everybody knows. Names are bound into the proof: none stands for the other. */
+export type SrpCbName = 'srp-cb' | 'button-cb';
 
 /**
  * Security method `srp-cb`: mutual TLS 1.3 as with `x509`, then a PIN instead of the acceptance function, as SRP-6a bound to that
@@ -41,11 +47,11 @@ export interface SrpCbOptions {
  *
  * @spec RFC 5054 §2.6 (SRP-6a in the 3072-bit group, outside its TLS suites)
  */
-export function createSrpCb(deps: SrpCbDeps, options: SrpCbOptions): SecurityMethod {
+export function createSrpCb(deps: SrpCbDeps, options: SrpCbOptions, name: SrpCbName = 'srp-cb'): SecurityMethod {
   const ownHash = sha256(new X509Certificate(deps.credentials.certificate).raw);
   return createTlsMethod(
     {
-      name: 'srp-cb',
+      name,
       what: 'The proof of the PIN',
       timeout: options.proofTimeout,
       identify: async (end, session, signal) => {
@@ -55,7 +61,8 @@ export function createSrpCb(deps: SrpCbDeps, options: SrpCbOptions): SecurityMet
         signal.addEventListener('abort', onAbort, { once: true });
         try {
           const key = deps.keyOf(end.leaf);
-          await attempt(deps, options, end, contextOf(ownHash, end, session), session, signal);
+          await attempt(deps, options, end, contextOf(name, ownHash, end, session), session, signal);
+          deps.proven?.(session.peer, end.exporter);
           return { verdict: 'pairing', key, jid: session.peer } satisfies PairingPeer;
         } catch (error) {
           if (signal.aborted) throw abortReason(signal);
@@ -103,13 +110,14 @@ async function burnSlowly(one: PinAttempt, clock: Clock, { leastBurnTime }: SrpC
   if (burnt.status === 'rejected') throw burnt.reason;
 }
 
-function contextOf(ownHash: Buffer, { leaf, exporter }: ProvenEnd, { role, local, peer, methods }: SecurityContext): Buffer {
+function contextOf(method: SrpCbName, ownHash: Buffer, { leaf, exporter }: ProvenEnd, { role, local, peer, methods }: SecurityContext): Buffer {
   const both = <T>(ours: T, theirs: T): Record<SecurityContext['role'], T> => (role === 'initiator' ? { initiator: ours, responder: theirs } : { initiator: theirs, responder: ours });
   return contextHash({
     exporter: exporter(EXPORTER.label, EXPORTER.length),
     certificateHashes: both(ownHash, sha256(leaf)),
     jids: both(local, peer),
     methods,
+    method,
   });
 }
 

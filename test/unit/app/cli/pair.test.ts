@@ -7,7 +7,7 @@ import { ControlServer } from '../../../../src/app/control/server.ts';
 import type { CliDeps } from '../../../../src/app/cli/io.ts';
 import type { UnlistedDevice } from '../../../../src/app/gateway-api.ts';
 import type { PairingView } from '../../../../src/app/pairing-desk.ts';
-import type { FoundNetwork, JoinOptions } from '../../../../src/app/setup-api.ts';
+import type { FindOptions, FoundNetwork, JoinOptions } from '../../../../src/app/setup-api.ts';
 import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { parseJid } from '../../../../src/xpmn/model/jid.ts';
@@ -28,6 +28,7 @@ describe('pair', () => {
   let server: ControlServer;
   let networks: FoundNetwork[];
   let joined: JoinOptions[];
+  let looked: FindOptions[];
   let refusal: XpmnError | undefined;
 
   const xpmn = (argv: readonly string[], deps: Partial<CliDeps> = {}): Promise<CliResult> => cli([...argv, '--home', home], deps);
@@ -40,13 +41,13 @@ describe('pair', () => {
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'xpmn-pair-'));
     gateway = new FakeGateway();
-    [networks, joined, refusal] = [[nas], [], undefined];
+    [networks, joined, looked, refusal] = [[nas], [], [], undefined];
     const join_ = async (options: JoinOptions): Promise<typeof result> => {
       if (refusal) throw refusal;
       joined.push(options);
       return result;
     };
-    server = await ControlServer.open(join(home, 'control.sock'), { controlled: fakeControlled({ gateway: () => gateway, findNetworks: async () => networks, join: join_ }), log: silentLogger }, settings.control);
+    server = await ControlServer.open(join(home, 'control.sock'), { controlled: fakeControlled({ gateway: () => gateway, findNetworks: async (options) => (looked.push(options), networks), join: join_ }), log: silentLogger }, settings.control);
   });
   afterEach(async () => {
     await server.close();
@@ -56,7 +57,7 @@ describe('pair', () => {
 
   const open = async (): Promise<Extract<PairingView, { state: 'open' }>> => {
     await waitUntil('the window is open', () => gateway.window.isOpen);
-    return gateway.pairing.view as Extract<PairingView, { state: 'open' }>;
+    return { ...gateway.window.state, revision: 0 } as Extract<PairingView, { state: 'open' }>;
   };
   const attempt = async (proven: boolean): Promise<void> => {
     const begun = gateway.window.begin(PEER);
@@ -127,7 +128,7 @@ describe('pair', () => {
     it('needs to be told which, where several wait, by any of their names', async () => {
       networks.push({ ...nas, jid: 'net-other123@xpmn.local/desk-bbbb', network: 'cd'.repeat(32), name: 'Desk' });
       const flags = ['--pin-file', await pinFile('418220')];
-      assert.match((await xpmn(['pair', 'join', ...flags])).stderr, /xpmn: bad-request: Several could be meant: .*nas-aaaa, .*desk-bbbb/);
+      assert.match((await xpmn(['pair', 'join', ...flags])).stderr, /xpmn: bad-request: Several could be meant: NAS \(.*nas-aaaa\), Desk \(.*desk-bbbb\)\. Say which/);
       for (const name of ['Desk', 'desk-bbbb', 'net-other123@xpmn.local', 'net-other123@xpmn.local/desk-bbbb', 'cd'.repeat(32)]) await xpmn(['pair', 'join', name, ...flags]);
       assert.deepEqual(joined.map(({ jid }) => jid), Array.from({ length: 5 }, () => 'net-other123@xpmn.local/desk-bbbb'));
       assert.match((await xpmn(['pair', 'join', 'Kitchen', ...flags])).stderr, /xpmn: not-found: Nobody is waiting .*"Kitchen"/);
@@ -138,6 +139,37 @@ describe('pair', () => {
       assert.match((await xpmn(['pair', 'join'])).stderr, /xpmn: not-found: Nobody is waiting for this machine on this link: run `xpmn pair start`/);
       networks = [];
       assert.match((await xpmn(['pair', 'join'])).stderr, /xpmn: not-found: No media network is announced on this link: run `xpmn pair start`/);
+    });
+
+    it('hints at the account where nobody waits on the link', async () => {
+      networks = [];
+      assert.match((await xpmn(['pair', 'join'])).stderr, /from elsewhere, name the XMPP account of the network: `xpmn pair join --jid you@example\.org`/);
+    });
+
+    it('looks on an account that is named, asks for its password, and passes both on', async () => {
+      const terminal = new FakeTerminal();
+      terminal.write('sesame\r');
+      const { status, stdout, stderr } = await xpmn(['pair', 'join', '--jid', 'anna@example.org', '--server', 'box.example:5222', '--pin-file', await pinFile('418220')], { stdin: terminal });
+      assert.equal(status, 0, stderr);
+      const account = { jid: 'anna@example.org', password: 'sesame', server: { host: 'box.example', port: 5222 } };
+      assert.deepEqual(looked, [{ account }]);
+      assert.deepEqual(joined, [{ jid: nas.jid, pin: '418220', account }]);
+      assert.match(stderr, /Logging in as anna@example\.org, to see which of its machines waits/);
+      assert.match(stderr, /The server carries the messages of the two, and can read or change none/);
+      assert.ok(!(stdout + stderr).includes('sesame'));
+    });
+
+    it('says what to do where no machine of the account waits', async () => {
+      networks = [];
+      const password = await pinFile('sesame');
+      const { stderr } = await xpmn(['pair', 'join', '--jid', 'anna@example.org', '--password-file', password]);
+      assert.match(stderr, /xpmn: not-found: Nobody is waiting for this machine on the account anna@example\.org: run `xpmn pair start`/);
+    });
+
+    it('takes no options of an account without one, and not two secrets from one place', async () => {
+      assert.match((await xpmn(['pair', 'join', '--server', 'box.example:5222'])).stderr, /^xpmn: usage: /);
+      assert.match((await xpmn(['pair', 'join', '--jid', 'anna'])).stderr, /^xpmn: usage: "anna" is no account/);
+      assert.match((await xpmn(['pair', 'join', '--jid', 'anna@example.org', '--pin-file', '-', '--password-file', '-'])).stderr, /^xpmn: usage: Only one of the two/);
     });
 
     it('tells what a wrong PIN may mean', async () => {

@@ -15,6 +15,8 @@ export interface PairingContext {
   readonly jids: Readonly<Record<Role, Jid>>;
   /** Names of the security methods that each side announced. */
   readonly methods: Readonly<Record<Role, readonly string[]>>;
+  /** Of the method that runs. A proof for one is none for another, whatever the secrets are. */
+  readonly method?: string;
 }
 
 /**
@@ -23,10 +25,10 @@ export interface PairingContext {
  *
  * @throws XpmnError `security-failed`: a field that can't be told from two others
  */
-export function contextHash({ exporter, certificateHashes, jids, methods }: PairingContext): Buffer {
+export function contextHash({ exporter, certificateHashes, jids, methods, method = 'srp-cb' }: PairingContext): Buffer {
   const hash = createHash('sha256');
   const fields = [
-    Buffer.from('xpmn-srp-cb-v1'),
+    Buffer.from(`xpmn-${method}-v1`),
     exporter,
     certificateHashes.initiator,
     certificateHashes.responder,

@@ -1,0 +1,89 @@
+import type { TcpTarget } from '../xpmn/jingle/transports/tcp.ts';
+import { throwIfAborted, withDeadline } from '../xpmn/kernel/tasks.ts';
+import { bareJid, withResource } from '../xpmn/model/jid.ts';
+import type { Jid } from '../xpmn/model/jid.ts';
+import { compare } from '../xpmn/pairing/comparison.ts';
+import type { Compared } from '../xpmn/pairing/comparison.ts';
+import type { PairedParts } from '../xpmn/pairing/pairing-codec.ts';
+import { askToJoin } from '../xpmn/pairing/pairing-joiner.ts';
+import type { StanzaChannel } from '../xpmn/ports/stanza-channel.ts';
+import { certificateFromDer } from '../xpmn/trust/certificate.ts';
+import { issueCredentials } from '../xpmn/trust/device-credentials.ts';
+import { generateKey, keyNameOf } from '../xpmn/trust/keys.ts';
+import { resourceName } from '../xpmn/trust/names.ts';
+import { Network } from '../xpmn/trust/network.ts';
+import { callOverAccount } from './account-call.ts';
+import type { StoredAccount } from './account-store.ts';
+import { trustOptions } from './gateway-settings.ts';
+import type { Proof } from './newcomer.ts';
+import { callToPair } from './pairing-call.ts';
+import type { PairingCall } from './pairing-call.ts';
+import type { SetupChange, SetupDeps } from './setup-api.ts';
+import { takeOver } from './take-over.ts';
+
+/** How the other machine is reached. */
+export type Call = <T>(deps: SetupDeps, call: PairingCall, signal: AbortSignal, talk: (channel: StanzaChannel) => Promise<T>) => Promise<T>;
+
+export function onLink(targets: readonly TcpTarget[]): Call {
+  return (deps, ...rest) => callToPair(deps, targets, ...rest);
+}
+
+export function overAccount(account: StoredAccount): Call {
+  return (deps, ...rest) => callOverAccount(deps, account, ...rest);
+}
+
+export interface JoinCall {
+  readonly call: Call;
+  readonly host: Jid;
+  /** The PIN; undefined: a button. */
+  readonly pin: string | undefined;
+  /** Friendly name of this machine. */
+  readonly name: string;
+  /** Of an account that the user has named. */
+  readonly typed?: StoredAccount | undefined;
+  readonly replace: boolean;
+}
+
+/**
+ * Calls as a device that nobody lists yet, under a name that it gives itself in the account of the other, and prepares to
+ * become what the other side has made of it.
+ * @throws XpmnError as `Setup.prepareJoin`
+ */
+export async function join(deps: SetupDeps, { call, host, pin, name, typed, replace }: JoinCall, signal: AbortSignal): Promise<SetupChange> {
+  const { clock, config } = deps;
+  const options = trustOptions(config);
+  const key = await generateKey();
+  const credentials = issueCredentials(deps, options, key, withResource(bareJid(host), resourceName(name, keyNameOf(key))), name);
+  const { proof, number } = proofOf(deps, pin);
+  const { parts, compared } = await withDeadline({ clock, signal, delay: config.pairing.joinTime, what: 'Pairing' }, (within) =>
+    call(deps, { credentials, host, proof }, within, async (channel) => {
+      const made = await number(channel, within);
+      return { compared: made?.number, parts: await askToJoin(channel, { name, roles: ['host'], nonce: made?.nonce }, { ...config.pairing, ...config.trust }, { signal: within }) };
+    }));
+  const device = issueCredentials(deps, options, key, parts.jid, name);
+  const joined = { name, device, userCertificate: certificateFromDer(parts.userCertificate), lists: parts.lists };
+  const network = Network.judgeJoin(deps, options, joined);
+  throwIfAborted(signal);
+  const account = accountOf(parts, typed);
+  return async () => {
+    await takeOver(deps, joined, account, { replace });
+    return { network, jid: parts.jid, isChecked: account !== undefined && account === typed, ...(compared !== undefined && { number: compared }) };
+  };
+}
+
+/** Where nothing is proven, there is a number to compare. */
+function proofOf({ random }: SetupDeps, pin: string | undefined): { readonly proof: Proof; number(channel: StanzaChannel, signal: AbortSignal): Promise<Compared | undefined> } {
+  if (pin !== undefined) return { proof: { kind: 'pin', pin }, number: () => Promise.resolve(undefined) };
+  let exporter: Buffer = Buffer.alloc(0);
+  return {
+    proof: { kind: 'button', proven: (material) => void (exporter = material) },
+    number: (channel, signal) => compare(channel, exporter, random, { signal }),
+  };
+}
+
+/** What was typed has just worked, from here; what the other machine tells works there. */
+function accountOf({ jid, account }: PairedParts, typed: StoredAccount | undefined): StoredAccount | undefined {
+  const { password, server, ca } = account ?? {};
+  if (typed?.jid === bareJid(jid)) return typed;
+  return password === undefined ? undefined : { jid: bareJid(jid), password, server, ca };
+}
