@@ -151,13 +151,17 @@ export class Link implements PeerLink {
 
   /** By the best way that works: that a device is on the local link may be old news, or a lie. */
   private async openFirst(signal: AbortSignal): Promise<{ readonly dialer: Dialer; readonly opened: Opened<SecuredChannel> }> {
-    const [...dialers] = this.dialers();
+    const tried = new Set<Dialer>();
+    let [dialer] = this.dialers();
     for (;;) {
-      const dialer = dialers.shift() as Dialer;
       try {
         return { dialer, opened: await kept(dialer.openChannel(this.peer, { signal }), signal) };
       } catch (error) {
-        if (signal.aborted || dialers.length === 0) throw error;
+        tried.add(dialer);
+        // Also one that is there since this began: others may have joined it meanwhile.
+        const next = this.deps.dialers.find((other) => !tried.has(other) && other.reaches(this.peer));
+        if (signal.aborted || !next) throw error;
+        dialer = next;
         this.deps.log.info('one way to the device did not work: trying another', { peer: this.peer, error });
       }
     }

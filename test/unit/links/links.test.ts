@@ -70,6 +70,18 @@ describe('links to peers', () => {
       assert.equal(rig.known, 0);
     });
 
+    it('are dialled another way that came up while the first was tried', async () => {
+      const opening = rig.link.channel({ signal: never });
+      await settle();
+      rig.otherDialer.reachable = true;
+      rig.dialer.fail('channel', new XpmnError('not-trusted', 'Somebody else is there.'));
+      await settle();
+      const channel = new FakeChannel();
+      rig.otherDialer.succeed('channel', channel);
+      assert.equal(await opening, channel.channel);
+      assert.deepEqual([rig.dialer.asked, rig.otherDialer.asked], [['channel'], ['channel']]);
+    });
+
     it('are dialled another way where the first does not work, and made better that way', async () => {
       rig.otherDialer.reachable = true;
       const opening = rig.link.channel({ signal: never });
