@@ -34,12 +34,14 @@ describe('a bus that is none', function () {
   /** What it says, once somebody has greeted it. */
   let speech: (socket: Socket) => void;
   let connections: number;
+  const sockets = new Set<Socket>();
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'xpmn-no-bus-'));
     [clock, connections] = [new TrackedClock(), 0];
     server = createServer((socket) => {
       connections += 1;
+      sockets.add(socket);
       socket.on('error', () => undefined);
       socket.once('data', () => speech(socket));
     }).listen(join(folder, 'bus'));
@@ -52,6 +54,8 @@ describe('a bus that is none', function () {
     await bus.stop();
     assert.equal(clock.pending, 0);
     server.close();
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
     await rm(folder, { recursive: true, force: true });
   });
 
