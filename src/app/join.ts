@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { silentLogger } from '../xpmn/kernel/log.ts';
@@ -10,6 +9,7 @@ import { askToJoin } from '../xpmn/pairing/pairing-joiner.ts';
 import type { FoundService, ServiceDiscovery } from '../xpmn/ports/service-discovery.ts';
 import { certificateFromDer } from '../xpmn/trust/certificate.ts';
 import { issueCredentials } from '../xpmn/trust/device-credentials.ts';
+import type { DeviceCredentials } from '../xpmn/trust/device-credentials.ts';
 import { generateKey, keyNameOf } from '../xpmn/trust/keys.ts';
 import { resourceName } from '../xpmn/trust/names.ts';
 import { Network } from '../xpmn/trust/network.ts';
@@ -41,13 +41,15 @@ export async function prepareJoin(deps: SetupDeps, { jid, pin, name = hostname()
   if (!isFullJid(host)) throw new XpmnError('bad-request', 'A device on the link is named by its full JID.');
   const service = await lookingRound(deps, signal, (discovery) => announcedBy(deps, discovery, host, signal));
   const [key, options] = [await generateKey(), trustOptions(deps.config)];
-  const parts = await pair(deps, { host, service, key, pin, name }, signal);
-  const device = issueCredentials(deps, options, key, parts.jid, name);
+  const named = issueCredentials(deps, options, key, withResource(bareJid(host), resourceName(name, keyNameOf(key))), name);
+  const parts = await pair(deps, { host, service, credentials: named, pin, name }, signal);
+  // It is this very certificate that was put on the account.
+  const device = parts.jid === named.jid ? named : issueCredentials(deps, options, key, parts.jid, name);
   const joined = { name, device, userCertificate: certificateFromDer(parts.userCertificate), lists: parts.lists };
   const network = Network.judgeJoin(deps, options, joined);
   throwIfAborted(signal);
-  const { password, server, ca } = parts.account ?? {};
-  const account = password === undefined ? undefined : { jid: bareJid(parts.jid), password, server, ca };
+  const { password, isLetIn, server, ca } = parts.account ?? {};
+  const account = password === undefined && !(isLetIn && device === named) ? undefined : { jid: bareJid(parts.jid), password, server, ca };
   return async () => {
     await takeOver(deps, joined, account, { replace });
     return { network, jid: parts.jid, isChecked: false };
@@ -56,14 +58,12 @@ export async function prepareJoin(deps: SetupDeps, { jid, pin, name = hostname()
 
 /** On a stream of its own, as a device that nobody lists yet, under a name that it gives itself in the account of the other. */
 function pair(
-  deps: SetupDeps, { host, service, key, pin, name }: { readonly host: Jid; readonly service: FoundService; readonly key: KeyObject; readonly pin: string; readonly name: string }, signal: AbortSignal,
+  deps: SetupDeps, { host, service, credentials, pin, name }: { readonly host: Jid; readonly service: FoundService; readonly credentials: DeviceCredentials; readonly pin: string; readonly name: string }, signal: AbortSignal,
 ): Promise<PairedParts> {
   const { clock, config } = deps;
-  const local = withResource(bareJid(host), resourceName(name, keyNameOf(key)));
-  const credentials = issueCredentials(deps, trustOptions(config), key, local, name);
   const limits = { ...config.pairing, ...config.trust };
   return withDeadline({ clock, signal, delay: config.pairing.joinTime, what: 'Pairing' }, (within) =>
-    callToPair(deps, { credentials, host, service, pin }, within, (channel) => askToJoin(channel, { name, roles: ['host'] }, limits, { signal: within })));
+    callToPair(deps, { credentials, host, service, pin }, within, (channel) => askToJoin(channel, { name, roles: ['host'], certificate: credentials.certificate.der }, limits, { signal: within })));
 }
 
 /** The announcement of that device, as soon as it is seen. */

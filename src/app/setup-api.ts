@@ -63,6 +63,8 @@ export interface SetupResult {
   readonly jid: string;
   /** Whether an account was tried, and let us in. */
   readonly isChecked: boolean;
+  /** The account that the network is in, whose password nobody here knows: the owner has to give it. */
+  readonly needsPassword?: string | undefined;
 }
 
 /** Writes what was prepared; no gateway may work on the state meanwhile. */

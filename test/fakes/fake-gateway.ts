@@ -9,7 +9,7 @@ import { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
 import { FakeClock, FakeRandom } from '../support/fake-clock.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { settings } from '../support/settings.ts';
-import type { Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl, UnlistedDevice } from '../../src/app/gateway-api.ts';
+import type { BackupFile, Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl, RemovedDevice, UnlistedDevice } from '../../src/app/gateway-api.ts';
 
 export function fakeDevice(id: string, name: string, changes: Partial<GatewayDevice> = {}): GatewayDevice {
   return {
@@ -29,6 +29,10 @@ export class FakeGateway implements Gateway {
   browsesForEver = false;
   readonly exported: { name: string; password: string }[] = [];
   readonly removed: Jid[] = [];
+  /** What removing a device is said to leave. */
+  removal: RemovedDevice = { password: 'nothing', isPutOut: true };
+  /** The account's password. */
+  hasForgotten = false;
   /** Unlisted devices, until they are kept. */
   waiting: readonly UnlistedDevice[] = [];
   readonly window = new PairingWindow({ clock: new FakeClock(), random: new FakeRandom(), storage: new MemoryStorage() }, settings.pairing);
@@ -73,15 +77,16 @@ export class FakeGateway implements Gateway {
     return { file: Buffer.from('XPMNCRED fake'), jid: `anna@example.org/${name}-aaaa` };
   }
 
-  async exportBackup({ password }: { password: string }): Promise<Buffer> {
+  async exportBackup({ password }: { password: string }): Promise<BackupFile> {
     if (this.failure) throw this.failure;
     this.exported.push({ name: 'backup', password });
-    return Buffer.from('XPMNBKUP fake');
+    return { file: Buffer.from('XPMNBKUP fake'), needsPassword: this.hasForgotten };
   }
 
-  async removeDevice(device: Jid): Promise<void> {
+  async removeDevice(device: Jid): Promise<RemovedDevice> {
     if (this.failure) throw this.failure;
     this.removed.push(device);
+    return this.removal;
   }
 
   unlisted(): readonly UnlistedDevice[] {

@@ -1,4 +1,7 @@
+import type { Clock } from '../kernel/clock.ts';
+import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import { sleep } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import { askForAccount } from '../pairing/account-exchange.ts';
@@ -13,21 +16,31 @@ export interface AccountSeekerDeps {
   readonly directory: PeerDirectory;
   readonly links: PeerLinks;
   readonly tasks: TaskGroup;
+  readonly clock: Clock;
   readonly log: Logger;
   onFound(account: CarriedAccount): void;
 }
 
+export interface AccountSeekerOptions {
+  /** Times that one gateway is asked while it is there, and milliseconds between, longer each time. */
+  readonly questions: number;
+  readonly questionInterval: number;
+}
+
 /**
  * The network has an account, and this gateway does not know how to log in: it was paired before there was one. Other
- * gateways know; each is asked when it is there, and again when it comes back.
+ * gateways know, or let this one in by its certificate; each is asked when it is there, and again when it comes back or was
+ * only not able to.
  */
 export class AccountSeeker {
   private readonly deps: AccountSeekerDeps;
+  private readonly options: AccountSeekerOptions;
   private readonly asked = new Set<Jid>();
   private isOver = false;
 
-  constructor(deps: AccountSeekerDeps) {
+  constructor(deps: AccountSeekerDeps, options: AccountSeekerOptions) {
     this.deps = deps;
+    this.options = options;
   }
 
   start(): void {
@@ -53,14 +66,20 @@ export class AccountSeeker {
   };
 
   private async ask(jid: Jid, signal: AbortSignal): Promise<void> {
-    const { links, log, onFound } = this.deps;
-    try {
-      const account = await askForAccount(await links.to(jid).channel({ signal }), { signal });
-      if (this.isOver) return;
-      this.stop();
-      onFound(account);
-    } catch (error) {
-      log.info('a gateway did not tell how to log in', { jid, error });
+    const { clock, links, log, network, onFound } = this.deps;
+    for (let attempt = 1; !this.isOver && this.asked.has(jid); attempt += 1) {
+      try {
+        const account = await askForAccount(await links.to(jid).channel({ signal }), network.gateway.certificate.der, { signal });
+        if (this.isOver) return;
+        this.stop();
+        onFound(account);
+        return;
+      } catch (error) {
+        log.info('a gateway did not tell how to log in', { jid, error });
+        const mayHelpLater = error instanceof XpmnError && error.retryable;
+        if (!mayHelpLater || attempt === this.options.questions) return;
+        await sleep(clock, this.options.questionInterval * attempt, signal);
+      }
     }
   }
 }

@@ -4,6 +4,7 @@ import type { PoolOptions } from '../jingle/applications/oob-pool.ts';
 import type { InProcessOptions } from '../jingle/security/in-process.ts';
 import type { Socks5ListenerOptions } from '../jingle/transports/socks5-listener.ts';
 import type { AcceptorOptions } from '../links/acceptor.ts';
+import type { AccountCertificatesOptions } from '../login/account-certificates.ts';
 import type { MediaPortOptions } from '../media/media-port.ts';
 import type { PairingLimits } from '../pairing/pairing-codec.ts';
 import type { DirectoryControllerOptions } from '../profiles/directory-controller.ts';
@@ -26,7 +27,8 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly transferController: TransferControllerOptions;
   readonly mediaPort: MediaPortOptions;
   readonly account: AccountServicesOptions;
-  readonly pairing: Pick<PairingLimits, 'nameLength' | 'listsPerAnswer'>;
+  readonly logins: AccountCertificatesOptions;
+  readonly pairing: PairingLimits;
   /** Connections to the server for bridged devices; further ones are reached inside the process only. */
   readonly connections: number;
   /** Milliseconds for everything to end in order. */

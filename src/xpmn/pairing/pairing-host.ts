@@ -20,7 +20,7 @@ export interface PairingHostDeps {
 }
 
 /** The side that is in the network already: answers the one device that has proven the PIN, once. */
-export function hostPairing({ registry, window, log, admit }: PairingHostDeps, limits: Pick<PairingLimits, 'nameLength'>): void {
+export function hostPairing({ registry, window, log, admit }: PairingHostDeps, limits: PairingLimits): void {
   async function join({ channel, payload, signal }: IncomingIq): Promise<XmlElement> {
     const { peer } = channel;
     if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');

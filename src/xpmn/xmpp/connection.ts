@@ -157,6 +157,12 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
 
   private async online(link: ServerLink, signal: AbortSignal): Promise<XpmnError> {
     const { clock } = this.deps;
+    if (signal.aborted) {
+      // SECURITY: it was made the old way, and must not count as made the new way.
+      const reason = asXpmnError(abortReason(signal));
+      link.destroy(reason);
+      return reason;
+    }
     const lost = deferred<XpmnError>();
     this.link = link;
     this.channel.attach(link);

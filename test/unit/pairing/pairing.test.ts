@@ -28,6 +28,7 @@ const parts: PairedParts = {
   jid: NEW, userCertificate: Buffer.from('user'), lists: [xml('signed', NS.trust, {}, xml('data', NS.trust, {}, 'eA=='))],
   account: { password: 'sesame', server: { host: 'xmpp.home.test', port: 5222 }, ca: '-----BEGIN CERTIFICATE-----\n<&>' },
 };
+const certificate = Buffer.from('certificate');
 const never = new AbortController().signal;
 
 describe('what a device that is paired is told', () => {
@@ -56,8 +57,8 @@ describe('how to log in', () => {
   const asking = (verdict: Verdict | undefined, roles: string[], account = parts.account): Promise<unknown> => {
     const who = (jid: typeof HOST): PeerIdentity => ({ verdict: verdict ?? 'own', key: key('a'), jid, network: key('e'), roles });
     const pair = channelPair({ clock: new FakeClock(), random: new FakeRandom(), a: NEW, b: HOST, ...(verdict && { peers: { a: who(HOST), b: who(NEW) } }) });
-    serveAccount({ registry: pair.b.router, account });
-    return verdict ? askForAccount(pair.a.channel, { signal: never }) : pair.a.channel.request({ type: 'get', to: HOST, payload: xml('account', NS.pairing) }, { signal: never });
+    serveAccount({ registry: pair.b.router, account: () => Promise.resolve(account) }, limits);
+    return verdict ? askForAccount(pair.a.channel, certificate, { signal: never }) : pair.a.channel.request({ type: 'get', to: HOST, payload: xml('account', NS.pairing) }, { signal: never });
   };
 
   it('is told to gateways of the network', async () => assert.deepEqual(await asking('own', ['host']), parts.account));
