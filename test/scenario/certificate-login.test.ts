@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
+import type { Jid } from '../../src/xpmn/model/jid.ts';
+import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
+import type { GatewayDeps } from '../../src/app/gateway-api.ts';
+import { describeStatus } from '../../src/app/gateway-view.ts';
+import { issueCredentials } from '../../src/xpmn/trust/device-credentials.ts';
+import { privateKeyFromPem } from '../../src/xpmn/trust/keys.ts';
 import type { MediaGateway } from '../../src/xpmn/gateway/media-gateway.ts';
 import type { MediaDevice } from '../../src/xpmn/ports/media-device.ts';
 import type { Network } from '../../src/xpmn/trust/network.ts';
@@ -11,6 +17,8 @@ import { MemoryLibrary } from '../fakes/memory-library.ts';
 import { waitUntil } from '../peers/wait.ts';
 import { firstNetwork, nextNetwork, testGateway } from '../support/gateways.ts';
 import type { TestAccount, TestGatewayOptions, TestMemory } from '../support/gateways.ts';
+import { settle } from '../support/fake-clock.ts';
+import { settings } from '../support/settings.ts';
 import { MemoryDisk, MemoryStorage } from '../support/memory-storage.ts';
 
 const never = new AbortController().signal;
@@ -83,4 +91,183 @@ describe('gateways on a server that takes certificates', function () {
     await waitUntil('both are back', () => [again.jid, ...[...network.hostedDevices.values()].map(({ jid }) => jid)].every((jid) => byOf(jid) === 'certificate'));
     assert.equal(server.attempts - attempts, 2);
   });
+
+  const hostedOf = (of: Network): Jid[] => [...of.hostedDevices.values()].map(({ jid }) => jid);
+  const allIn = (...jids: string[]): Promise<unknown> => waitUntil('all are in by their certificates', () => jids.every((jid) => byOf(jid) === 'certificate'));
+  async function withNas(of: Network, options: TestGatewayOptions = {}): Promise<{ gateway: MediaGateway; devices: MemoryDevices }> {
+    const devices = new MemoryDevices();
+    const gateway = await start(of, { sources: [devices], ...options });
+    devices.appear(nas());
+    await waitUntil('the NAS is bridged', () => of.hostedDevices.size === 1);
+    return { gateway, devices };
+  }
+
+  it('let only gateways manage certificates', async () => {
+    const { gateway } = await withNas(network, { memory });
+    await forgotten();
+    await allIn(gateway.jid, ...hostedOf(network));
+    assert.deepEqual(romeo.certificates.managers.map((name) => name.replace(/ \(.*/, '')), ['home']);
+  });
+
+  for (const dialect of ['urn:xmpp:saslcert:0', 'urn:xmpp:saslcert:1'] as const) {
+    it(`do so where the server does not announce it, in ${dialect}`, async () => {
+      server = new FakeXmppServer({ dialect, announcesCertificates: false });
+      romeo = server.addAccount(parseJid(account.jid), account.password);
+      const gateway = await start(network, { memory });
+      await forgotten();
+      await allIn(gateway.jid);
+    });
+  }
+
+  it('go on with the password where a certificate is taken, but lets nobody in; and add it no more', async () => {
+    server.offersExternal = false;
+    const { gateway } = await withNas(network, { memory });
+    await waitUntil('both are back by the password', () => [gateway.jid, ...hostedOf(network)].every((jid) => byOf(jid) === 'password') && romeo.certificates.names.length === 2);
+    assert.equal(gateway.connection?.state, 'online');
+    assert.equal(memory.password, 'secret');
+    assert.equal(gateway.login?.isStuck, false);
+    await end(gateway);
+    for (const { gateway: own } of [network]) romeo.certificates.distrust(own.certificate.der);
+    const again = await start(network, { memory });
+    await waitUntil('it is online', () => again.connection?.state === 'online');
+    await settled(again);
+    assert.equal(romeo.certificates.names.length, 1, 'what was refused is not added again by itself');
+    assert.equal(memory.password, 'secret');
+  });
+
+  it('keep the password if they can\'t write down that the certificate has worked, and are there all the same', async () => {
+    const disk = new MemoryDisk();
+    memory = remembering(account.password, disk);
+    disk.isFull = true;
+    const gateway = await start(network, { memory });
+    await allIn(gateway.jid);
+    await settled(gateway);
+    assert.equal(memory.password, 'secret');
+    disk.isFull = false;
+    server.drop(gateway.jid);
+    await forgotten();
+  });
+
+  it('stop, and say so, when the server takes their certificate no more, and nobody knows the password', async () => {
+    const gateway = await start(network, { memory });
+    await forgotten();
+    await allIn(gateway.jid);
+    const [name] = romeo.certificates.names;
+    assert.ok(name);
+    romeo.certificates.distrust(network.gateway.certificate.der);
+    server.drop(gateway.jid);
+    await waitUntil('it is refused', () => gateway.login?.isStuck === true, { timeout: 20_000 });
+    assert.equal(gateway.connection?.state, 'stopped');
+    assert.match(describeStatus(gateway, network, { version: '1' } as GatewayDeps).warnings.join(), /takes this machine's certificate no more, and the password was forgotten: `xpmn init --jid romeo@home\.test`/);
+    await end(gateway);
+    const { attempts } = server;
+    const again = await start(network, { memory });
+    await waitUntil('it is refused again', () => again.login?.isStuck === true);
+    assert.equal(server.attempts, attempts + 1);
+    assert.deepEqual(romeo.certificates.names, []);
+  });
+
+  it('find out that their server has learnt to take certificates', async () => {
+    server = new FakeXmppServer({ dialect: undefined });
+    server.givesTokens = false;
+    romeo = server.addAccount(parseJid(account.jid), account.password);
+    const gateway = await start(network, { memory });
+    await waitUntil('it is online', () => gateway.connection?.state === 'online');
+    await settled(gateway);
+    assert.equal(memory.password, 'secret');
+    await end(gateway);
+    server = new FakeXmppServer({ dialect: 'urn:xmpp:saslcert:1' });
+    romeo = server.addAccount(parseJid(account.jid), account.password);
+    const again = await start(network, { memory });
+    await forgotten();
+    await allIn(again.jid);
+  });
+
+  it('take a token with the password where the server has that, and log in by it the next time; the password stays', async () => {
+    server = new FakeXmppServer({ dialect: undefined });
+    romeo = server.addAccount(parseJid(account.jid), account.password);
+    const { gateway } = await withNas(network, { memory });
+    await waitUntil('both are in', () => [gateway.jid, ...hostedOf(network)].every((jid) => byOf(jid) === 'password'));
+    await settled(gateway);
+    await end(gateway);
+    // The gateway asks for one once it knows that the server has nothing better.
+    for (let restarts = 0; restarts < 2; restarts += 1) {
+      const next = await start(network, { memory });
+      await waitUntil('it is in', () => byOf(next.jid) === 'password');
+      await settled(next);
+      await end(next);
+    }
+    assert.deepEqual([...romeo.tokens], ['next']);
+    assert.equal(memory.password, 'secret');
+    romeo.tokens.clear();
+    const late = await start(network, { memory });
+    await waitUntil('it comes in by the password when the token has expired', () => byOf(late.jid) === 'password');
+  });
+
+  it('leave a bridged device without a connection if its certificate is not taken; it is taken later', async () => {
+    const { gateway, devices } = await withNas(network, { memory });
+    await forgotten();
+    await allIn(gateway.jid, ...hostedOf(network));
+    romeo.certificates.isFull = true;
+    devices.appear(nas('uuid:second'));
+    await waitUntil('it is left out', () => gateway.unconnected.notLetIn === 1);
+    const second = hostedOf(network).find((jid) => byOf(jid) === 'nothing') ?? '';
+    assert.match(describeStatus(gateway, network, { version: '1' } as GatewayDeps).warnings.join(), /1 devices have no connection of their own to the server, as it does not let them in/);
+    romeo.certificates.isFull = false;
+    server.drop(gateway.jid);
+    await allIn(second);
+    assert.equal(gateway.unconnected.notLetIn, 0);
+  });
+
+  it('put a removed gateway out of the account, and what it bridged', async () => {
+    const home = await start(network, { memory });
+    await forgotten();
+    const lost = await nextNetwork(network, 'lost');
+    const { gateway: thief } = await withNas(lost, { memory: remembering() });
+    await allIn(home.jid, thief.jid, ...hostedOf(lost));
+    await waitUntil('it is known what it bridges', () => home.devices().some(({ jid }) => jid === hostedOf(lost)[0]));
+    assert.deepEqual(await home.remove(thief.jid), { isPutOut: true, wasGateway: true });
+    await waitUntil('both are out', () => [thief.jid, ...hostedOf(lost)].every((jid) => byOf(jid) === 'nothing'));
+    assert.deepEqual(romeo.certificates.names.map((name) => name.replace(/ \(.*/, '')), ['home']);
+    await waitUntil('it has noticed', () => thief.connection?.state === 'stopped');
+    assert.equal(byOf(home.jid), 'certificate');
+  });
+
+  it('do so as soon as they are online, if they were not at the removal', async () => {
+    const home = await start(network, { memory });
+    await forgotten();
+    const lost = await nextNetwork(network, 'lost');
+    const thief = await start(lost, { memory: remembering() });
+    await allIn(home.jid, thief.jid);
+    await end(home);
+    await network.removeDevice(lost.gateway.key);
+    assert.equal(byOf(thief.jid), 'certificate');
+    const again = await start(network, { memory });
+    await waitUntil('it is out', () => byOf(thief.jid) === 'nothing');
+    await allIn(again.jid);
+  });
+
+  it('do so though the removed one adds its certificate again and again, and another of the same key', async () => {
+    const home = await start(network, { memory });
+    await forgotten();
+    const lost = await nextNetwork(network, 'lost');
+    await home.remove(lost.gateway.jid);
+    const { privateKey, jid } = lost.gateway;
+    const other = issueCredentials({ clock: systemClock, random: systemRandom }, settings.trust, privateKeyFromPem(privateKey), jid, 'lost');
+    romeo.certificates.trust(lost.gateway.certificate.der);
+    romeo.certificates.trust(other.certificate.der);
+    server.drop(home.jid);
+    await waitUntil('both are gone', () => !romeo.certificates.takes(lost.gateway.certificate.der) && !romeo.certificates.takes(other.certificate.der));
+  });
+
+  /** What it does once it is online has been done. */
+  async function settled(gateway: MediaGateway): Promise<void> {
+    await waitUntil('it has looked', () => server.handled.some((stanza) => stanza.includes('saslcert') || stanza.includes('disco#info')));
+    for (let quiet = 0, seen = -1; quiet < 10; quiet += 1) {
+      if (seen !== server.handled.length) quiet = 0;
+      seen = server.handled.length;
+      await settle(20);
+    }
+    assert.equal(gateway.connection?.state, 'online');
+  }
 });

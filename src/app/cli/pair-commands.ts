@@ -114,11 +114,12 @@ export async function removeDevice(context: CliContext, device: string, { yes }:
 }
 
 /** What is left for the owner to do: nobody else can. */
-function risk({ jid, password }: Output<'remove'>): string {
+function risk({ jid, password, isPutOut }: Output<'remove'>): string {
   const account = printable(jid.split('/')[0] ?? jid);
   const how = `where you have the account, then run \`xpmn init --jid ${account}\` with the new one on your machines.`;
   if (password === 'likely') return `It knows the password of ${account}: change that now, ${how}\n`;
-  if (password === 'maybe') return `Your machines have forgotten the password of ${account}. If that one was ever given it, change it, ${how}\n`;
+  const door = isPutOut ? '' : `Its certificate opens ${account} until one of your machines is online there. `;
+  if (password === 'maybe') return `${door}Your machines have forgotten the password of ${account}. If that one was ever given it, change it, ${how}\n`;
   return '';
 }
 

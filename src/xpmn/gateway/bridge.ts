@@ -86,7 +86,7 @@ export class Bridge {
     const devices = logins ? [...this.bridged.values()].map(({ device }) => device) : [];
     return {
       beyondLimit: devices.filter(({ connection }) => !connection).length,
-      notLetIn: devices.filter((device) => device.connection?.state === 'stopped' || logins?.isStuck(device)).length,
+      notLetIn: devices.filter((device) => logins?.isStuck(device)).length,
     };
   }
 

@@ -166,12 +166,15 @@ export class LoginKeeper {
     return way === 'token' || areTaken !== undefined;
   }
 
-  /** The password that it went in by is no more, and nothing has taken its place. */
+  /** Nothing lets it in yet. If it went in by the password, that is no more: then it is over, until another start. */
   private async wait(): Promise<void> {
-    if (this.by !== 'password' || this.deps.access.password !== undefined) return;
+    const { access, certificates, connection, log } = this.deps;
+    if (certificates.areTaken === undefined) return;
+    this.why = new XpmnError('not-authorized', 'The server has no certificate of this device, and the password was forgotten.');
+    if (this.by !== 'password' || access.password !== undefined) return;
     this.stop();
-    await this.deps.connection.stop();
-    this.deps.log.warn('this device has no way into the account any more: it is reached on the local side only');
+    await connection.stop();
+    log.warn('this device has no way into the account any more: it is reached on the local side only');
   }
 
   private logIn(plan: LoginPlan): void {
@@ -179,6 +182,7 @@ export class LoginKeeper {
     const credentials = this.credentialsFor(plan);
     if (!credentials) return;
     this.by = credentials.kind;
+    this.why = undefined;
     connection.logInBy(credentials);
     // A refusal was told by the state.
     if (connection.state === 'idle') tasks.run((signal) => connection.start({ signal }).catch(() => undefined));
