@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
+import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import type { GatewayDeps } from '../../src/app/gateway-api.ts';
 import { describeStatus } from '../../src/app/gateway-view.ts';
 import { issueCredentials } from '../../src/xpmn/trust/device-credentials.ts';
+import { readCertificate } from '../../src/xpmn/trust/certificate.ts';
+import type { Newcomer } from '../../src/xpmn/gateway/account-logins.ts';
+import { testKey } from '../support/keys.ts';
 import { privateKeyFromPem } from '../../src/xpmn/trust/keys.ts';
 import type { MediaGateway } from '../../src/xpmn/gateway/media-gateway.ts';
 import type { MediaDevice } from '../../src/xpmn/ports/media-device.ts';
@@ -19,7 +23,7 @@ import { firstNetwork, nextNetwork, testGateway } from '../support/gateways.ts';
 import type { TestAccount, TestGatewayOptions, TestMemory } from '../support/gateways.ts';
 import { settle } from '../support/fake-clock.ts';
 import { settings } from '../support/settings.ts';
-import { MemoryDisk, MemoryStorage } from '../support/memory-storage.ts';
+import { MemoryStorage } from '../support/memory-storage.ts';
 
 const never = new AbortController().signal;
 const account: TestAccount = { jid: 'romeo@home.test', password: 'secret', host: '', port: 0, ca: '' };
@@ -40,8 +44,8 @@ describe('gateways on a server that takes certificates', function () {
   });
   afterEach(() => Promise.all(running.splice(0).map((gateway) => gateway.stop())));
 
-  function remembering(password: string | undefined = account.password, disk = new MemoryDisk()): TestMemory {
-    return { storage: new MemoryStorage(disk), password };
+  function remembering(): TestMemory {
+    return { storage: new MemoryStorage(), password: account.password };
   }
   async function start(of: Network, options: TestGatewayOptions = {}): Promise<MediaGateway> {
     const gateway = testGateway(of, account, { server, ...options });
@@ -60,8 +64,8 @@ describe('gateways on a server that takes certificates', function () {
   }
   /** How the device is logged in. */
   const byOf = (jid: string): string => {
-    const session = romeo.sessions.get(parseJid(jid));
-    return session ? (session.certificate ? 'certificate' : 'password') : 'nothing';
+    const isIn = romeo.sessions.has(parseJid(jid));
+    return isIn ? (server.logins.findLast((login) => login.jid === jid)?.by ?? 'nothing') : 'nothing';
   };
   const forgotten = (of = memory): Promise<unknown> => waitUntil('the password is forgotten', () => of.password === undefined);
 
@@ -136,14 +140,16 @@ describe('gateways on a server that takes certificates', function () {
   });
 
   it('keep the password if they can\'t write down that the certificate has worked, and are there all the same', async () => {
-    const disk = new MemoryDisk();
-    memory = remembering(account.password, disk);
-    disk.isFull = true;
+    let isFull = true;
+    const { storage } = memory;
+    const put = storage.put.bind(storage);
+    // Only for that: the password itself could be deleted.
+    storage.put = (name, content) => (isFull && name.startsWith('login/') ? Promise.reject(new XpmnError('storage-failed', 'The disk is full.')) : put(name, content));
     const gateway = await start(network, { memory });
     await allIn(gateway.jid);
     await settled(gateway);
     assert.equal(memory.password, 'secret');
-    disk.isFull = false;
+    isFull = false;
     server.drop(gateway.jid);
     await forgotten();
   });
@@ -191,10 +197,11 @@ describe('gateways on a server that takes certificates', function () {
     await settled(gateway);
     await end(gateway);
     // The gateway asks for one once it knows that the server has nothing better.
-    for (let restarts = 0; restarts < 2; restarts += 1) {
+    for (const by of ['password', 'token', 'token']) {
       const next = await start(network, { memory });
-      await waitUntil('it is in', () => byOf(next.jid) === 'password');
+      await waitUntil('it is in', () => byOf(next.jid) !== 'nothing');
       await settled(next);
+      assert.equal(byOf(next.jid), by);
       await end(next);
     }
     assert.deepEqual([...romeo.tokens], ['next']);
@@ -258,6 +265,67 @@ describe('gateways on a server that takes certificates', function () {
     romeo.certificates.trust(other.certificate.der);
     server.drop(home.jid);
     await waitUntil('both are gone', () => !romeo.certificates.takes(lost.gateway.certificate.der) && !romeo.certificates.takes(other.certificate.der));
+  });
+
+  describe('let others in', () => {
+    let home: MediaGateway;
+    let newcomer: Newcomer & { readonly certificate: Buffer };
+    beforeEach(async () => {
+      home = await start(network, { memory });
+      const { gateway: { key, jid, certificate } } = await nextNetwork(network, 'laptop');
+      newcomer = { key, jid, name: 'Laptop', certificate: certificate.der };
+    });
+    const issue = async (jid: string, key = 'another laptop'): Promise<Buffer> =>
+      issueCredentials({ clock: systemClock, random: systemRandom }, settings.trust, await testKey(key), parseJid(jid), 'Laptop').certificate.der;
+
+    it('by their certificates, which are on the account when they are told so', async () => {
+      await forgotten();
+      await allIn(home.jid);
+      await waitUntil('it can', () => home.connection?.state === 'online');
+      await settled(home);
+      assert.deepEqual(await home.letIn(newcomer), { isLetIn: true, server: { host: '', port: 0 }, ca: '' });
+      assert.ok(romeo.certificates.takes(newcomer.certificate));
+      assert.ok(romeo.certificates.managers.some((name) => name.startsWith('Laptop (')));
+    });
+
+    it('by no other certificate than their own, and by none', async () => {
+      await forgotten();
+      await allIn(home.jid);
+      await settled(home);
+      const before = romeo.certificates.names;
+      for (const certificate of [undefined, network.gateway.certificate.der, await issue(newcomer.jid)]) await assert.rejects(home.letIn({ ...newcomer, certificate }), { code: 'not-acceptable' });
+      const { key } = readCertificate(await issue(newcomer.jid));
+      for (const jid of [home.jid, 'romeo@home.test']) await assert.rejects(home.letIn({ ...newcomer, key, certificate: await issue(jid) }), { code: 'not-acceptable' });
+      await assert.rejects(home.letIn({ ...newcomer, certificate: Buffer.from('x') }), { code: 'malformed' });
+      assert.deepEqual(romeo.certificates.names, before);
+    });
+
+    it('never once they were removed', async () => {
+      await forgotten();
+      await allIn(home.jid);
+      await settled(home);
+      await home.remove(newcomer.jid);
+      await assert.rejects(home.letIn(newcomer), { code: 'not-trusted' });
+      assert.ok(!romeo.certificates.takes(newcomer.certificate));
+    });
+
+    it('later, if the server is away', async () => {
+      await forgotten();
+      await allIn(home.jid);
+      await settled(home);
+      server.reachable = false;
+      server.drop(home.jid);
+      await assert.rejects(home.letIn(newcomer), { code: 'peer-unavailable', message: /does not reach the account's server now/ });
+    });
+
+    it('by the password, where that is what they log in with themselves', async () => {
+      await end(home);
+      server = new FakeXmppServer({ dialect: undefined });
+      romeo = server.addAccount(parseJid(account.jid), account.password);
+      const gateway = await start(network, { memory: remembering() });
+      assert.deepEqual(await gateway.letIn(newcomer), { password: 'secret', server: { host: '', port: 0 }, ca: '' });
+      assert.equal(await testGateway(network, undefined).letIn(newcomer), undefined);
+    });
   });
 
   /** What it does once it is online has been done. */

@@ -39,6 +39,10 @@ describe('a certificate that may log in no more', () => {
     assert.deepEqual(lostOf(devices(), removes(lost)), ['lost', 'tv']);
   });
 
+  it('is none of what somebody lists who is no gateway, and was not removed', () => {
+    assert.deepEqual(lostOf(devices(), hosted(friend, nas, tv)), ['lost']);
+  });
+
   it('is none by another network\'s lists', () => {
     assert.deepEqual(lostOf(devices(), list('devices', who(friend), { devices: [], removed: [who(home), who(nas)] })), ['lost']);
   });
