@@ -149,15 +149,18 @@ export class Link implements PeerLink {
     return this.openingBytes;
   }
 
-  /** By the best way that works: that a device is on the local link may be old news, or a lie. */
+  /** By the best way that works: that a device is on the local link may be old news, or a lie, and the server's may have come meanwhile. */
   private async openFirst(signal: AbortSignal): Promise<{ readonly dialer: Dialer; readonly opened: Opened<SecuredChannel> }> {
-    const [...dialers] = this.dialers();
+    const tried = new Set<Dialer>();
+    let [dialer]: readonly Dialer[] = this.dialers();
     for (;;) {
-      const dialer = dialers.shift() as Dialer;
+      const current = dialer as Dialer;
       try {
-        return { dialer, opened: await kept(dialer.openChannel(this.peer, { signal }), signal) };
+        return { dialer: current, opened: await kept(current.openChannel(this.peer, { signal }), signal) };
       } catch (error) {
-        if (signal.aborted || dialers.length === 0) throw error;
+        tried.add(current);
+        dialer = this.deps.dialers.find((next) => !tried.has(next) && next.reaches(this.peer));
+        if (signal.aborted || !dialer) throw error;
         this.deps.log.info('one way to the device did not work: trying another', { peer: this.peer, error });
       }
     }

@@ -84,6 +84,18 @@ describe('links to peers', () => {
       assert.deepEqual([rig.dialer.asked, rig.otherDialer.asked], [['channel'], ['channel', 'upgrade']]);
     });
 
+    it('are dialled a way that has come up while the first was tried', async () => {
+      rig.otherDialer.reachable = false;
+      const opening = rig.link.channel({ signal: never });
+      await settle();
+      rig.otherDialer.reachable = true;
+      rig.dialer.fail('channel', new XpmnError('not-trusted', 'Somebody else is there.'));
+      await settle();
+      const first = new FakeChannel();
+      rig.otherDialer.succeed('channel', first, 'in-band');
+      assert.equal(await opening, first.channel);
+    });
+
     it('fail with what the last way says', async () => {
       rig.otherDialer.reachable = true;
       const opening = caught(rig.link.channel({ signal: never }));

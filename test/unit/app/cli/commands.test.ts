@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { ControlServer } from '../../../../src/app/control/server.ts';
 import { exitStatus } from '../../../../src/app/cli/exit-status.ts';
 import type { CliDeps } from '../../../../src/app/cli/io.ts';
-import type { FoundNetwork, InitOptions, SetupDeps } from '../../../../src/app/setup-api.ts';
+import type { FoundNetwork, InitOptions, SetupDeps, SetupResult } from '../../../../src/app/setup-api.ts';
 import { ERROR_CODES, XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
@@ -24,6 +24,8 @@ describe('commands', () => {
   let server: ControlServer | undefined;
   let changes: unknown[];
   let networks: FoundNetwork[];
+  /** What the daemon answers to `restore`. */
+  let restored: SetupResult;
   /** What the daemon answers to `init` and `import` instead. */
   let refusal: XpmnError | undefined;
 
@@ -46,13 +48,14 @@ describe('commands', () => {
     gateway = new FakeGateway();
     changes = [];
     networks = [];
+    restored = result;
     refusal = undefined;
     const change = async (options: unknown): Promise<typeof result> => {
       if (refusal) throw refusal;
       changes.push(options);
       return result;
     };
-    const controlled = fakeControlled({ gateway: () => gateway, init: change, importCredentials: change, join: change, findNetworks: async () => networks });
+    const controlled = fakeControlled({ gateway: () => gateway, init: change, importCredentials: change, join: change, restore: async () => restored, findNetworks: async () => networks });
     server = await ControlServer.open(join(home, 'control.sock'), { controlled, log: silentLogger }, settings.control);
   });
   afterEach(async () => {
@@ -273,6 +276,23 @@ describe('commands', () => {
     assert.match((await xpmn(['credentials', 'export', file, '--password-file', join(home, 'none')])).stderr, /^xpmn: usage: /);
     assert.deepEqual(gateway.exported, []);
     await assert.rejects(stat(file));
+  });
+
+  it('backup says whether the password of the account is not in it', async () => {
+    const stdin = (): CliDeps['stdin'] => new PassThrough().end('milk\n');
+    const said = async (name: string): Promise<string> => (await xpmn(['backup', join(home, name), '--password-file', '-'], { stdin: stdin() })).stdout;
+    assert.doesNotMatch(await said('first'), /password of the account/);
+    gateway.hasForgotten = true;
+    assert.match(await said('second'), /The password of the account is not in it, since this machine has forgotten it: keep that, too\./);
+  });
+
+  it('restore says what to do about the password that was not in the backup', async () => {
+    const file = join(home, 'network.xpmn');
+    await writeFile(file, 'XPMNBKUP');
+    const said = async (): Promise<string> => (await xpmn(['restore', file, '--password-file', '-'], { stdin: new PassThrough().end('milk\n') })).stdout;
+    assert.doesNotMatch(await said(), /password/);
+    restored = { ...result, needsPassword: 'anna@example.org' };
+    assert.match(await said(), /The password of the account anna@example\.org was not in the backup\. Give it with `xpmn init --jid anna@example\.org`/);
   });
 
   it('credentials export writes a file for its owner alone, never over another, and none when it fails', async () => {
