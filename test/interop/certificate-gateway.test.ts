@@ -15,6 +15,10 @@ import { startEjabberd } from '../peers/ejabberd.ts';
 import { startProsody } from '../peers/prosody.ts';
 import type { Prosody } from '../peers/prosody.ts';
 import { waitUntil } from '../peers/wait.ts';
+import { firstNetwork, nextNetwork, testGateway } from '../support/gateways.ts';
+import type { TestAccount } from '../support/gateways.ts';
+import { MemoryDevices } from '../fakes/memory-devices.ts';
+import { MemoryLibrary } from '../fakes/memory-library.ts';
 import { settings } from '../support/settings.ts';
 import { Logins } from './login-rig.ts';
 
@@ -181,6 +185,72 @@ describe('a whole gateway on a Prosody that takes certificates', function () {
     await home.online();
   });
 });
+
+describe('what a gateway bridges, on a Prosody that takes certificates', function () {
+  this.timeout(60_000);
+
+  it('comes in by certificates of its own, and is put out with its gateway', async () => {
+    const prosody = await startProsody({ users: { romeo: PASSWORD }, clientCertificates: true, trace: true });
+    const account: TestAccount = { jid: `romeo@${prosody.domain}`, password: PASSWORD, host: prosody.host, port: prosody.port, ca: prosody.ca };
+    const network = await firstNetwork(account);
+    const lost = await nextNetwork(network, 'lost');
+    const devices = new MemoryDevices();
+    const [home, thief] = [testGateway(network, account), testGateway(lost, account, { sources: [devices] })];
+    try {
+      await home.start({ signal });
+      await thief.start({ signal });
+      const library = new MemoryLibrary();
+      library.addItem('film', 'The Duel', Buffer.alloc(1000));
+      devices.appear({ description: { id: 'uuid:nas', name: 'The NAS', kind: 'media-server' }, library });
+      await waitUntil('the passwords are forgotten', () => home.login?.hasPassword === false && thief.login?.hasPassword === false);
+      const nas = await waitUntil('the NAS is there', () => home.devices().find(({ services, isAvailable }) => isAvailable && services.includes('directory'))?.jid);
+      assert.equal((await home.browse(nas, { container: 'root', offset: 0, limit: 10 }, signal)).children[0]?.title, 'The Duel');
+      assert.deepEqual(await home.remove(thief.jid), { isPutOut: true, wasGateway: true });
+      await waitUntil('it is out', () => thief.connection?.state === 'stopped');
+      const listed = [...(await certificatesOf(prosody))];
+      assert.deepEqual(listed.map((name) => name.replace(/ \(.*/, '')), ['home']);
+    } finally {
+      await Promise.all([home.stop(), thief.stop()]);
+      await prosody.stop();
+    }
+  });
+});
+
+describe('a whole gateway on a Prosody that gives tokens, and takes no certificates', function () {
+  this.timeout(60_000);
+
+  it('logs in by a token once it has one, and keeps the password', async () => {
+    const prosody = await startProsody({ users: { romeo: PASSWORD }, tokens: true, trace: true });
+    const home = await Machine.create();
+    const byToken = async (): Promise<boolean> => /mechanism='HT-SHA-256-NONE'[^>]*><initial-response/.test(await prosody.handled());
+    try {
+      await home.init(prosody);
+      for (const _ of [1, 2]) {
+        await home.start();
+        await home.online();
+        await waitUntil('it has looked', async () => (await home.disk()).includes('"takesCertificates":false'));
+        await home.stop();
+      }
+      await waitUntil('there is a token', async () => (await home.disk()).includes('"token":"given"'));
+      assert.equal(await byToken(), false);
+      await home.start();
+      await home.online();
+      assert.equal(await byToken(), true);
+      assert.ok((await home.disk()).includes(PASSWORD));
+    } finally {
+      await home.remove();
+      await prosody.stop();
+    }
+  });
+});
+
+async function certificatesOf(server: Server): Promise<string[]> {
+  const logins = new Logins(() => server);
+  const { channel } = await logins.online(`romeo@${server.domain}/owner`, { kind: 'password', password: PASSWORD });
+  const stored = await (await findClientCertificates(channel, settings.xmpp.clientCertificates, { signal }))?.list({ signal });
+  await logins.end();
+  return (stored ?? []).map(({ name }) => name);
+}
 
 /** As the owner does it with another program. */
 async function revokeAll(server: Server): Promise<void> {

@@ -34,9 +34,11 @@ export function serveAccount({ registry, account }: AccountExchangeDeps, limits:
 
 /**
  * @param certificate DER: the asker's own, which it logs in with if the other side says that it has let it in
- * @throws XpmnError `not-found` (the other one has no account), `not-allowed`, `malformed`; it could not let us in; as `StanzaChannel.request`
+ * @throws XpmnError `not-found` (the other one has no account, or no way into it), `not-allowed`, `malformed`; it could not let us in; as `StanzaChannel.request`
  */
 export async function askForAccount(channel: StanzaChannel, certificate: Buffer, { signal }: { readonly signal: AbortSignal }): Promise<CarriedAccount> {
   const payload = xml('account', NS.pairing, {}, formatKeyInfo({ certificate, signatures: [] }));
-  return parseAccount(elements(await channel.request({ type: 'get', payload }, { signal }))[0]);
+  const account = parseAccount(elements(await channel.request({ type: 'get', payload }, { signal }))[0]);
+  if (account.password === undefined && !account.isLetIn) throw new XpmnError('not-found', 'The other device has no way into the account to tell.');
+  return account;
 }

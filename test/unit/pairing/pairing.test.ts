@@ -73,6 +73,7 @@ describe('how to log in', () => {
     const letIn = { isLetIn: true, password: undefined, server: undefined, ca: undefined };
     assert.deepEqual(await asking('own', ['host'], letIn), letIn);
     await assert.rejects(asking('own', ['host'], null), { code: 'not-found' });
+    await assert.rejects(asking('own', ['host'], { ca: 'PEM' }), { code: 'not-found' });
   });
 
   it('is told to nobody else', async () => {
