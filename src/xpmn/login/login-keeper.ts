@@ -108,11 +108,13 @@ export class LoginKeeper {
     const { access, certificates, log } = this.deps;
     // SECURITY: never before a login by certificate has worked, and that is written down.
     if (isWritten && by === 'certificate' && this.plan()?.mayForgetPassword) {
-      await access.forgetPassword();
-      log.info('the password of the account was forgotten: the certificate lets this gateway in');
+      await access.forgetPassword().then(
+        () => log.info('the password of the account was forgotten: the certificate lets this gateway in'),
+        (error: unknown) => log.warn('the password of the account could not be forgotten yet', { error }),
+      );
     }
-    // All devices go on from there.
-    await certificates.look(signal);
+    // All devices go on from there; if it fails, at the next login.
+    await certificates.look(signal).catch((error: unknown) => log.info('what the server takes to log in could not be found out now', { error }));
   }
 
   private async refused(by: LoginWay, reason: XpmnError, signal: AbortSignal): Promise<void> {

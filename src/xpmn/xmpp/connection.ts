@@ -68,6 +68,8 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
   private now = new AbortController();
   private readonly firstOnline = deferred();
   private current: ConnectionState = 'idle';
+  /** It begins again after a refusal, in a moment. */
+  private isResuming = false;
   private link: ServerLink | undefined;
   private keepAlive: KeepAlive | undefined;
   private kept: Promise<void> = Promise.resolve();
@@ -114,8 +116,10 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
     if (this.stopping.signal.aborted) return;
     this.account = { ...this.account, credentials };
     this.now.abort(new XpmnError('aborted', 'Another way to log in was chosen.'));
+    if (this.current !== 'stopped' || this.isResuming) return;
+    this.isResuming = true;
     // Not at once: whoever is being told of the refusal is told all of it first.
-    if (this.current === 'stopped') this.kept = this.kept.then(() => this.keep());
+    this.kept = this.kept.then(() => this.keep());
   }
 
   doubt(): void {
@@ -124,6 +128,7 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
 
   private async keep(): Promise<void> {
     let server: ServerAddress | undefined;
+    this.isResuming = false;
     while (!this.stopping.signal.aborted) {
       this.now = new AbortController();
       const { signal } = this.now;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import { deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
@@ -43,5 +44,24 @@ describe('a connection that is told another way to log in while it logs in', () 
     }
     assert.ok(destroyed > 0);
     await connection.stop();
+  });
+
+  it('begins again once, however often it was told, and is refused once', async () => {
+    const router = new IqRouter({ log: silentLogger }, { inProgress: 32, inProgressInAll: 32, idLength: 256 });
+    let attempts = 0;
+    const establish = (): Promise<ServerLink> => {
+      attempts += 1;
+      return Promise.reject(new XpmnError('login-failed', 'No.'));
+    };
+    const connection = new KeptConnection({ clock: new FakeClock(), random: new FakeRandom(), log: silentLogger, router, establish }, { jid, credentials: PASSWORD }, settings.xmpp.server);
+    await assert.rejects(connection.start({ signal: new AbortController().signal }), { code: 'login-failed' });
+    for (let i = 0; i < 3; i += 1) connection.logInBy(CERTIFICATE);
+    await settle();
+    assert.deepEqual([attempts, connection.state], [2, 'stopped']);
+    connection.logInBy(PASSWORD);
+    await settle();
+    assert.equal(attempts, 3);
+    await connection.stop();
+    assert.ok(connection.channel.closed.aborted);
   });
 });
