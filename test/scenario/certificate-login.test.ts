@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
+import { deferred } from '../../src/xpmn/kernel/tasks.ts';
+import type { CarriedAccount } from '../../src/xpmn/pairing/pairing-codec.ts';
+import { LinkInMemory } from '../support/link-in-memory.ts';
+import type { Logger } from '../../src/xpmn/kernel/log.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
@@ -26,7 +31,14 @@ import { settings } from '../support/settings.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 
 const never = new AbortController().signal;
-const account: TestAccount = { jid: 'romeo@home.test', password: 'secret', host: '', port: 0, ca: '' };
+const account: TestAccount = { jid: 'romeo@home.test', password: 'wherefore art thou', host: 'xmpp.home.test', port: 5222, ca: 'PEM' };
+
+/** Writes down everything, as it is. */
+function noted(lines: string[]): Logger {
+  const say = (message: string, fields: object = {}): void => void lines.push(inspect([message, fields], { depth: 10 }));
+  const log: Logger = { debug: say, info: say, warn: say, error: say, child: (_scope, fields) => (say('child', fields), log) };
+  return log;
+}
 
 describe('gateways on a server that takes certificates', function () {
   this.timeout(30_000);
@@ -71,7 +83,8 @@ describe('gateways on a server that takes certificates', function () {
 
   it('come in by the password once, then by their certificates, and forget it', async () => {
     const devices = new MemoryDevices();
-    const gateway = await start(network, { sources: [devices], memory });
+    const lines: string[] = [];
+    const gateway = await start(network, { sources: [devices], memory, log: noted(lines) });
     devices.appear(nas());
     await forgotten();
     assert.equal(byOf(gateway.jid), 'certificate');
@@ -79,6 +92,8 @@ describe('gateways on a server that takes certificates', function () {
     assert.deepEqual(gateway.unconnected, { beyondLimit: 0, notLetIn: 0 });
     assert.equal(gateway.login?.hasPassword, false);
     assert.equal(romeo.certificates.names.length, 2);
+    assert.ok(lines.some((line) => line.includes('was forgotten')));
+    assert.ok(!lines.some((line) => line.includes(account.password) || line.includes('PRIVATE KEY')));
   });
 
   it('come back by them, without any password', async () => {
@@ -128,7 +143,7 @@ describe('gateways on a server that takes certificates', function () {
     const { gateway } = await withNas(network, { memory });
     await waitUntil('both are back by the password', () => [gateway.jid, ...hostedOf(network)].every((jid) => byOf(jid) === 'password') && romeo.certificates.names.length === 2);
     assert.equal(gateway.connection?.state, 'online');
-    assert.equal(memory.password, 'secret');
+    assert.equal(memory.password, account.password);
     assert.equal(gateway.login?.isStuck, false);
     await end(gateway);
     for (const { gateway: own } of [network]) romeo.certificates.distrust(own.certificate.der);
@@ -136,7 +151,7 @@ describe('gateways on a server that takes certificates', function () {
     await waitUntil('it is online', () => again.connection?.state === 'online');
     await settled(again);
     assert.equal(romeo.certificates.names.length, 1, 'what was refused is not added again by itself');
-    assert.equal(memory.password, 'secret');
+    assert.equal(memory.password, account.password);
   });
 
   it('keep the password if they can\'t write down that the certificate has worked, and are there all the same', async () => {
@@ -148,7 +163,7 @@ describe('gateways on a server that takes certificates', function () {
     const gateway = await start(network, { memory });
     await allIn(gateway.jid);
     await settled(gateway);
-    assert.equal(memory.password, 'secret');
+    assert.equal(memory.password, account.password);
     isFull = false;
     server.drop(gateway.jid);
     await forgotten();
@@ -180,7 +195,7 @@ describe('gateways on a server that takes certificates', function () {
     const gateway = await start(network, { memory });
     await waitUntil('it is online', () => gateway.connection?.state === 'online');
     await settled(gateway);
-    assert.equal(memory.password, 'secret');
+    assert.equal(memory.password, account.password);
     await end(gateway);
     server = new FakeXmppServer({ dialect: 'urn:xmpp:saslcert:1' });
     romeo = server.addAccount(parseJid(account.jid), account.password);
@@ -205,7 +220,7 @@ describe('gateways on a server that takes certificates', function () {
       await end(next);
     }
     assert.deepEqual([...romeo.tokens], ['next']);
-    assert.equal(memory.password, 'secret');
+    assert.equal(memory.password, account.password);
     romeo.tokens.clear();
     const late = await start(network, { memory });
     await waitUntil('it comes in by the password when the token has expired', () => byOf(late.jid) === 'password');
@@ -283,9 +298,28 @@ describe('gateways on a server that takes certificates', function () {
       await allIn(home.jid);
       await waitUntil('it can', () => home.connection?.state === 'online');
       await settled(home);
-      assert.deepEqual(await home.letIn(newcomer), { isLetIn: true, server: { host: '', port: 0 }, ca: '' });
+      assert.deepEqual(await home.letIn(newcomer), { isLetIn: true, server: { host: 'xmpp.home.test', port: 5222 }, ca: 'PEM' });
       assert.ok(romeo.certificates.takes(newcomer.certificate));
       assert.ok(romeo.certificates.managers.some((name) => name.startsWith('Laptop (')));
+    });
+
+    it('when they ask on the local link, since they were paired before there was an account', async () => {
+      await end(home);
+      const link = new LinkInMemory();
+      home = await start(network, { memory, discovery: link.connect() });
+      await forgotten();
+      await allIn(home.jid);
+      await settled(home);
+      const laptop = await nextNetwork(network, 'laptop');
+      const found = deferred<CarriedAccount>();
+      const asking = testGateway(laptop, undefined, { server, discovery: link.connect(), onAccountFound: (carried) => found.resolve(carried) });
+      running.push(asking);
+      await asking.start({ signal: never });
+      assert.equal((await found.promise).isLetIn, true);
+      assert.ok(romeo.certificates.takes(laptop.gateway.certificate.der));
+      await end(asking);
+      const entered = await start(laptop, { memory: { storage: new MemoryStorage(), password: undefined } });
+      await allIn(entered.jid);
     });
 
     it('by no other certificate than their own, and by none', async () => {
@@ -323,7 +357,7 @@ describe('gateways on a server that takes certificates', function () {
       server = new FakeXmppServer({ dialect: undefined });
       romeo = server.addAccount(parseJid(account.jid), account.password);
       const gateway = await start(network, { memory: remembering() });
-      assert.deepEqual(await gateway.letIn(newcomer), { password: 'secret', server: { host: '', port: 0 }, ca: '' });
+      assert.deepEqual(await gateway.letIn(newcomer), { password: account.password, server: { host: 'xmpp.home.test', port: 5222 }, ca: 'PEM' });
       assert.equal(await testGateway(network, undefined).letIn(newcomer), undefined);
     });
   });

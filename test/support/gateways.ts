@@ -8,6 +8,7 @@ import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { ServiceDiscovery } from '../../src/xpmn/ports/service-discovery.ts';
 import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
+import type { CarriedAccount } from '../../src/xpmn/pairing/pairing-codec.ts';
 import { AccountAccess } from '../../src/xpmn/login/account-access.ts';
 import type { Storage } from '../../src/xpmn/ports/storage.ts';
 import { createXmppConnection } from '../../src/xpmn/xmpp/connection.ts';
@@ -52,6 +53,7 @@ export interface TestGatewayOptions {
   readonly discovery?: ServiceDiscovery;
   /** What the gateway remembers of its logins; with a memory of its own, it begins with the password. */
   readonly memory?: TestMemory;
+  readonly onAccountFound?: (account: CarriedAccount) => void;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
 }
 
@@ -68,7 +70,7 @@ async function forget(memory: TestMemory): Promise<void> {
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, memory = { storage: new MemoryStorage(), password: account?.password }, discovery, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, memory = { storage: new MemoryStorage(), password: account?.password }, onAccountFound, discovery, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = {
     ...shipped,
@@ -85,6 +87,7 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
     addresses: () => ['127.0.0.1', '::1'],
     host: 'machine',
     discovery,
+    ...(onAccountFound ? { onAccountFound } : {}),
     pairing: new PairingWindow({ clock, random: systemRandom, storage: new MemoryStorage() }, config.pairing),
   }, change(settings));
 }
