@@ -70,7 +70,7 @@ function warningsOf(gateway: MediaGateway, network: Network): string[] {
   const { unconnected: { beyondLimit, notLetIn }, login } = gateway;
   if (beyondLimit > 0) warnings.push(`${beyondLimit} devices have no connection of their own to the server, as the limit is reached; they work ${nearby}.`);
   if (notLetIn > 0) warnings.push(`${notLetIn} devices have no connection of their own to the server, as it does not let them in; they work ${nearby}.`);
-  if (login?.isStuck && !login.hasPassword) warnings.push(`The server takes this machine's certificate no more, and the password was forgotten: \`xpmn init --jid ${network.bare}\` asks for it again.`);
+  if (network.isMember && login?.isStuck && !login.hasPassword) warnings.push(`The server takes this machine's certificate no more, and the password was forgotten: \`xpmn init --jid ${network.bare}\` asks for it again.`);
   if (!login && !network.isLocalOnly) warnings.push(`This machine does not know the password of the account ${network.bare}: another machine of the network lets it in once they meet on a local network, or \`xpmn init --jid ${network.bare}\` asks for it.`);
   for (const { id } of describeUnlisted(network)) warnings.push(`${id} joined after the backup was made, and is shut out until you decide: \`xpmn keep ${id}\` or \`xpmn remove ${id}\`.`);
   return warnings;

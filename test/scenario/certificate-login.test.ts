@@ -169,6 +169,18 @@ describe('gateways on a server that takes certificates', function () {
     await forgotten();
   });
 
+  it('come in with what they have if they can\'t read how far they had come', async () => {
+    const gateway = await start(network, { memory });
+    await forgotten();
+    await allIn(gateway.jid);
+    await end(gateway);
+    const { storage } = memory;
+    const get = storage.get.bind(storage);
+    storage.get = (name) => (name.startsWith('login/') ? Promise.reject(new XpmnError('storage-failed', 'The disk is broken.')) : get(name));
+    const again = await start(network, { memory });
+    await allIn(again.jid);
+  });
+
   it('stop, and say so, when the server takes their certificate no more, and nobody knows the password', async () => {
     const gateway = await start(network, { memory });
     await forgotten();

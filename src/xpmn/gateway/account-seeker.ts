@@ -35,7 +35,8 @@ export interface AccountSeekerOptions {
 export class AccountSeeker {
   private readonly deps: AccountSeekerDeps;
   private readonly options: AccountSeekerOptions;
-  private readonly asked = new Set<Jid>();
+  /** Who is there and was asked, and the question: who comes back is asked anew, and not twice. */
+  private readonly asked = new Map<Jid, object>();
   private isOver = false;
 
   constructor(deps: AccountSeekerDeps, options: AccountSeekerOptions) {
@@ -58,16 +59,17 @@ export class AccountSeeker {
     const there = currentHosts(network.lists.snapshot, network.id)
       .map(({ jid }) => jid)
       .filter((jid) => jid !== network.gateway.jid && directory.find(jid) !== undefined);
-    for (const jid of this.asked) if (!there.includes(jid)) this.asked.delete(jid);
+    for (const jid of this.asked.keys()) if (!there.includes(jid)) this.asked.delete(jid);
     for (const jid of there.filter((one) => !this.asked.has(one))) {
-      this.asked.add(jid);
-      tasks.run((signal) => this.ask(jid, signal));
+      const question = {};
+      this.asked.set(jid, question);
+      tasks.run((signal) => this.ask(jid, question, signal));
     }
   };
 
-  private async ask(jid: Jid, signal: AbortSignal): Promise<void> {
+  private async ask(jid: Jid, question: object, signal: AbortSignal): Promise<void> {
     const { clock, links, log, network, onFound } = this.deps;
-    for (let attempt = 1; !this.isOver && this.asked.has(jid); attempt += 1) {
+    for (let attempt = 1; !this.isOver && this.asked.get(jid) === question; attempt += 1) {
       try {
         const account = await askForAccount(await links.to(jid).channel({ signal }), network.gateway.certificate.der, { signal });
         if (this.isOver) return;

@@ -130,7 +130,7 @@ export class LoginKeeper {
 
   /** Takes the best way that there is now, unless that is under way already. */
   private async reconsider(signal: AbortSignal): Promise<void> {
-    this.record ??= await this.records.load(this.deps.device);
+    this.record ??= await this.load();
     if (this.deps.certificates.areTaken !== undefined) await this.remember((record) => ({ ...record, takesCertificates: this.deps.certificates.areTaken }));
     if (this.plan()?.then === 'add-certificate' && !(await this.added(signal))) return;
     const plan = this.plan();
@@ -140,6 +140,13 @@ export class LoginKeeper {
     const isIn = this.deps.connection.state === 'online';
     if (plan.by === this.by || (isIn && plan.by === 'token')) return;
     this.logIn(plan);
+  }
+
+  private load(): Promise<LoginRecord> {
+    return this.records.load(this.deps.device).catch((error: unknown) => {
+      this.deps.log.error('how far the login has come can\'t be read', { error });
+      return this.records.unknown();
+    });
   }
 
   /** Resolves to whether to go on: what the server refuses is done without; whom nobody heard is asked again at the next login. */

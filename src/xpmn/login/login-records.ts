@@ -44,9 +44,14 @@ export class LoginRecords {
     const document = await this.storage.get(nameOf(device));
     if (!document) return this.fresh('made');
     const found = parse(document);
-    if (!found) return this.fresh('refused');
+    if (!found) return this.unknown();
     if (found.of !== markOf(device)) return { ...this.fresh('made'), clientId: found.record.clientId };
     return found.record;
+  }
+
+  /** Of a device whose record can't be had. */
+  unknown(): LoginRecord {
+    return this.fresh('refused');
   }
 
   /** Durable when it resolves. @throws XpmnError `storage-failed` */
