@@ -27,6 +27,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'xpmn/jingle/security': PORTS,
   'xpmn/jingle/applications': [...PORTS, 'xpmn/xmpp'],
   'xpmn/trust': PORTS,
+  'xpmn/login': [...PORTS, 'xpmn/xmpp', 'xpmn/trust'],
   'xpmn/pairing': [...PORTS, 'xpmn/trust'],
   'xpmn/pubsub': [...PORTS, 'xpmn/xmpp'],
   'xpmn/profiles': [...PORTS, 'xpmn/xmpp', 'xpmn/pubsub', 'xpmn/trust'],

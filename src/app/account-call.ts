@@ -15,7 +15,7 @@ import { queryInfo } from '../xpmn/xmpp/disco.ts';
 import { IqRouter } from '../xpmn/xmpp/iq-router.ts';
 import { PresenceTracker, availablePresence } from '../xpmn/xmpp/presence.ts';
 import { atLogin } from './account-check.ts';
-import type { StoredAccount } from './account-store.ts';
+import type { OpenAccount } from './account-store.ts';
 import { gatewaySettings, serverOptions } from './gateway-settings.ts';
 import { newcomer } from './newcomer.ts';
 import type { PairingCall } from './pairing-call.ts';
@@ -33,7 +33,7 @@ export interface Visit {
  * some, and hide others: who it is, the PIN shows.
  * @throws XpmnError why the account can't be used, with `details.step` = `login`; the signal's reason
  */
-export function findOnAccount(deps: SetupDeps, account: StoredAccount, signal: AbortSignal): Promise<FoundNetwork[]> {
+export function findOnAccount(deps: SetupDeps, account: OpenAccount, signal: AbortSignal): Promise<FoundNetwork[]> {
   const { clock, random, config: { pairing: { lookRound, lookFurther }, xmpp } } = deps;
   const visitor = withResource(account.jid, `join-${randomId(random)}`);
   return visit(deps, account, visitor, signal, async ({ connection, ...there }) => {
@@ -58,7 +58,7 @@ async function askWhether(channel: StanzaChannel, jid: Jid, signal: AbortSignal)
 }
 
 /** As `callToPair`, through the server: it carries the bytes, and is the first to be suspected. */
-export function callOverAccount<T>(deps: SetupDeps, account: StoredAccount, call: PairingCall, signal: AbortSignal, talk: (channel: StanzaChannel) => Promise<T>): Promise<T> {
+export function callOverAccount<T>(deps: SetupDeps, account: OpenAccount, call: PairingCall, signal: AbortSignal, talk: (channel: StanzaChannel) => Promise<T>): Promise<T> {
   return visit(deps, account, call.credentials.jid, signal, (there) => callWhileThere(deps, there, call, talk));
 }
 
@@ -84,7 +84,7 @@ export async function callWhileThere<T>(deps: SetupDeps, { connection: { channel
 }
 
 /** Logs in, and out again when `use` is done. What ends the login before it has worked is told: it is not tried twice. */
-async function visit<T>(deps: SetupDeps, account: StoredAccount, jid: Jid, signal: AbortSignal, use: (visit: Visit) => Promise<T>): Promise<T> {
+async function visit<T>(deps: SetupDeps, account: OpenAccount, jid: Jid, signal: AbortSignal, use: (visit: Visit) => Promise<T>): Promise<T> {
   const { clock, random, log, config } = deps;
   const router = new IqRouter({ log, gate: serverGate }, gatewaySettings(config).device.iq);
   const { password, server, ca } = account;

@@ -5,16 +5,17 @@ import { withDeadline } from '../xpmn/kernel/tasks.ts';
 import type { KeyName } from '../xpmn/model/identity.ts';
 import { isFullJid, parseJid, withResource } from '../xpmn/model/jid.ts';
 import type { XmppAccount } from '../xpmn/ports/xmpp-connection.ts';
+import type { DeviceCredentials } from '../xpmn/trust/device-credentials.ts';
 import type { VerifiedList } from '../xpmn/trust/signed-list.ts';
 import { serverGate } from '../xpmn/xmpp/allow-list.ts';
 import { IqRouter } from '../xpmn/xmpp/iq-router.ts';
 import { checkLogin, talkOnce } from '../xpmn/xmpp/login-check.ts';
-import type { StoredAccount } from './account-store.ts';
+import type { OpenAccount, StoredAccount } from './account-store.ts';
 import { serverOptions, trustOptions } from './gateway-settings.ts';
 import type { InitOptions, SetupDeps } from './setup-api.ts';
 
 /** The account as a user has named it. @throws XpmnError `bad-request` */
-export function accountIn({ jid = '', password, server, ca }: Pick<InitOptions, 'jid' | 'password' | 'server' | 'ca'>): StoredAccount {
+export function accountIn({ jid = '', password, server, ca }: Pick<InitOptions, 'jid' | 'password' | 'server' | 'ca'>): OpenAccount {
   const account = parseJid(jid);
   if (isFullJid(account) || !account.includes('@')) throw new XpmnError('bad-request', 'An account is named like user@example.org.');
   if (password === undefined) throw new XpmnError('bad-request', 'An account needs its password.');
@@ -23,12 +24,18 @@ export function accountIn({ jid = '', password, server, ca }: Pick<InitOptions, 
 
 type Waiting = { readonly signal: AbortSignal };
 
+/** As `device`, if its certificate is what lets it in. */
+export interface CheckedAccount extends StoredAccount {
+  readonly device?: DeviceCredentials | undefined;
+}
+
 /**
- * Logs in to the account once, under a resource that no device has, before anything is stored.
+ * Logs in to the account once, before anything is stored: by the password under a resource that no device has, without one by
+ * the device's certificate, which names its own.
  * @throws XpmnError as `checkLogin`, with `details.step` = `login`: nothing was changed
  */
-export async function checkAccount(deps: SetupDeps, account: StoredAccount, { signal }: Waiting): Promise<void> {
-  await atStep('login', signal, () => checkLogin(loginDeps(deps), passingBy(deps, account), serverOptions(deps.config), { signal }));
+export async function checkAccount(deps: SetupDeps, account: CheckedAccount, { signal }: Waiting): Promise<void> {
+  await atStep('login', signal, () => checkLogin(loginDeps(deps), loginOf(deps, account), serverOptions(deps.config), { signal }));
 }
 
 /**
@@ -40,7 +47,7 @@ export function readAccountLists(deps: SetupDeps, account: StoredAccount, networ
   const { pepTimeout, pepItems } = config.account;
   const router = new IqRouter({ log, gate: serverGate }, config.iq);
   const options = { pepItems, trust: trustOptions(config) };
-  return atStep('login', signal, () => talkOnce({ ...loginDeps(deps), router }, passingBy(deps, account), serverOptions(config), { signal }, (channel) =>
+  return atStep('login', signal, () => talkOnce({ ...loginDeps(deps), router }, loginOf(deps, account), serverOptions(config), { signal }, (channel) =>
     atStep('lists', signal, () => withDeadline({ clock, signal, delay: pepTimeout, what: 'Reading the lists on the account' }, (within) => publishedLists(channel, network, options, { signal: within })))));
 }
 
@@ -48,8 +55,11 @@ function loginDeps({ clock, random, log }: SetupDeps): Pick<SetupDeps, 'clock' |
   return { clock, random, log: log.child('login') };
 }
 
-function passingBy({ random }: SetupDeps, { jid, password, server, ca }: StoredAccount): XmppAccount {
-  return { jid: withResource(jid, `check-${randomId(random)}`), credentials: { kind: 'password', password }, server, ca };
+/** @throws XpmnError `bad-request` without any way in */
+function loginOf({ random }: SetupDeps, { jid, password, device, server, ca }: CheckedAccount): XmppAccount {
+  if (password !== undefined) return { jid: withResource(jid, `check-${randomId(random)}`), credentials: { kind: 'password', password }, server, ca };
+  if (!device) throw new XpmnError('bad-request', 'An account needs its password.');
+  return { jid: device.jid, credentials: { kind: 'certificate', certificate: device.certificate.pem, privateKey: device.privateKey }, server, ca };
 }
 
 /** Failures say at which step they came; the innermost counts. */

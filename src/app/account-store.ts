@@ -7,11 +7,15 @@ import type { Storage } from '../xpmn/ports/storage.ts';
 export interface StoredAccount {
   /** Bare JID. */
   readonly jid: Jid;
-  readonly password: string;
+  /** Undefined once it was forgotten: certificates let the devices in. */
+  readonly password?: string | undefined;
   readonly server?: { readonly host: string; readonly port: number } | undefined;
   /** PEM certificates to trust for the server. */
   readonly ca?: string | undefined;
 }
+
+/** One whose password is known, since its owner has just given it. */
+export type OpenAccount = StoredAccount & { readonly password: string };
 
 const DOCUMENT = 'account';
 
@@ -21,7 +25,7 @@ export async function loadAccount(storage: Storage): Promise<StoredAccount | und
   if (!document) return undefined;
   try {
     const { jid, password, server, ca } = JSON.parse(document.toString('utf8')) as StoredAccount;
-    return { jid: parseJid(jid), password: String(password), server, ca };
+    return { jid: parseJid(jid), password: password === undefined ? undefined : String(password), server, ca };
   } catch (error) {
     throw new XpmnError('storage-failed', 'The stored account can\'t be read.', { cause: error });
   }
@@ -29,4 +33,10 @@ export async function loadAccount(storage: Storage): Promise<StoredAccount | und
 
 export function saveAccount(storage: Storage, account: StoredAccount): Promise<void> {
   return storage.put(DOCUMENT, Buffer.from(JSON.stringify({ version: 1, ...account })));
+}
+
+/** From here on the disk has the account without its password; the other document is gone, as far as a file system says so. @throws XpmnError `storage-failed` */
+export async function forgetPassword(storage: Storage): Promise<void> {
+  const { password, ...account } = (await loadAccount(storage)) ?? {};
+  if (password !== undefined) await saveAccount(storage, account as StoredAccount);
 }

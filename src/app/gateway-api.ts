@@ -78,6 +78,27 @@ export interface ExportOptions {
   readonly password: string;
 }
 
+export interface BackupFile {
+  readonly file: Buffer;
+  /** The account's password was forgotten, so it is not in there: who restores it has to know it. */
+  readonly needsPassword: boolean;
+}
+
+/**
+ * What a device that was removed may know of the account's password:
+ *
+ * - `nothing`: it never had it; it was no gateway, or there is no account.
+ * - `maybe`: the machines of the network have forgotten it, but nobody can tell what that one did with it, if it had it.
+ * - `likely`: the account is used with it to this day.
+ */
+export type PasswordRisk = 'nothing' | 'maybe' | 'likely';
+
+export interface RemovedDevice {
+  readonly password: PasswordRisk;
+  /** Whether its certificate is on the account no more; if not, the server takes none, or it is revoked when a gateway is online. */
+  readonly isPutOut: boolean;
+}
+
 export interface PairingControl {
   /** With a PIN of the user's, or one that is made. @throws `bad-request` for one that is too short; `not-authorized` while the user key here is locked; `storage-failed` */
   open(pin: string | undefined): Promise<PairingView>;
@@ -121,9 +142,9 @@ export interface Gateway {
   /** A new device of the network, to be carried to another machine. @throws `not-allowed` without the user key, `not-authorized` while it is locked */
   exportCredentials(options: ExportOptions & { readonly signal: AbortSignal }): Promise<{ readonly file: Buffer; readonly jid: string }>;
   /** The user key and all that is known of the network, under a password. @throws `not-allowed` without the user key, `not-authorized` while it is locked */
-  exportBackup(options: { readonly password: string }): Promise<Buffer>;
+  exportBackup(options: { readonly password: string }): Promise<BackupFile>;
   /** Removes a device for ever: its sessions end, and its key never comes back. @throws `not-allowed` for this very device; `not-authorized` while the user key is locked; `not-found`; could not reach the machine that has it */
-  removeDevice(device: Jid): Promise<void>;
+  removeDevice(device: Jid): Promise<RemovedDevice>;
   /** Machines that joined after the backup that this network was restored from: the owner keeps or removes them. */
   unlisted(): readonly UnlistedDevice[];
   /** Takes such a one in again. @throws `not-found`; `not-allowed` without the user key, `not-authorized` while it is locked */

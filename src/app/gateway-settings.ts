@@ -34,6 +34,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     directoryController: config.directory,
     transferController: config.transfer,
     mediaPort: config.mediaPort,
+    logins: config.xmpp.clientCertificates,
     pairing: { ...config.pairing, ...config.trust },
     account: {
       ...config.account, ...config.xmpp.presence, ...config.xmpp.caps,

@@ -69,7 +69,11 @@ function warningsOf(gateway: MediaGateway, network: Network): string[] {
   if (!network.isMember) warnings.push('This machine was removed from the media network: it bridges nothing, and the other devices do not answer it any more. It comes back only as a new device: `xpmn pair start` on a machine of the network, and here `xpmn pair join --replace`.');
   else if (!network.isHost) warnings.push('The media network does not list this machine as a host: it bridges nothing.');
   if (network.isLocalOnly) warnings.push(`The media network has no account yet: its devices are reached ${nearby}. xpmn init --jid makes the rest of the world.`);
-  if (gateway.unconnected > 0) warnings.push(`${gateway.unconnected} devices have no connection of their own to the server, as the limit is reached; they work ${nearby}.`);
+  const { unconnected: { beyondLimit, notLetIn }, login } = gateway;
+  if (beyondLimit > 0) warnings.push(`${beyondLimit} devices have no connection of their own to the server, as the limit is reached; they work ${nearby}.`);
+  if (notLetIn > 0) warnings.push(`${notLetIn} devices have no connection of their own to the server, as it does not let them in; they work ${nearby}.`);
+  if (network.isMember && login?.isStuck && !login.hasPassword) warnings.push(`The server takes this machine's certificate no more, and the password was forgotten: \`xpmn init --jid ${network.bare}\` asks for it again.`);
+  if (!login && !network.isLocalOnly) warnings.push(`This machine does not know the password of the account ${network.bare}: another machine of the network lets it in once they meet on a local network, or \`xpmn init --jid ${network.bare}\` asks for it.`);
   for (const { id } of describeUnlisted(network)) warnings.push(`${id} joined after the backup was made, and is shut out until you decide: \`xpmn keep ${id}\` or \`xpmn remove ${id}\`.`);
   return warnings;
 }

@@ -14,7 +14,8 @@ import { joiningLists } from '../xpmn/trust/joining-lists.ts';
 import type { Network } from '../xpmn/trust/network.ts';
 import { PairingWindow } from '../xpmn/trust/pairing-window.ts';
 import { createXmppConnection } from '../xpmn/xmpp/connection.ts';
-import { loadAccount, saveAccount } from './account-store.ts';
+import { AccountAccess } from '../xpmn/login/account-access.ts';
+import { forgetPassword, loadAccount, saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { sealBackup } from './backup.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
@@ -52,12 +53,12 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     await link.release();
   };
   const gateway = new MediaGateway({
-    clock, random, log, network, pairing, srp, button,
+    clock, random, log, network, pairing, srp, button, storage,
     discovery: link.discovery,
     host: hostname(),
     onMoved: onStale,
     onAccountFound: (found) => void keepAccount(deps, network, found).then(onStale, (error: unknown) => log.error('how to log in could not be stored', { error })),
-    account: loginOf(network, account),
+    access: accessOf(deps, network, account),
     sources: [upnp],
     connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
     addresses: systemAddresses,
@@ -72,31 +73,38 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     press: async () => gateway.pressButton(!(await canMakeRoom(deps))),
     assertMayAdd: () => network.assertUnlocked(),
   });
-  return facade({ gateway, network, account, ...controls }, deps, release);
+  return facade({ gateway, network, account: () => loadAccount(storage), ...controls }, deps, release);
 };
 
 /** The account counts only while the network is in it: a local-only network has none. */
-function loginOf(network: Network, account: StoredAccount | undefined): ConstructorParameters<typeof MediaGateway>[0]['account'] {
+function accessOf({ storage }: GatewayDeps, network: Network, account: StoredAccount | undefined): AccountAccess | undefined {
   if (!account || account.jid !== network.bare) return undefined;
-  return { credentials: { kind: 'password', password: account.password }, server: account.server, ca: account.ca };
+  const { password, server, ca } = account;
+  return new AccountAccess({ password, server, ca, forgetPassword: () => forgetPassword(storage) });
 }
 
-/** What another gateway has told about the account that the network is in. Without a password there is nothing to keep. */
-async function keepAccount({ storage }: GatewayDeps, network: Network, { password, server, ca }: CarriedAccount): Promise<void> {
-  if (password !== undefined) await saveAccount(storage, { jid: network.bare, password, server, ca });
+/** What another gateway has told about the account that the network is in, or has done for this one. */
+async function keepAccount({ storage }: GatewayDeps, network: Network, { password, isLetIn, server, ca }: CarriedAccount): Promise<void> {
+  if (password === undefined && !isLetIn) return;
+  await saveAccount(storage, { jid: network.bare, password, server, ca });
 }
 
 interface Running extends PairingControls {
   readonly gateway: MediaGateway;
   readonly network: Network;
-  readonly account: StoredAccount | undefined;
+  /** As it is stored now: the password may have been forgotten meanwhile. */
+  account(): Promise<StoredAccount | undefined>;
 }
 
 function facade({ gateway, network, account, pairing, button }: Running, deps: GatewayDeps, release: () => Promise<void>): Gateway {
   return {
     pairing, button,
     userKey: createUserKeyDesk({ network, issueDue: () => gateway.issueDue() }),
-    removeDevice: (device) => gateway.remove(device),
+    async removeDevice(device) {
+      const { wasGateway, isPutOut } = await gateway.remove(device);
+      const { login } = gateway;
+      return { isPutOut, password: !wasGateway || network.isLocalOnly ? 'nothing' : login?.hasPassword ? 'likely' : 'maybe' };
+    },
     keepDevice: (device) => gateway.relist(device),
     unlisted: () => describeUnlisted(network),
     status: () => describeStatus(gateway, network, deps),
@@ -105,22 +113,8 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
       return describePage(await gateway.browse(device, { container, offset, limit }, signal), device);
     },
     url: (item, options) => gateway.url(item, options),
-    async exportCredentials({ name, password }) {
-      // The second machine bridges its own LAN: it is a host.
-      const device = await network.createDevice(name, ['host']);
-      const file = await encodeCredentials({
-        account: bareJid(device.jid),
-        password: account?.password,
-        server: account?.server,
-        ca: account?.ca,
-        name,
-        device,
-        userCertificate: network.userCertificate,
-        lists: joiningLists(network.lists.snapshot, trustOptions(deps.config)).map(({ element }) => element),
-      }, password, deps, trustOptions(deps.config));
-      return { file, jid: device.jid };
-    },
-    exportBackup: (options) => sealBackup(network, account, options, deps),
+    exportCredentials: ({ name, password }) => exported({ gateway, network, account }, deps, { name, password }),
+    exportBackup: async (options) => sealBackup(network, await account(), options, deps),
     async close({ signal }) {
       pairing.close();
       button.close();
@@ -128,4 +122,26 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
       await release();
     },
   };
+}
+
+/** A new device in a file. It is let into the account before the file is there; one that can't be let in is no device. */
+async function exported({ gateway, network, account }: Pick<Running, 'gateway' | 'network' | 'account'>, deps: GatewayDeps, { name, password }: { readonly name: string; readonly password: string }): Promise<{ file: Buffer; jid: string }> {
+  // The second machine bridges its own LAN: it is a host.
+  const device = await network.createDevice(name, ['host']);
+  try {
+    const login = await gateway.letIn({ key: device.key, jid: device.jid, name, certificate: device.certificate.der });
+    const { server, ca } = (await account()) ?? {};
+    const file = await encodeCredentials({
+      account: bareJid(device.jid),
+      password: login?.password,
+      isLetIn: login?.isLetIn,
+      server, ca, name, device,
+      userCertificate: network.userCertificate,
+      lists: joiningLists(network.lists.snapshot, trustOptions(deps.config)).map(({ element }) => element),
+    }, password, deps, trustOptions(deps.config));
+    return { file, jid: device.jid };
+  } catch (error) {
+    await network.removeDevice(device.key);
+    throw error;
+  }
 }

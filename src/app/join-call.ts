@@ -13,7 +13,7 @@ import { generateKey, keyNameOf } from '../xpmn/trust/keys.ts';
 import { resourceName } from '../xpmn/trust/names.ts';
 import { Network } from '../xpmn/trust/network.ts';
 import { callOverAccount } from './account-call.ts';
-import type { StoredAccount } from './account-store.ts';
+import type { OpenAccount, StoredAccount } from './account-store.ts';
 import { trustOptions } from './gateway-settings.ts';
 import type { Proof } from './newcomer.ts';
 import { callToPair } from './pairing-call.ts';
@@ -28,7 +28,7 @@ export function onLink(targets: readonly TcpTarget[]): Call {
   return (deps, ...rest) => callToPair(deps, targets, ...rest);
 }
 
-export function overAccount(account: StoredAccount): Call {
+export function overAccount(account: OpenAccount): Call {
   return (deps, ...rest) => callOverAccount(deps, account, ...rest);
 }
 
@@ -40,7 +40,7 @@ export interface JoinCall {
   /** Friendly name of this machine. */
   readonly name: string;
   /** Of an account that the user has named. */
-  readonly typed?: StoredAccount | undefined;
+  readonly typed?: OpenAccount | undefined;
   readonly replace: boolean;
 }
 
@@ -58,13 +58,14 @@ export async function join(deps: SetupDeps, { call, host, pin, name, typed, repl
   const { parts, compared } = await withDeadline({ clock, signal, delay: config.pairing.joinTime, what: 'Pairing' }, (within) =>
     call(deps, { credentials, host, proof }, within, async (channel) => {
       const made = await number(channel, within);
-      return { compared: made?.number, parts: await askToJoin(channel, { name, roles: ['host'], nonce: made?.nonce }, { ...config.pairing, ...config.trust }, { signal: within }) };
+      return { compared: made?.number, parts: await askToJoin(channel, { name, roles: ['host'], nonce: made?.nonce, certificate: credentials.certificate.der }, { ...config.pairing, ...config.trust }, { signal: within }) };
     }));
-  const device = issueCredentials(deps, options, key, parts.jid, name);
+  // It is this very certificate that was put on the account.
+  const device = parts.jid === credentials.jid ? credentials : issueCredentials(deps, options, key, parts.jid, name);
   const joined = { name, device, userCertificate: certificateFromDer(parts.userCertificate), lists: parts.lists };
   const network = Network.judgeJoin(deps, options, joined);
   throwIfAborted(signal);
-  const account = accountOf(parts, typed);
+  const account = accountOf(parts, typed, device === credentials);
   return async () => {
     await takeOver(deps, joined, account, { replace });
     return { network, jid: parts.jid, isChecked: account !== undefined && account === typed, ...(compared !== undefined && { number: compared }) };
@@ -82,8 +83,8 @@ function proofOf({ random }: SetupDeps, pin: string | undefined): { readonly pro
 }
 
 /** What was typed has just worked, from here; what the other machine tells works there. */
-function accountOf({ jid, account }: PairedParts, typed: StoredAccount | undefined): StoredAccount | undefined {
-  const { password, server, ca } = account ?? {};
+function accountOf({ jid, account }: PairedParts, typed: OpenAccount | undefined, isCertificateKept: boolean): StoredAccount | undefined {
+  const { password, isLetIn, server, ca } = account ?? {};
   if (typed?.jid === bareJid(jid)) return typed;
-  return password === undefined ? undefined : { jid: bareJid(jid), password, server, ca };
+  return password === undefined && !(isLetIn && isCertificateKept) ? undefined : { jid: bareJid(jid), password, server, ca };
 }

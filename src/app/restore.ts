@@ -29,7 +29,12 @@ export async function prepareRestore(deps: SetupDeps, { file, password, name = h
   return async () => {
     const lists = [...backup.lists, ...(published ?? []).map(({ element }) => element)];
     const network = await becoming(deps, { replace, account }, () => Network.restore(networkDeps(deps), options, { ...backup, lists, name }));
-    return { network: network.id, jid: network.gateway.jid, isChecked: published !== undefined, ...(published && { learnt: newerThan(backup, published, options) }) };
+    return {
+      network: network.id, jid: network.gateway.jid,
+      isChecked: published !== undefined,
+      ...(published && { learnt: newerThan(backup, published, options) }),
+      ...(account === undefined && isInAccount(backup) && { needsPassword: backup.account }),
+    };
   };
 }
 

@@ -40,6 +40,13 @@ export interface BackupOptions {
   readonly password: string;
 }
 
+export interface SealedBackup {
+  /** Base64. */
+  readonly file: string;
+  /** As `BackupFile.needsPassword`. */
+  readonly needsPassword: boolean;
+}
+
 /** An account that the user knows how to log in to. */
 export type KnownAccount = Required<Pick<InitOptions, 'jid' | 'password'>> & Pick<InitOptions, 'server' | 'ca'>;
 
@@ -88,6 +95,8 @@ export interface SetupResult {
   readonly learnt?: number | undefined;
   /** Where nothing was proven: six digits that the other machine shows, too, unless somebody is in between. */
   readonly number?: string;
+  /** The account that the network is in, whose password nobody here knows: the owner has to give it. */
+  readonly needsPassword?: string | undefined;
 }
 
 /** Writes what was prepared; no gateway may work on the state meanwhile. */
@@ -120,7 +129,7 @@ export interface Setup {
    * A backup of the network that is here, base64. Changes nothing.
    * @throws XpmnError `not-initialised`, `not-allowed` (no user key here), `not-authorized` (it is locked, as it always is where no gateway has been told its password)
    */
-  prepareBackup(deps: SetupDeps, options: BackupOptions, waiting: { readonly signal: AbortSignal }): Promise<() => Promise<{ readonly file: string }>>;
+  prepareBackup(deps: SetupDeps, options: BackupOptions, waiting: { readonly signal: AbortSignal }): Promise<() => Promise<SealedBackup>>;
   /** Looks round on the link, or on an account, for a short while. @throws XpmnError `aborted`; why the account can't be used, as above */
   findNetworks(deps: SetupDeps, options: FindOptions, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
   /**

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import { decodeCredentials } from '../xpmn/trust/credentials-file.ts';
+import { LoginRecords } from '../xpmn/login/login-records.ts';
 import { Network } from '../xpmn/trust/network.ts';
 import { accountIn, checkAccount } from './account-check.ts';
 import { saveAccount } from './account-store.ts';
@@ -32,6 +33,8 @@ async function prepareInit(deps: SetupDeps, options: InitOptions, { signal }: { 
     const network = existing ?? (await Network.create(networkDeps(deps), trustOptions(deps.config), { name, account: account.jid }));
     if (network.bare !== account.jid) await network.extend(account.jid);
     // Last: a password without a network in that account would be of no use, and a secret too many.
+    // The owner has spoken: what a server has refused before is tried again.
+    await new LoginRecords(deps).clear();
     await saveAccount(deps.storage, account);
     return resultOf(network, check);
   };
@@ -53,9 +56,9 @@ async function prepareImport(deps: SetupDeps, { file, password, check = true, re
   const carried = await decodeCredentials(Buffer.from(file), password, options);
   Network.judgeJoin(deps, options, carried);
   await refuseReplacement(deps, replace);
-  const { account: jid, password: login, server, ca } = carried;
-  const account = login === undefined ? undefined : { jid, password: login, server, ca };
-  if (check && account) await checkAccount(deps, account, { signal });
+  const { account: jid, password: login, isLetIn, server, ca, device } = carried;
+  const account = login === undefined && !isLetIn ? undefined : { jid, password: login, server, ca };
+  if (check && account) await checkAccount(deps, { ...account, device }, { signal });
   throwIfAborted(signal);
   return async () => resultOf(await takeOver(deps, carried, account, { replace }), check && account !== undefined);
 }

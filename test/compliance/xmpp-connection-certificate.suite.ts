@@ -3,6 +3,7 @@ import type { ErrorCode, XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { child, textOf } from '../../src/xpmn/model/xml.ts';
 import type { ConnectionState, XmppConnection } from '../../src/xpmn/ports/xmpp-connection.ts';
 import type { Behaviour, RogueSession } from '../fakes/rogue-session.ts';
+import { ROGUE_PASSWORD } from '../fakes/rogue-xmpp-server.ts';
 import type { RogueXmppServer } from '../fakes/rogue-xmpp-server.ts';
 import { clientIdentity } from '../support/client-certificate.ts';
 import type { ClientIdentity } from '../support/client-certificate.ts';
@@ -11,6 +12,7 @@ import { JULIET, PING, ROMEO, iq, reached } from './xmpp-connection.suite.ts';
 import type { ConnectionWorld, LoginBy, ServerSide } from './xmpp-connection.suite.ts';
 
 const BARE = 'romeo@home.test';
+const PASSWORD = { kind: 'password', password: ROGUE_PASSWORD } as const;
 const signal = new AbortController().signal;
 const device = clientIdentity({ addresses: [ROMEO] });
 const refusedInPlain = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>"
@@ -109,6 +111,78 @@ export function describeCertificateLogin(name: string, setup: (by: LoginBy) => P
       const stopped = reached(connection, 'stopped');
       await clock.advance(2000);
       assert.equal((await stopped)?.code, 'login-failed');
+    });
+
+    describe('told another way', () => {
+      const history: ConnectionState[] = [];
+      beforeEach(() => {
+        history.length = 0;
+        world.connection.on('stateChanged', (state) => void history.push(state));
+      });
+      const turned = async (): Promise<void> => {
+        const back = reached(world.connection, 'online');
+        world.connection.logInBy(PASSWORD);
+        await back;
+      };
+
+      it('begins with that, if it is told before', async () => {
+        world.server.offerNoExternal();
+        world.connection.logInBy(PASSWORD);
+        assert.equal(world.connection.state, 'idle');
+        await online();
+        assert.deepEqual(history, ['connecting', 'online']);
+      });
+
+      it('makes its link anew, at once, and its channel lives on', async () => {
+        const { connection, server } = world;
+        await online();
+        const asked = server.next((stanza) => child(stanza, 'ping') !== undefined);
+        const answer = connection.channel.request({ type: 'get', to: JULIET, payload: PING }, { signal });
+        await asked;
+        const lost = assert.rejects(answer, { code: 'connection-lost' });
+        await turned();
+        await lost;
+        assert.deepEqual(history, ['connecting', 'online', 'connecting', 'online']);
+        assert.equal(server.attempts, 2);
+        assert.equal(connection.channel.closed.aborted, false);
+        const next = server.next((stanza) => child(stanza, 'ping') !== undefined);
+        const again = connection.channel.request({ type: 'get', to: JULIET, payload: PING }, { signal });
+        server.push(iq('result', (await next).attrs['id'] ?? '', JULIET));
+        await again;
+      });
+
+      it('begins again after a refusal for good', async () => {
+        const { connection, server } = world;
+        server.offerNoExternal();
+        await assert.rejects(online(), { code: 'not-supported' });
+        await turned();
+        assert.deepEqual(history, ['connecting', 'stopped', 'connecting', 'online']);
+        assert.equal(connection.channel.closed.aborted, false);
+      });
+
+      it('does not wait any longer for the next attempt', async () => {
+        const { connection, server } = world;
+        await online();
+        const waiting = reached(connection, 'waiting');
+        server.drop();
+        await waiting;
+        await turned();
+        assert.deepEqual(history, ['connecting', 'online', 'waiting', 'connecting', 'online']);
+      });
+
+      it('does nothing once it was stopped, or somebody else has taken its place', async () => {
+        const { connection, server } = world;
+        await online();
+        const stopped = reached(connection, 'stopped');
+        server.streamError('conflict');
+        await stopped;
+        connection.logInBy(PASSWORD);
+        await connection.stop();
+        connection.logInBy(PASSWORD);
+        await connection.stop();
+        assert.deepEqual(history, ['connecting', 'online', 'stopped']);
+        assert.equal(server.attempts, 1);
+      });
     });
   });
 }

@@ -5,6 +5,7 @@ import type { LoginCredentials } from '../../src/xpmn/ports/xmpp-connection.ts';
 import { serverGate } from '../../src/xpmn/xmpp/allow-list.ts';
 import { IqRouter } from '../../src/xpmn/xmpp/iq-router.ts';
 import { FakeXmppServer } from '../fakes/fake-xmpp-server.ts';
+import { ROGUE_PASSWORD } from '../fakes/rogue-xmpp-server.ts';
 import { clientIdentity } from '../support/client-certificate.ts';
 import { FakeClock, FakeRandom } from '../support/fake-clock.ts';
 import { describeCertificateLogin } from './xmpp-connection-certificate.suite.ts';
@@ -14,14 +15,14 @@ import type { ConnectionWorld, LoginBy } from './xmpp-connection.suite.ts';
 
 const device = clientIdentity({ addresses: [ROMEO] });
 const CREDENTIALS: Readonly<Record<LoginBy, LoginCredentials>> = {
-  password: { kind: 'password', password: 'battery', tokenFor: CLIENT_ID },
+  password: { kind: 'password', password: ROGUE_PASSWORD, tokenFor: CLIENT_ID },
   certificate: { kind: 'certificate', ...device },
   token: { kind: 'token', clientId: CLIENT_ID, token: { token: 'mine', mechanism: 'HT-SHA-256-NONE', expires: 0 } },
 };
 
 const setup = async (by: LoginBy): Promise<ConnectionWorld> => {
   const fake = new FakeXmppServer();
-  const account = fake.addAccount(bareJid(ROMEO), 'battery');
+  const account = fake.addAccount(bareJid(ROMEO), ROGUE_PASSWORD);
   account.certificates.trust(device.der);
   account.tokens.add('mine');
   const clock = new FakeClock();

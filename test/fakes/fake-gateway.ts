@@ -11,7 +11,7 @@ import { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
 import { FakeClock, FakeRandom } from '../support/fake-clock.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { settings } from '../support/settings.ts';
-import type { Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl, UnlistedDevice, UserKeyControl, UserKeyState } from '../../src/app/gateway-api.ts';
+import type { BackupFile, Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl, RemovedDevice, UnlistedDevice, UserKeyControl, UserKeyState } from '../../src/app/gateway-api.ts';
 
 export function fakeDevice(id: string, name: string, changes: Partial<GatewayDevice> = {}): GatewayDevice {
   return {
@@ -31,6 +31,10 @@ export class FakeGateway implements Gateway {
   browsesForEver = false;
   readonly exported: { name: string; password: string }[] = [];
   readonly removed: Jid[] = [];
+  /** What removing a device is said to leave. */
+  removal: RemovedDevice = { password: 'nothing', isPutOut: true };
+  /** The account's password. */
+  hasForgotten = false;
   /** Unlisted devices, until they are kept. */
   waiting: readonly UnlistedDevice[] = [];
   readonly window = new PairingWindow({ clock: new FakeClock(), random: new FakeRandom(), storage: new MemoryStorage() }, settings.pairing);
@@ -114,15 +118,16 @@ export class FakeGateway implements Gateway {
     return { file: Buffer.from('XPMNCRED fake'), jid: `anna@example.org/${name}-aaaa` };
   }
 
-  async exportBackup({ password }: { password: string }): Promise<Buffer> {
+  async exportBackup({ password }: { password: string }): Promise<BackupFile> {
     if (this.failure) throw this.failure;
     this.exported.push({ name: 'backup', password });
-    return Buffer.from('XPMNBKUP fake');
+    return { file: Buffer.from('XPMNBKUP fake'), needsPassword: this.hasForgotten };
   }
 
-  async removeDevice(device: Jid): Promise<void> {
+  async removeDevice(device: Jid): Promise<RemovedDevice> {
     if (this.failure) throw this.failure;
     this.removed.push(device);
+    return this.removal;
   }
 
   unlisted(): readonly UnlistedDevice[] {

@@ -29,6 +29,8 @@ export class FakeSaslCert {
   private readonly owner: Jid;
   private readonly sessions: SessionsOfCertificates;
   private readonly options: FakeSaslCertOptions;
+  /** Takes none any more: as a server whose administrator sets a limit. */
+  isFull = false;
   private stored: Stored[] = [];
 
   constructor(owner: Jid, sessions: SessionsOfCertificates, options: FakeSaslCertOptions) {
@@ -39,6 +41,11 @@ export class FakeSaslCert {
 
   get names(): string[] {
     return this.stored.map(({ name }) => name);
+  }
+
+  /** Those that may add and remove others. */
+  get managers(): string[] {
+    return this.stored.filter(({ mayManage }) => mayManage).map(({ name }) => name);
   }
 
   /** As an administrator does it. */
@@ -70,6 +77,7 @@ export class FakeSaslCert {
   }
 
   private add(ns: string, item: XmlElement): void {
+    if (this.isFull) throw new XpmnError('not-allowed', 'That is enough.');
     const name = childText(item, 'name', ns) ?? '';
     const element = child(item, ns === 'urn:xmpp:saslcert:1' ? 'x509cert' : 'certificate', ns);
     if (!element || name === '') throw new XpmnError('bad-request', 'Missing fields.');

@@ -38,6 +38,8 @@ export class FakeXmppServer {
   readonly handled: string[] = [];
   /** Times that a client has tried to connect. */
   attempts = 0;
+  /** Who has logged in, and how, one after the other. */
+  readonly logins: { readonly jid: Jid; readonly by: LoginCredentials['kind'] }[] = [];
   /** Away, it refuses every connection; set it and `drop` what is there. */
   reachable = true;
   /** Takes connections, and says nothing. Called when one is there. */
@@ -113,6 +115,7 @@ export class FakeXmppServer {
     const link: MemoryLink = new MemoryLink(jid, certificate, (stanza) => this.received(account, link, stanza), () => this.gone(account, link));
     link.token = this.newToken(account, credentials);
     account.sessions.set(jid, link);
+    this.logins.push({ jid, by: credentials.kind });
     this.links.set(jid, link);
     return link;
   }

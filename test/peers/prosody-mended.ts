@@ -21,7 +21,7 @@ const MENDS = {
       // util.x509.der2pem counts lines in fractions, which Lua 5.4 refuses.
       line: 'local cert = ssl_x509.load(util_x509.der2pem(base64.decode(x509cert)));',
       count: 2,
-      by: 'local cert = ssl_x509.load("-----BEGIN CERTIFICATE-----\\n"..x509cert:gsub("%s", ""):gsub(("."):rep(64), "%0\\n").."\\n-----END CERTIFICATE-----\\n");',
+      by: 'local cert = ssl_x509.load("-----BEGIN CERTIFICATE-----\\n"..x509cert:gsub("%s", ""):gsub(("."):rep(64), "%0\\n"):gsub("\\n?$", "\\n", 1).."-----END CERTIFICATE-----\\n");',
     },
   ],
   sasl2: [

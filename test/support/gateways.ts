@@ -9,6 +9,9 @@ import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { ServiceDiscovery } from '../../src/xpmn/ports/service-discovery.ts';
 import type { SecurityMethod } from '../../src/xpmn/ports/security.ts';
 import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
+import type { CarriedAccount } from '../../src/xpmn/pairing/pairing-codec.ts';
+import { AccountAccess } from '../../src/xpmn/login/account-access.ts';
+import type { Storage } from '../../src/xpmn/ports/storage.ts';
 import { createXmppConnection } from '../../src/xpmn/xmpp/connection.ts';
 import { ButtonWindow } from '../../src/xpmn/pairing/button-window.ts';
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
@@ -55,7 +58,22 @@ export interface TestGatewayOptions {
   readonly button?: ButtonWindow;
   /** For devices that know nothing better. */
   readonly srp?: SecurityMethod;
+  /** What the gateway remembers of its logins; with a memory of its own, it begins with the password. */
+  readonly memory?: TestMemory;
+  readonly onAccountFound?: (account: CarriedAccount) => void;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
+}
+
+/** What outlives a gateway that is stopped. */
+export interface TestMemory {
+  readonly storage: Storage;
+  password: string | undefined;
+}
+
+/** As a disk does it: it may be full. */
+async function forget(memory: TestMemory): Promise<void> {
+  await memory.storage.put('account', Buffer.from('{}'));
+  memory.password = undefined;
 }
 
 /** A pairing window that nothing else knows, as the settings say. */
@@ -64,7 +82,7 @@ export function testPairing(clock: Clock = systemClock): PairingWindow {
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, discovery, pairing = testPairing(clock), button = new ButtonWindow({ clock, random: systemRandom }, config.pairing), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, memory = { storage: new MemoryStorage(), password: account?.password }, onAccountFound, discovery, pairing = testPairing(clock), button = new ButtonWindow({ clock, random: systemRandom }, config.pairing), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = {
     ...shipped,
@@ -74,12 +92,14 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
   return new MediaGateway({
     clock, random: systemRandom, log, network, sources,
     connect: (login, router) =>
-      server?.connection(login.jid, account?.password ?? '', { clock, random: systemRandom, router }) ??
+      server?.connection(login.jid, login.credentials, { clock, random: systemRandom, router }) ??
       createXmppConnection({ clock, random: systemRandom, log, router }, login, serverOptions(config)),
-    account: account && { credentials: { kind: 'password', password: account.password }, server: { host: account.host, port: account.port }, ca: account.ca },
+    access: account && new AccountAccess({ password: memory.password, server: { host: account.host, port: account.port }, ca: account.ca, forgetPassword: () => forget(memory) }),
+    storage: memory.storage,
     addresses: () => ['127.0.0.1', '::1'],
     host: 'machine',
     discovery,
+    ...(onAccountFound ? { onAccountFound } : {}),
     pairing, button, srp,
   }, change(settings));
 }

@@ -20,9 +20,12 @@ export const JOIN_ADVICE: Advice = { ...INIT_ADVICE, 'server-unreachable': NO_WA
 
 const LATER = 'Check the network of this machine; --no-check takes the file untried.';
 
-/** The same for the account that a credentials file carries. */
+const MADE_ANEW = 'If the device was removed, or its certificate revoked, export another file where this one was made.';
+
+/** The same for the account that a credentials file carries, by its password or by the certificate of the device in it. */
 export const IMPORT_ADVICE: Advice = {
-  'login-failed': 'If the password of the account has changed since, run `xpmn init` with the new one where the file was made, and export another file.',
+  'login-failed': 'If the password of the account has changed since, run `xpmn init` with the new one where the file was made, and export another file. ' + MADE_ANEW,
+  'not-supported': MADE_ANEW,
   'server-untrusted': 'If the certificate of the server has changed since, run `xpmn init` with --ca FILE where the file was made, and export another file.',
   'server-unreachable': LATER, 'timeout': LATER, 'connection-lost': LATER,
 };

@@ -1,4 +1,5 @@
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
+import type { Output } from '../control/operations.ts';
 import type { PairingView } from '../pairing-desk.ts';
 import type { FoundNetwork } from '../setup-api.ts';
 import { printable } from '../text.ts';
@@ -130,7 +131,17 @@ function wrongPin(error: unknown): unknown {
 export async function removeDevice(context: CliContext, device: string, { yes }: { readonly yes?: true }): Promise<void> {
   if (!yes) await confirm(`${device} leaves the media network for ever: its key never comes back, and what it bridges goes with it.`, context.deps);
   const answer = await withUserKey(() => context.call('remove', { device }));
-  context.answer(answer, () => `${answer.jid} is no device of your media network any more. Devices that are reachable know it already; others hear of it when they come back.\n`);
+  context.answer(answer, () => `${answer.jid} is no device of your media network any more. Devices that are reachable know it already; others hear of it when they come back.\n${risk(answer)}`);
+}
+
+/** What is left for the owner to do: nobody else can. */
+function risk({ jid, password, isPutOut }: Output<'remove'>): string {
+  const account = printable(jid.split('/')[0] ?? jid);
+  const how = `where you have the account, then run \`xpmn init --jid ${account}\` with the new one on your machines.`;
+  if (password === 'likely') return `It knows the password of ${account}: change that now, ${how}\n`;
+  const door = isPutOut ? '' : `Its certificate opens ${account} until one of your machines is online there. `;
+  if (password === 'maybe') return `${door}Your machines have forgotten the password of ${account}. If that one was ever given it, change it, ${how}\n`;
+  return '';
 }
 
 export async function keepDevice(context: CliContext, device: string): Promise<void> {

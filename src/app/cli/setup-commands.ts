@@ -117,10 +117,11 @@ The file is erased there after it was read: with its password it is that device.
 
 /** The greatest secret there is, in a file under a password. */
 export async function backup(context: CliContext, path: string, { passwordFile }: PasswordSource): Promise<void> {
-  await writeSealed(context, path, { passwordFile }, (password) =>
+  const { needsPassword } = await writeSealed(context, path, { passwordFile }, (password) =>
     withUserKey(() => change(context, () => context.call('backup', { password }), (setup, deps, waiting) => setup.prepareBackup(deps, { password }, waiting))));
-  context.answer({ file: path }, () => `${path} holds the key of your media network. Keep it where fire and thieves don't come, and its password elsewhere: with both, anybody owns the network.
-If this machine is lost: \`xpmn restore ${basename(path)}\` on another one, then \`xpmn remove\` the lost one there.
+  const login = needsPassword ? 'The password of the account is not in it, since this machine has forgotten it: keep that, too. ' : '';
+  context.answer({ file: path, needsPassword }, () => `${path} holds the key of your media network. Keep it where fire and thieves don't come, and its password elsewhere: with both, anybody owns the network.
+${login}If this machine is lost: \`xpmn restore ${basename(path)}\` on another one, then \`xpmn remove\` the lost one there.
 `);
 }
 
@@ -135,7 +136,7 @@ export async function restore(context: CliContext, path: string, { passwordFile,
       () => context.call('restore', { file: file.toString('base64'), ...options }),
       (setup, deps, waiting) => setup.prepareRestore(deps, { file, ...options }, waiting),
     ).catch((error: unknown) => Promise.reject(keptKey(error, context))));
-  context.answer(result, () => `This machine is ${result.jid} and manages the media network ${result.network} now. If the machine of the backup is lost, remove it: xpmn devices, then xpmn remove.\n${sinceBackup(result)}\n${nextStep(result, { check, byDaemon })}\n`);
+  context.answer(result, () => `This machine is ${result.jid} and manages the media network ${result.network} now. If the machine of the backup is lost, remove it: xpmn devices, then xpmn remove.\n${sinceBackup(result)}\n${missingPassword(result)}${nextStep(result, { check, byDaemon })}\n`);
 }
 
 /** Whether it is known what has happened since the backup. */
@@ -143,6 +144,12 @@ function sinceBackup({ learnt }: SetupResult): string {
   if (learnt === undefined) return 'What has happened since the backup is not known here: machines that joined later are shut out until you decide; `xpmn status` names them as they are heard of.';
   if (learnt === 0) return 'The account knows nothing newer than the backup.';
   return 'What has happened since the backup was learnt from the account: machines that joined later stay, and removed ones stay removed.';
+}
+
+/** A backup that was made after the password was forgotten leads into the network, and not into the account. */
+function missingPassword({ needsPassword: account }: SetupResult): string {
+  if (account === undefined) return '';
+  return `The password of the account ${account} was not in the backup. Give it with \`xpmn init --jid ${account}\`; on the local network of another machine of the network, that one lets this one in.\n`;
 }
 
 /** The file is there, and nobody else's, before anything is asked for; it is gone again if that fails. */

@@ -52,7 +52,10 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
 
   'import-credentials': async ({ file, ...rest }, { controlled, signal }) => controlled.importCredentials({ file: fromBase64(file), ...rest }, { signal }),
 
-  backup: async ({ password }, { controlled }) => ({ file: (await controlled.gateway().exportBackup({ password })).toString('base64') }),
+  async backup({ password }, { controlled }) {
+    const { file, needsPassword } = await controlled.gateway().exportBackup({ password });
+    return { file: file.toString('base64'), needsPassword };
+  },
 
   restore: async ({ file, ...rest }, { controlled, signal }) => controlled.restore({ file: fromBase64(file), ...rest }, { signal }),
 
@@ -61,8 +64,7 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
   async remove({ device }, { controlled }) {
     const gateway = controlled.gateway();
     const { jid } = findDevice(device, [...gateway.devices(), ...gateway.unlisted()]);
-    await gateway.removeDevice(jid);
-    return { jid };
+    return { jid, ...(await gateway.removeDevice(jid)) };
   },
 
   async keep({ device }, { controlled }) {

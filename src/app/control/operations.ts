@@ -1,4 +1,4 @@
-import type { GatewayDevice, GatewayStatus, LibraryPage, LocalUrl, UserKeyState } from '../gateway-api.ts';
+import type { BackupFile, GatewayDevice, GatewayStatus, LibraryPage, LocalUrl, RemovedDevice, UserKeyState } from '../gateway-api.ts';
 import type { ButtonView, PairingView } from '../pairing-desk.ts';
 import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
 
@@ -22,9 +22,9 @@ export interface Operations {
     readonly output: SetupResult;
   };
   /** `file` in base64. */
-  readonly backup: { readonly input: { readonly password: string }; readonly output: { readonly file: string } };
+  readonly backup: { readonly input: { readonly password: string }; readonly output: Omit<BackupFile, 'file'> & { readonly file: string } };
   readonly restore: { readonly input: Omit<RestoreOptions, 'file'> & { readonly file: string }; readonly output: SetupResult };
-  readonly remove: { readonly input: { readonly device: string }; readonly output: { readonly jid: string } };
+  readonly remove: { readonly input: { readonly device: string }; readonly output: RemovedDevice & { readonly jid: string } };
   readonly keep: { readonly input: { readonly device: string }; readonly output: { readonly jid: string } };
   readonly 'key-lock': { readonly input: { readonly password?: string }; readonly output: { readonly userKey: UserKeyState } };
   /** `issued`: the types of the lists that have waited. */

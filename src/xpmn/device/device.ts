@@ -18,7 +18,6 @@ import { Links } from '../links/links.ts';
 import type { LocalEndpoint } from '../links/local-exchange.ts';
 import { PathMemory, pathOf } from '../links/path.ts';
 import { TurnedAway } from '../links/turned-away.ts';
-import { splitJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ListedPeer, PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
@@ -46,7 +45,7 @@ export interface DeviceSpec {
   readonly credentials: DeviceCredentials;
   /** Who it is to the other devices of this process. */
   readonly identity: ListedPeer;
-  /** How it logs in; undefined for a device that is only reached inside the process, and on the local link. */
+  /** How it logs in at first, until somebody decides; undefined for a device that is only reached inside the process, and on the local link. */
   readonly account: XmppAccount | undefined;
   /** Of a device with which others can be paired. */
   readonly pairing?: DevicePairing | undefined;
@@ -149,19 +148,11 @@ export class Device extends EventEmitter<DeviceEvents> {
     return this.links.all().flatMap((link) => link.openChannels);
   }
 
-  /** Begins to be there: inside the process and on the local link at once, on the server as soon as it answers. */
+  /** Begins to be there: inside the process and on the local link. On the server it is when its connection was started. */
   start(): void {
     this.shared.exchange.add(this.endpoint);
     this.linkLocal?.start();
     this.shared.lists.on('changed', this.onListChanged);
-    if (!this.connection) return;
-    const { connection } = this;
-    connection.on('stateChanged', (state, reason) => {
-      if (state === 'online') this.log.info('online', { server: splitJid(this.jid).domain });
-      if (state === 'stopped' && reason) this.log.error('the server refused the login for good: not trying again', { error: reason });
-    });
-    // A refusal for good was told by the state.
-    this.tasks.run((signal) => connection.start({ signal }).catch(() => undefined));
   }
 
   /** Ends everything in order within `signal`, then at once. */

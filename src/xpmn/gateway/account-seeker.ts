@@ -23,7 +23,7 @@ export interface AccountSeekerDeps {
 
 /**
  * The network has an account, and this gateway does not know how to log in: it was paired before there was one. Other
- * gateways know; each is asked while it is there, less and less often, until one has told it.
+ * gateways know, or let this one in by its certificate; each is asked while it is there, less and less often, until one has helped.
  */
 export class AccountSeeker {
   private readonly deps: AccountSeekerDeps;
@@ -67,7 +67,8 @@ export class AccountSeeker {
   };
 
   private async ask(jid: Jid, signal: AbortSignal): Promise<void> {
-    const account = await askForAccount(await this.deps.links.to(jid).channel({ signal }), { signal });
+    const { links, network } = this.deps;
+    const account = await askForAccount(await links.to(jid).channel({ signal }), network.gateway.certificate.der, { signal });
     if (this.isOver) return;
     this.stop();
     this.deps.onFound(account);

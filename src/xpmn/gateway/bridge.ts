@@ -3,11 +3,12 @@ import type { DeviceShared } from '../device/device-shared.ts';
 import type { Logger } from '../kernel/log.ts';
 import { SerialQueue, untilAborted } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
+import type { AccountAccess } from '../login/account-access.ts';
 import type { Jid } from '../model/jid.ts';
 import type { DeviceSource, MediaDevice } from '../ports/media-device.ts';
-import type { XmppAccount } from '../ports/xmpp-connection.ts';
 import type { LocalLink } from '../serverless/local-link.ts';
 import type { Network } from '../trust/network.ts';
+import type { AccountLogins } from './account-logins.ts';
 import { Announcement } from './announcement.ts';
 import { devicesWithOlderRight } from './bridging.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
@@ -18,7 +19,9 @@ import { answerPublicKeys } from './public-keys.ts';
 export interface BridgeDeps {
   readonly log: Logger;
   readonly network: Network;
-  readonly account: Omit<XmppAccount, 'jid'> | undefined;
+  /** Both undefined without an account. */
+  readonly access: AccountAccess | undefined;
+  readonly logins: AccountLogins | undefined;
   readonly sources: readonly DeviceSource[];
   readonly shared: DeviceShared;
   readonly tasks: TaskGroup;
@@ -77,9 +80,14 @@ export class Bridge {
     return [...this.bridged.values()].find(({ device }) => device.jid === jid)?.name;
   }
 
-  /** Devices without a connection to the server of their own, though there is an account. */
-  get unconnected(): number {
-    return this.deps.account ? [...this.bridged.values()].filter(({ device }) => !device.connection).length : 0;
+  /** Devices without a connection to the server of their own, though there is an account: beyond the limit, or not let in. */
+  get unconnected(): { readonly beyondLimit: number; readonly notLetIn: number } {
+    const { logins } = this.deps;
+    const devices = logins ? [...this.bridged.values()].map(({ device }) => device) : [];
+    return {
+      beyondLimit: devices.filter(({ connection }) => !connection).length,
+      notLetIn: devices.filter((device) => logins?.isStuck(device)).length,
+    };
   }
 
   /** The server says that another device has gone. */
@@ -131,13 +139,14 @@ export class Bridge {
     if (this.isStopped || !media.library) return;
     const credentials = await network.hostDevice(id, name);
     const identity = { verdict: 'own-hosted', key: credentials.key, jid: credentials.jid, network: network.id, roles: [] } as const;
-    const device = new Device(shared, { credentials, identity, account: this.accountFor(credentials.jid) }, this.settings.device);
+    const device = new Device(shared, { credentials, identity, account: this.mayConnect() ? this.deps.access?.accountOf(credentials) : undefined }, this.settings.device);
     provideServices(device, media, shared, this.settings);
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => ({ certificate: credentials.certificate.der, signatures: [] }) });
     const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES, link });
     this.bridged.set(id, { device, announcement, name });
     device.start();
     announcement.start();
+    this.deps.logins?.keep(device, credentials, name);
     log.info('bridging a device', { name, jid: device.jid });
   }
 
@@ -145,16 +154,15 @@ export class Bridge {
     const entry = this.bridged.get(id);
     if (!entry) return;
     this.bridged.delete(id);
+    this.deps.logins?.release(entry.device);
     // While the gateway goes on the same device may be back at once: under its old name, that has to be free.
     await untilAborted(entry.announcement.stop(), this.isStopped ? signal : undefined);
     await entry.device.stop({ signal });
     this.deps.log.info('a device is not bridged any more', { name: entry.name, jid: entry.device.jid });
   }
 
-  private accountFor(jid: Jid): XmppAccount | undefined {
-    const { account } = this.deps;
-    const connected = [...this.bridged.values()].filter(({ device }) => device.connection).length;
-    return account && connected < this.settings.connections ? { ...account, jid } : undefined;
+  private mayConnect(): boolean {
+    return [...this.bridged.values()].filter(({ device }) => device.connection).length < this.settings.connections;
   }
 
   /** Whether another gateway of ours that is there shows the same device, and has the older right to it. */

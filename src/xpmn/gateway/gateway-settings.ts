@@ -4,6 +4,7 @@ import type { PoolOptions } from '../jingle/applications/oob-pool.ts';
 import type { InProcessOptions } from '../jingle/security/in-process.ts';
 import type { Socks5ListenerOptions } from '../jingle/transports/socks5-listener.ts';
 import type { AcceptorOptions } from '../links/acceptor.ts';
+import type { AccountCertificatesOptions } from '../login/account-certificates.ts';
 import type { MediaPortOptions } from '../media/media-port.ts';
 import type { HostLimits } from '../pairing/pairing-host.ts';
 import type { DirectoryControllerOptions } from '../profiles/directory-controller.ts';
@@ -27,6 +28,7 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly transferController: TransferControllerOptions;
   readonly mediaPort: MediaPortOptions;
   readonly account: AccountServicesOptions;
+  readonly logins: AccountCertificatesOptions;
   readonly pairing: HostLimits & AnswerLimits;
   /** Connections to the server for bridged devices; further ones are reached inside the process only. */
   readonly connections: number;

@@ -12,6 +12,7 @@ import { createAcceptor } from '../links/acceptor.ts';
 import { LocalExchange } from '../links/local-exchange.ts';
 import { MediaPort } from '../media/media-port.ts';
 import type { OpenItem } from '../media/media-port.ts';
+import type { AccountAccess } from '../login/account-access.ts';
 import type { Jid } from '../model/jid.ts';
 import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
@@ -19,7 +20,8 @@ import type { MediaPage } from '../model/media.ts';
 import type { DeviceSource } from '../ports/media-device.ts';
 import type { SecurityMethod } from '../ports/security.ts';
 import type { ServiceDiscovery } from '../ports/service-discovery.ts';
-import type { ConnectionState, XmppAccount } from '../ports/xmpp-connection.ts';
+import type { Storage } from '../ports/storage.ts';
+import type { ConnectionState } from '../ports/xmpp-connection.ts';
 import { browsePeer } from '../profiles/directory-controller.ts';
 import { LocalLink } from '../serverless/local-link.ts';
 import { openTransfer } from '../profiles/transfer-controller.ts';
@@ -32,6 +34,8 @@ import type { Network } from '../trust/network.ts';
 import type { PairingState, PairingWindow } from '../trust/pairing-window.ts';
 import type { VerifiedList } from '../trust/signed-list.ts';
 import { queryInfo } from '../xmpp/disco.ts';
+import { AccountLogins } from './account-logins.ts';
+import type { Newcomer } from './account-logins.ts';
 import { AccountSeeker } from './account-seeker.ts';
 import { AccountServices } from './account-services.ts';
 import { Bridge } from './bridge.ts';
@@ -49,8 +53,10 @@ export interface MediaGatewayDeps {
   readonly random: Random;
   readonly log: Logger;
   readonly network: Network;
-  /** How to log in; undefined while the network is local-only. The JID is each device's own. */
-  readonly account: Omit<XmppAccount, 'jid'> | undefined;
+  /** How to log in; undefined while the network is local-only, or nobody has told. */
+  readonly access: AccountAccess | undefined;
+  /** Where it is kept how far the devices have come with that. */
+  readonly storage: Storage;
   readonly sources: readonly DeviceSource[];
   readonly connect: DeviceShared['connect'];
   readonly addresses: LocalAddresses;
@@ -70,6 +76,12 @@ export interface MediaGatewayDeps {
   onAccountFound?(account: CarriedAccount): void;
 }
 
+export interface Removal {
+  readonly isPutOut: boolean;
+  /** Only gateways are ever told the account's password. */
+  readonly wasGateway: boolean;
+}
+
 /** A gateway: the controller device of this machine, the legacy devices it bridges, and the port players fetch from. */
 export class MediaGateway {
   private readonly deps: MediaGatewayDeps;
@@ -78,6 +90,7 @@ export class MediaGateway {
   private readonly listener: Socks5Listener;
   private readonly controller: Device;
   private readonly services: AccountServices;
+  private readonly logins: AccountLogins | undefined;
   private readonly link: LocalLink | undefined;
   private readonly neighbourhood: Neighbourhood | undefined;
   /** Who is there, on the link or by the server's word. */
@@ -103,7 +116,7 @@ export class MediaGateway {
     this.controller = new Device(shared, {
       credentials: network.gateway,
       identity: { verdict: 'own', key: network.gateway.key, jid: network.gateway.jid, network: network.id, roles: ['host'] },
-      account: deps.account && { ...deps.account, jid: network.gateway.jid },
+      account: deps.access?.accountOf(network.gateway),
       pairing: deps.pairing,
       srp: deps.srp,
       button: deps.button,
@@ -112,13 +125,14 @@ export class MediaGateway {
       { device: this.controller, network, clock, log, tasks: this.tasks, link: this.link, pairing: deps.pairing, button: deps.button, onGone: (jid) => this.peerGone(jid) },
       settings.account,
     );
+    this.logins = deps.access && new AccountLogins({ ...deps, access: deps.access, tasks: this.tasks, gateway: this.controller }, settings.logins);
     this.neighbourhood = this.link && this.createNeighbourhood(this.link);
     this.directory = this.neighbourhood ? new Directories(this.neighbourhood, this.services) : this.services;
-    this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.directory, link: this.link }, settings);
+    this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.directory, link: this.link, logins: this.logins }, settings);
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
-    servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, button: deps.button, log, account: carriedAccount(deps.account) }, settings.pairing);
-    this.seeker = network.isLocalOnly || deps.account ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, log, clock, onFound: (account) => deps.onAccountFound?.(account) }, settings.account.questions);
+    servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, button: deps.button, log, logins: this.logins }, settings.pairing);
+    this.seeker = network.isLocalOnly || deps.access ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, clock, log, onFound: (account) => deps.onAccountFound?.(account) }, settings.account.questions);
     this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
   }
 
@@ -133,6 +147,7 @@ export class MediaGateway {
       this.expiry.start();
       this.services.start();
       this.controller.start();
+      this.logins?.start();
       this.services.announce();
       this.services.on('moved', () => this.deps.onMoved?.());
       this.deps.pairing.on('changed', this.onPairing);
@@ -162,6 +177,7 @@ export class MediaGateway {
     this.expiry.stop();
     this.refreshTimer?.cancel();
     await this.mediaPort.stop();
+    this.logins?.stop();
     await this.bridge.stop({ signal: within });
     await untilAborted(this.services.stop(), within);
     await this.controller.stop({ signal: within });
@@ -190,9 +206,14 @@ export class MediaGateway {
     return this.link !== undefined;
   }
 
-  /** Bridged devices that have no connection to the server, since the budget is used up. */
-  get unconnected(): number {
+  /** Bridged devices that have no connection to the server. */
+  get unconnected(): Bridge['unconnected'] {
     return this.bridge.unconnected;
+  }
+
+  /** How it gets into its account; undefined without one, or while nobody has told it how. */
+  get login(): { readonly hasPassword: boolean; readonly isStuck: boolean } | undefined {
+    return this.logins && { hasPassword: this.logins.hasPassword, isStuck: this.logins.isStuck(this.controller) };
   }
 
   /** All devices that the lists name, and what is known of them now. */
@@ -222,9 +243,25 @@ export class MediaGateway {
     this.onLinkChanged();
   }
 
-  /** Removes a machine from the network, for ever. @throws XpmnError as `Membership.remove` */
-  remove(device: Jid): Promise<void> {
-    return this.membership.remove(device, this.tasks.signal);
+  /**
+   * Removes a machine from the network, for ever, and puts it out of the account; `isPutOut` false: the server takes no
+   * certificates, or its certificate is revoked when a gateway is online again.
+   * @throws XpmnError as `Membership.remove`
+   */
+  async remove(device: Jid): Promise<Removal> {
+    const { signal } = this.tasks;
+    const { roles } = await this.membership.remove(device, signal);
+    const isPutOut = (await this.logins?.revokeLost(signal)) ?? false;
+    return { isPutOut, wasGateway: roles.length > 0 };
+  }
+
+  /**
+   * Lets a device of the network into the account that can't ask for itself, by a password or by its certificate.
+   * Undefined where there is no account, or nobody has told how to log in.
+   * @throws XpmnError as `AccountLogins.letIn`
+   */
+  async letIn(newcomer: Newcomer): Promise<CarriedAccount | undefined> {
+    return this.logins?.letIn(newcomer, this.tasks.signal);
   }
 
   /** Takes a machine in again that the backup did not know. @throws XpmnError as `Membership.relist` */
@@ -333,8 +370,4 @@ export class MediaGateway {
     this.tasks.run(() => this.deps.network.refresh());
     this.refreshTimer = this.deps.clock.after(this.settings.refreshInterval, () => this.refresh());
   }
-}
-
-function carriedAccount(account: MediaGatewayDeps['account']): CarriedAccount | undefined {
-  return account && { password: account.credentials.kind === 'password' ? account.credentials.password : undefined, server: account.server, ca: account.ca };
 }

@@ -1,5 +1,4 @@
 import { XpmnError } from '../kernel/errors.ts';
-import type { KeyName } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import { elements } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -39,14 +38,16 @@ export class Membership {
     await this.deps.publish(signal);
   }
 
-  /** The same for a removal, which is for ever. @throws XpmnError `not-found`, `not-allowed`, `not-authorized`; could not reach the management device */
-  async remove(device: Jid, signal: AbortSignal): Promise<void> {
+  /** The same for a removal, which is for ever; resolves to what the device was. @throws XpmnError `not-found`, `not-allowed`, `not-authorized`; could not reach the management device */
+  async remove(device: Jid, signal: AbortSignal): Promise<DeviceEntry> {
     const { network } = this.deps;
-    const key = this.keyOf(device);
+    const entry = this.entryOf(device);
+    const { key } = entry;
     if (network.isManagement) await network.removeDevice(key);
     else await this.atManager(formatRemove(key), signal);
     if (!isRemoved(network.lists.snapshot, network.id, 'devices', key)) throw new XpmnError('protocol-violation', 'The management device has not removed the device.');
     await this.deps.publish(signal);
+    return entry;
   }
 
   /** Takes in again what joined after the backup that the network was restored from. @throws XpmnError `not-found`; as `Network.relist` */
@@ -58,11 +59,11 @@ export class Membership {
     await this.deps.publish(signal);
   }
 
-  private keyOf(device: Jid): KeyName {
+  private entryOf(device: Jid): DeviceEntry {
     const known = [...this.entries(), ...this.deps.network.unlisted.devices];
     const entry = known.find(({ jid, aliases }) => jid === device || aliases.includes(device));
     if (!entry) throw new XpmnError('not-found', 'That is no machine of the media network by itself: what a gateway bridges goes with the gateway.');
-    return entry.key;
+    return entry;
   }
 
   private async atManager(payload: XmlElement, signal: AbortSignal): Promise<void> {

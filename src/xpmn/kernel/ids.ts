@@ -23,3 +23,11 @@ export function base32(bytes: Uint8Array): string {
 export function randomId(random: Random): string {
   return base32(random.bytes(8));
 }
+
+/** A UUID of 122 random bits, in its usual form (RFC 9562 §5.4, version 4). */
+export function randomUuid(random: Random): string {
+  const bytes = Buffer.from(random.bytes(16));
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -2,12 +2,17 @@
  * What two devices say to each other on the stream that a PIN has proven: the new one asks to join, and is told that it
  * has. One request, one answer: when the answer comes, everything is done (thesis 6.2.4, "order guarantee").
  *
- *   <join xmlns='urn:xmpp:xpmn:pairing:0' name='Laptop' roles='host' [nonce='…']/>
+ *   <join xmlns='urn:xmpp:xpmn:pairing:0' name='Laptop' roles='host' [nonce='…']>
+ *     <keyinfo xmlns='urn:xmpp:pubkey:0'>…the certificate that it would log in with…</keyinfo>
+ *   </join>
  *   <paired xmlns='urn:xmpp:xpmn:pairing:0' jid='FULL JID'>
  *     <keyinfo xmlns='urn:xmpp:pubkey:0' jid='BARE JID'>…the user certificate…</keyinfo>
  *     <lists xmlns='urn:xmpp:xpmn:trust:0'>…</lists>
- *     <account [password='…'] [host='…' port='…']><ca>PEM</ca></account>      where the network has an account
+ *     <account [password='…'] [certificate='uploaded'] [host='…' port='…']><ca>PEM</ca></account>      where the network has an account
  *   </paired>
+ *
+ * The account's password comes only from who still has it. Who has forgotten it has put that certificate on the account,
+ * and says so: the new machine logs in by it from the beginning.
  */
 import { XpmnError } from '../kernel/errors.ts';
 import { isFullJid, tryJid } from '../model/jid.ts';
@@ -25,12 +30,16 @@ export interface JoinRequest {
   readonly roles: readonly string[];
   /** What its part of a number to compare was made of, where there is one. */
   readonly nonce?: string | undefined;
+  /** DER: the device's own, under the JID that it will have if it is named as all are. */
+  readonly certificate?: Buffer | undefined;
 }
 
 /** How the new machine gets into the account. */
 export interface CarriedAccount {
   /** Only to gateways, and only until login by certificate works. */
   readonly password?: string | undefined;
+  /** The certificate that the machine has sent is on the account: it logs in by that. */
+  readonly isLetIn?: boolean | undefined;
   /** Where to connect instead of what DNS says. */
   readonly server?: { readonly host: string; readonly port: number } | undefined;
   /** PEM certificates to trust for the server. */
@@ -52,18 +61,27 @@ export interface PairingLimits extends KeyInfoLimits {
   readonly listsPerAnswer: number;
 }
 
+const UPLOADED = 'uploaded';
 /** Roles that a device may ask for by itself; what is more only its owner gives. */
 const ROLES: ReadonlySet<string> = new Set(['host']);
 
-export function formatJoin({ name, roles, nonce }: JoinRequest): XmlElement {
-  return xml('join', NS.pairing, { name, roles: roles.length > 0 ? roles.join(' ') : undefined, nonce });
+export function formatJoin({ name, roles, nonce, certificate }: JoinRequest): XmlElement {
+  return xml('join', NS.pairing, { name, roles: roles.length > 0 ? roles.join(' ') : undefined, nonce }, certificate && formatKeyInfo({ certificate, signatures: [] }));
 }
 
-/** Roles that are not for the asking are left out. @throws XpmnError `bad-request` */
-export function parseJoin({ attrs }: XmlElement, { nameLength }: Pick<PairingLimits, 'nameLength'>): JoinRequest {
+/** Roles that are not for the asking are left out; whose the certificate is, is not judged here. @throws XpmnError `bad-request`, `malformed`, `too-large` */
+export function parseJoin(element: XmlElement, limits: Pick<PairingLimits, 'nameLength' | keyof KeyInfoLimits>): JoinRequest {
+  const { attrs } = element;
+  const { nameLength } = limits;
   const name = (attrs['name'] ?? '').replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
   if (name === '' || [...name].length > nameLength) throw new XpmnError('bad-request', `A device has a name of at most ${nameLength} characters.`);
-  return { name, roles: (attrs['roles'] ?? '').split(/\s+/).filter((role) => ROLES.has(role)) };
+  return { name, roles: (attrs['roles'] ?? '').split(/\s+/).filter((role) => ROLES.has(role)), ...parseCertificate(element, limits) };
+}
+
+/** The certificate that a device sends to be let in by. @throws XpmnError `malformed`, `too-large` */
+export function parseCertificate(element: XmlElement, limits: KeyInfoLimits): { readonly certificate?: Buffer } {
+  const keyinfo = child(element, 'keyinfo', NS.pubkey);
+  return keyinfo ? { certificate: parseKeyInfo(keyinfo, limits).certificate } : {};
 }
 
 export function formatPaired({ jid, userCertificate, lists, account }: PairedParts): XmlElement {
@@ -81,8 +99,8 @@ export function parsePaired(element: XmlElement | undefined, limits: PairingLimi
   return { jid, userCertificate: parseKeyInfo(keyinfo, limits).certificate, lists: signedIn(lists, limits.listsPerAnswer), account: account && parseAccount(account) };
 }
 
-export function formatAccount({ password, server, ca }: CarriedAccount): XmlElement {
-  return xml('account', NS.pairing, { password, host: server?.host, port: server?.port }, ca === undefined ? undefined : xml('ca', NS.pairing, {}, ca));
+export function formatAccount({ password, isLetIn, server, ca }: CarriedAccount): XmlElement {
+  return xml('account', NS.pairing, { password, certificate: isLetIn ? UPLOADED : undefined, host: server?.host, port: server?.port }, ca === undefined ? undefined : xml('ca', NS.pairing, {}, ca));
 }
 
 /** @throws XpmnError `malformed` */
@@ -93,5 +111,5 @@ export function parseAccount(element: XmlElement | undefined): CarriedAccount {
   const number = Number(port);
   const isPort = /^\d{1,5}$/.test(port ?? '') && number >= 1 && number <= 65_535;
   if ((host === undefined) !== (port === undefined) || (port !== undefined && !isPort)) throw new XpmnError('malformed', 'The other device named no proper server.');
-  return { password, ca, server: host === undefined ? undefined : { host, port: number } };
+  return { password, ...(element.attrs['certificate'] === UPLOADED ? { isLetIn: true } : {}), ca, server: host === undefined ? undefined : { host, port: number } };
 }

@@ -67,6 +67,13 @@ export interface XmppConnection extends Pick<EventEmitter<XmppConnectionEvents>,
   readonly state: ConnectionState;
   /** Begins to connect. Resolves when online for the first time; rejects if the server refused for good. */
   start(options: { readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * Logs in so from now on: for whoever decides what comes after a refusal, or has a better way by now. A link that is there
+   * is closed, and the next one made at once, also after a refusal for good; requests under way fail with
+   * `connection-lost`, and `channel` lives on. Before `start` it only changes how that begins; after `stop`, and
+   * after `conflict`, it changes nothing.
+   */
+  logInBy(credentials: LoginCredentials): void;
   /** There is a reason to think that the server is gone, unsaid: it is asked now, and if it is silent, another link is made. */
   doubt(): void;
   /** Closes the stream politely within `signal`, then at once. Idempotent. */

@@ -13,7 +13,7 @@ import type { SealedKind, SealOptions } from './sealed-file.ts';
 
 /**
  * What is carried to a second machine, so that it becomes a device of the network: a JSON document in a sealed file. The
- * password of the account is there for gateways only, and until logging in by certificate exists.
+ * password of the account is there for gateways only, and only where the server takes no certificates.
  */
 export interface CarriedCredentials extends CarriedLogin {
   /** The friendly name of the new device. */
@@ -45,9 +45,9 @@ export async function decodeCredentials(file: Uint8Array, password: string, opti
   return parseContent(await unseal(KIND, file, password, options.credentials), options);
 }
 
-function formatContent({ account, password, server, ca, name, device, userCertificate, lists }: CarriedCredentials): string {
+function formatContent({ account, password, isLetIn, server, ca, name, device, userCertificate, lists }: CarriedCredentials): string {
   return JSON.stringify({
-    account, password, server, ca, name,
+    account, password, login: isLetIn ? 'certificate' : undefined, server, ca, name,
     device: { jid: device.jid, privateKey: device.privateKey, certificate: device.certificate.pem },
     userCertificate: userCertificate.pem,
     lists: lists.map((list) => serialise(list)),

@@ -14,6 +14,8 @@ export interface CarriedLogin {
   /** Bare JID. */
   readonly account: Jid;
   readonly password?: string | undefined;
+  /** The device's certificate is on the account: it logs in by that. */
+  readonly isLetIn?: boolean | undefined;
   readonly server?: { readonly host: string; readonly port: number } | undefined;
   /** PEM certificates to trust for the server. */
   readonly ca?: string | undefined;
@@ -93,7 +95,7 @@ export class SealedContent {
   login(): CarriedLogin {
     const account = parseJid(this.text('account'));
     if (isFullJid(account)) throw this.malformed('account');
-    return { account, password: this.optionalText('password'), server: this.server(), ca: this.optionalText('ca') };
+    return { account, password: this.optionalText('password'), ...(this.optionalText('login') === 'certificate' ? { isLetIn: true } : {}), server: this.server(), ca: this.optionalText('ca') };
   }
 
   malformed(name: string): XpmnError {

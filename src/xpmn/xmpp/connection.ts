@@ -7,7 +7,7 @@ import type { Logger } from '../kernel/log.ts';
 import { abortReason, abortable, deferred, sleep, throwIfAborted, withDeadline } from '../kernel/tasks.ts';
 import { isFullJid, parseJid, splitJid } from '../model/jid.ts';
 import type { XmlElement } from '../model/xml.ts';
-import type { ConnectionState, LoginToken, XmppAccount, XmppConnection, XmppConnectionEvents } from '../ports/xmpp-connection.ts';
+import type { ConnectionState, LoginCredentials, LoginToken, XmppAccount, XmppConnection, XmppConnectionEvents } from '../ports/xmpp-connection.ts';
 import { BackOff } from './connection/back-off.ts';
 import type { BackOffOptions } from './connection/back-off.ts';
 import { createEstablish } from './connection/establish.ts';
@@ -54,6 +54,8 @@ export function createXmppConnection(deps: XmppConnectionDeps, account: XmppAcco
  *                     ▲    │              │ lost
  *               delay │    │ failed       │
  *                     └── waiting ◀───────┘      any ─stop, or refused for good─▶ stopped
+ *
+ *     any but idle, a conflict, and what was stopped by us ─another way to log in─▶ connecting
  */
 export class KeptConnection extends EventEmitter<XmppConnectionEvents> implements XmppConnection {
   readonly channel: ServerChannel;
@@ -62,8 +64,12 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
   private readonly options: KeptConnectionOptions;
   private readonly backOff: BackOff;
   private readonly stopping = new AbortController();
+  /** Ends what goes on now: an attempt, a link, or the wait between two. */
+  private now = new AbortController();
   private readonly firstOnline = deferred();
   private current: ConnectionState = 'idle';
+  /** It begins again after a refusal, in a moment. */
+  private isResuming = false;
   private link: ServerLink | undefined;
   private keepAlive: KeepAlive | undefined;
   private kept: Promise<void> = Promise.resolve();
@@ -90,17 +96,30 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
     try {
       await abortable(this.firstOnline.promise, signal);
     } catch (error) {
-      await this.stop({ signal });
+      if (signal.aborted) await this.stop({ signal });
       throw error;
     }
   }
 
   async stop({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     this.manners ??= signal;
-    const idle = this.current === 'idle';
-    this.stopping.abort(new XpmnError('aborted', 'The connection was stopped.'));
-    if (idle) this.ended(undefined);
+    const why = new XpmnError('aborted', 'The connection was stopped.');
+    this.stopping.abort(why);
+    this.now.abort(why);
     await this.kept;
+    this.channel.close(why);
+    this.firstOnline.reject(why);
+    if (this.current !== 'stopped') this.become('stopped');
+  }
+
+  logInBy(credentials: LoginCredentials): void {
+    if (this.stopping.signal.aborted) return;
+    this.account = { ...this.account, credentials };
+    this.now.abort(new XpmnError('aborted', 'Another way to log in was chosen.'));
+    if (this.current !== 'stopped' || this.isResuming) return;
+    this.isResuming = true;
+    // Not at once: whoever is being told of the refusal is told all of it first.
+    this.kept = this.kept.then(() => this.keep());
   }
 
   doubt(): void {
@@ -108,13 +127,15 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
   }
 
   private async keep(): Promise<void> {
-    const { signal } = this.stopping;
     let server: ServerAddress | undefined;
-    while (!signal.aborted) {
+    this.isResuming = false;
+    while (!this.stopping.signal.aborted) {
+      this.now = new AbortController();
+      const { signal } = this.now;
       this.become('connecting');
       const lost = await this.attempt(server, signal);
-      if (signal.aborted) break;
-      if (isFinal(lost)) return this.ended(lost);
+      if (signal.aborted) continue;
+      if (isFinal(lost)) return this.refused(lost);
       // RFC 6120 §4.9.3.19: followed once; a host that sends on again, or can't be reached, is no better than ours.
       server = server ? undefined : otherHost(lost);
       const delay = server ? 0 : this.backOff.next();
@@ -122,7 +143,6 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
       this.become('waiting', lost);
       await pause(this.deps.clock, delay, signal);
     }
-    this.ended(undefined);
   }
 
   /** One link from its making to its end; resolves to why it ended, or was not made. */
@@ -142,6 +162,12 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
 
   private async online(link: ServerLink, signal: AbortSignal): Promise<XpmnError> {
     const { clock } = this.deps;
+    if (signal.aborted) {
+      // SECURITY: it was made the old way, and must not count as made the new way.
+      const reason = asXpmnError(abortReason(signal));
+      link.destroy(reason);
+      return reason;
+    }
     const lost = deferred<XpmnError>();
     this.link = link;
     this.channel.attach(link);
@@ -196,11 +222,14 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
     this.emit('stateChanged', state, reason);
   }
 
-  private ended(reason: XpmnError | undefined): void {
-    const why = reason ?? new XpmnError('aborted', 'The connection was stopped.');
-    this.channel.close(why);
+  /** Another way to log in may help against any refusal but `conflict`: somebody else is this device now, and stays it. */
+  private refused(reason: XpmnError): void {
+    this.firstOnline.reject(reason);
+    if (reason.code === 'conflict') {
+      this.stopping.abort(reason);
+      this.channel.close(reason);
+    }
     this.become('stopped', reason);
-    this.firstOnline.reject(why);
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { loadAccount } from '../../../src/app/account-store.ts';
+import { forgetPassword, loadAccount } from '../../../src/app/account-store.ts';
 import { setup } from '../../../src/app/setup.ts';
 import type { ImportOptions, InitOptions, SetupDeps, SetupResult } from '../../../src/app/setup-api.ts';
 import { readStanding } from '../../../src/app/standing.ts';
@@ -10,6 +10,7 @@ import { systemClock, systemRandom } from '../../../src/xpmn/kernel/system.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import { encodeCredentials } from '../../../src/xpmn/trust/credentials-file.ts';
 import type { CarriedCredentials } from '../../../src/xpmn/trust/credentials-file.ts';
+import { LoginRecords } from '../../../src/xpmn/login/login-records.ts';
 import { generateKey } from '../../../src/xpmn/trust/keys.ts';
 import { Network } from '../../../src/xpmn/trust/network.ts';
 import { ROGUE_PASSWORD, RogueXmppServer } from '../../fakes/rogue-xmpp-server.ts';
@@ -92,6 +93,39 @@ describe('setup', function () {
     await machine.init({ ...account, password: 'old', check: false });
     await machine.init(account);
     assert.equal((await loadAccount(machine.deps.storage))?.password, ROGUE_PASSWORD);
+  });
+
+  it('begins anew with what the server has refused, when the owner gives the password again; a start does not', async () => {
+    await machine.init({ ...account, check: false });
+    const network = await Network.load({ ...machine.deps, generateKey }, trustOptions(settings));
+    assert.ok(network);
+    const records = new LoginRecords(machine.deps);
+    await records.save(network.gateway, { certificate: 'refused', token: 'none', clientId: 'x' });
+    await forgetPassword(machine.deps.storage);
+    assert.deepEqual(await loadAccount(machine.deps.storage), { ...account, jid: parseJid(account.jid), password: undefined });
+    assert.equal((await records.load(network.gateway)).certificate, 'refused');
+    await assert.rejects(machine.init({ ...account, password: 'wrong' }), { code: 'login-failed' });
+    assert.equal((await records.load(network.gateway)).certificate, 'refused', 'nothing was changed');
+    await machine.init(account);
+    assert.equal((await records.load(network.gateway)).certificate, 'made');
+  });
+
+  it('takes a device from a file that is let in by its certificate, and tries that', async () => {
+    const home = new Machine();
+    await home.init({ ...account, check: false });
+    const file = await home.export({ password: undefined, isLetIn: true });
+    server.behave({ mechanisms: ['SCRAM-SHA-1'] });
+    await assert.rejects(machine.import({ file }), { code: 'not-supported', details: { step: 'login' } });
+    assert.deepEqual([...machine.disk.documents.keys()], []);
+    assert.equal((await machine.import({ file, check: false })).isChecked, false);
+    assert.deepEqual(await loadAccount(machine.deps.storage), { ...account, jid: parseJid(account.jid), password: undefined });
+  });
+
+  it('stores no account from a file that knows none', async () => {
+    const home = new Machine();
+    await home.init({ ...account, check: false });
+    await machine.import({ file: await home.export({ password: undefined }) });
+    assert.equal(await loadAccount(machine.deps.storage), undefined);
   });
 
   it('tries the account that a credentials file carries before it gives anything up', async () => {

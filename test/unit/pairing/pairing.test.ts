@@ -10,8 +10,8 @@ import { parseXml } from '../../../src/xpmn/model/xml-parser.ts';
 import { serialise, xml } from '../../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
 import { askForAccount, serveAccount } from '../../../src/xpmn/pairing/account-exchange.ts';
-import { formatPaired, parseJoin, parsePaired } from '../../../src/xpmn/pairing/pairing-codec.ts';
-import type { PairedParts } from '../../../src/xpmn/pairing/pairing-codec.ts';
+import { formatJoin, formatPaired, parseJoin, parsePaired } from '../../../src/xpmn/pairing/pairing-codec.ts';
+import type { CarriedAccount, PairedParts } from '../../../src/xpmn/pairing/pairing-codec.ts';
 import { hostPairing } from '../../../src/xpmn/pairing/pairing-host.ts';
 import type { PairingHostDeps } from '../../../src/xpmn/pairing/pairing-host.ts';
 import { askToJoin } from '../../../src/xpmn/pairing/pairing-joiner.ts';
@@ -31,6 +31,7 @@ const parts: PairedParts = {
   jid: NEW, userCertificate: Buffer.from('user'), lists: [xml('signed', NS.trust, {}, xml('data', NS.trust, {}, 'eA=='))],
   account: { password: 'sesame', server: { host: 'xmpp.home.test', port: 5222 }, ca: '-----BEGIN CERTIFICATE-----\n<&>' },
 };
+const certificate = Buffer.from('certificate');
 const never = new AbortController().signal;
 
 describe('what a device that is paired is told', () => {
@@ -42,6 +43,8 @@ describe('what a device that is paired is told', () => {
     assert.deepEqual(parsePaired(reread(formatPaired(local)), limits), { ...local, account: undefined });
     const bare = { ...parts, account: { password: undefined, server: undefined, ca: undefined } };
     assert.deepEqual(parsePaired(reread(formatPaired(bare)), limits), bare);
+    const letIn = { ...parts, account: { isLetIn: true, password: undefined, server: undefined, ca: undefined } };
+    assert.deepEqual(parsePaired(reread(formatPaired(letIn)), limits), letIn);
   });
 
   it('makes no sense without one of its parts', () => {
@@ -56,14 +59,25 @@ describe('what a device that is paired is told', () => {
 });
 
 describe('how to log in', () => {
-  const asking = (verdict: Verdict | undefined, roles: string[], account = parts.account): Promise<unknown> => {
+  let asked: unknown;
+  const asking = (verdict: Verdict | undefined, roles: string[], account: CarriedAccount | null | undefined = parts.account): Promise<unknown> => {
     const who = (jid: typeof HOST): PeerIdentity => ({ verdict: verdict ?? 'own', key: key('a'), jid, network: key('e'), roles });
     const pair = channelPair({ clock: new FakeClock(), random: new FakeRandom(), a: NEW, b: HOST, ...(verdict && { peers: { a: who(HOST), b: who(NEW) } }) });
-    serveAccount({ registry: pair.b.router, account });
-    return verdict ? askForAccount(pair.a.channel, { signal: never }) : pair.a.channel.request({ type: 'get', to: HOST, payload: xml('account', NS.pairing) }, { signal: never });
+    serveAccount({ registry: pair.b.router, account: ({ jid }, sent) => ((asked = { jid, certificate: sent }), Promise.resolve(account ?? undefined)) }, limits);
+    return verdict ? askForAccount(pair.a.channel, certificate, { signal: never }) : pair.a.channel.request({ type: 'get', to: HOST, payload: xml('account', NS.pairing) }, { signal: never });
   };
 
-  it('is told to gateways of the network', async () => assert.deepEqual(await asking('own', ['host']), parts.account));
+  it('is told to gateways of the network', async () => {
+    assert.deepEqual(await asking('own', ['host']), parts.account);
+    assert.deepEqual(asked, { jid: NEW, certificate });
+  });
+
+  it('may be that they are let in already, or that nobody knows', async () => {
+    const letIn = { isLetIn: true, password: undefined, server: undefined, ca: undefined };
+    assert.deepEqual(await asking('own', ['host'], letIn), letIn);
+    await assert.rejects(asking('own', ['host'], null), { code: 'not-found' });
+    await assert.rejects(asking('own', ['host'], { ca: 'PEM' }), { code: 'not-found' });
+  });
 
   it('is told to nobody else', async () => {
     await assert.rejects(asking('own', []), { code: 'not-allowed' });
@@ -76,6 +90,9 @@ describe('the wish to join', () => {
   it('carries a name for people and roles that may be asked for, whatever is said', () => {
     const join = (attrs: Record<string, string>): unknown => parseJoin(xml('join', NS.pairing, attrs), limits);
     assert.deepEqual(join({ name: ' Living\u202e\n room  ', roles: 'host management owner' }), { name: 'Living room', roles: ['host'] });
+    const sent = formatJoin({ name: 'Laptop', roles: ['host'], certificate });
+    assert.deepEqual(parseJoin(parseXml(serialise(sent), settings.xml.endToEndStream), limits), { name: 'Laptop', roles: ['host'], certificate });
+    assert.throws(() => parseJoin(xml('join', NS.pairing, { name: 'x' }, xml('keyinfo', NS.pubkey)), limits), { code: 'malformed' });
     for (const name of ['', ' \u0007 ', 'x'.repeat(limits.nameLength + 1)]) assert.throws(() => join({ name }), { code: 'bad-request' });
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (name) => {
       try {

@@ -36,6 +36,8 @@ describe('a credentials file', () => {
     const { password: _p, server: _s, ca: _c, ...least } = content;
     const decoded = await decodeCredentials(await encodeCredentials(least, PASSWORD, deps, options), PASSWORD, options);
     assert.deepEqual(decoded, { ...least, password: undefined, server: undefined, ca: undefined });
+    const letIn = { ...least, isLetIn: true, password: undefined, server: undefined, ca: undefined };
+    assert.deepEqual(await decodeCredentials(await encodeCredentials(letIn, PASSWORD, deps, options), PASSWORD, options), letIn);
   });
 
   it('has the same password however it is typed', async () => {

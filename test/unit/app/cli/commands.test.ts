@@ -34,7 +34,7 @@ describe('commands', () => {
   const setup = fakeSetup({
     prepareInit: async (deps: SetupDeps, options: InitOptions) => async () => (changes.push(options), await deps.storage.put('made', Buffer.from('here')), result),
     prepareImport: async (_, options) => async () => (changes.push(options), result),
-    prepareBackup: async (_, options) => async () => (changes.push(options), { file: Buffer.from('XPMNBKUP here').toString('base64') }),
+    prepareBackup: async (_, options) => async () => (changes.push(options), { file: Buffer.from('XPMNBKUP here').toString('base64'), needsPassword: false }),
     findNetworks: async () => networks,
     prepareJoin: async (_, options) => async () => (changes.push(options), result),
   });
@@ -276,6 +276,23 @@ describe('commands', () => {
     assert.match((await xpmn(['credentials', 'export', file, '--password-file', join(home, 'none')])).stderr, /^xpmn: usage: /);
     assert.deepEqual(gateway.exported, []);
     await assert.rejects(stat(file));
+  });
+
+  it('backup says whether the password of the account is not in it', async () => {
+    const stdin = (): CliDeps['stdin'] => new PassThrough().end('milk\n');
+    const said = async (name: string): Promise<string> => (await xpmn(['backup', join(home, name), '--password-file', '-'], { stdin: stdin() })).stdout;
+    assert.doesNotMatch(await said('first'), /password of the account/);
+    gateway.hasForgotten = true;
+    assert.match(await said('second'), /The password of the account is not in it, since this machine has forgotten it: keep that, too\./);
+  });
+
+  it('restore says what to do about the password that was not in the backup', async () => {
+    const file = join(home, 'network.xpmn');
+    await writeFile(file, 'XPMNBKUP');
+    const said = async (): Promise<string> => (await xpmn(['restore', file, '--password-file', '-'], { stdin: new PassThrough().end('milk\n') })).stdout;
+    assert.doesNotMatch(await said(), /password/);
+    restored = { ...result, needsPassword: 'anna@example.org' };
+    assert.match(await said(), /The password of the account anna@example\.org was not in the backup\. Give it with `xpmn init --jid anna@example\.org`/);
   });
 
   it('credentials export writes a file for its owner alone, never over another, and none when it fails', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { ControlServer } from '../../../../src/app/control/server.ts';
 import type { CliDeps } from '../../../../src/app/cli/io.ts';
-import type { UnlistedDevice } from '../../../../src/app/gateway-api.ts';
+import type { RemovedDevice, UnlistedDevice } from '../../../../src/app/gateway-api.ts';
 import type { PairingView } from '../../../../src/app/pairing-desk.ts';
 import type { FindOptions, FoundNetwork, JoinOptions } from '../../../../src/app/setup-api.ts';
 import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
@@ -198,6 +198,17 @@ describe('pair', () => {
       assert.equal(status, 0);
       assert.match(stdout, /^anna@example\.org\/nas-k3fq is no device of your media network any more/);
       assert.deepEqual(gateway.removed, ['anna@example.org/nas-k3fq']);
+      assert.doesNotMatch(stdout, /password/);
+    });
+
+    it('says what the machine may know, and what its owner can do about it', async () => {
+      const said = async (removal: RemovedDevice): Promise<string> => {
+        gateway.removal = removal;
+        return (await xpmn(['remove', 'nas', '--yes'])).stdout;
+      };
+      assert.match(await said({ password: 'likely', isPutOut: false }), /It knows the password of anna@example\.org: change that now, where you have the account, then run `xpmn init --jid anna@example\.org`/);
+      assert.match(await said({ password: 'maybe', isPutOut: true }), /\nYour machines have forgotten the password of anna@example\.org\. If that one was ever given it, change it/);
+      assert.match(await said({ password: 'maybe', isPutOut: false }), /Its certificate opens anna@example\.org until one of your machines is online there\. Your machines have forgotten/);
     });
   });
 
