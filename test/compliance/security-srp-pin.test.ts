@@ -94,6 +94,16 @@ describe('security: srp, by PIN', function () {
     assert.deepEqual((await run(ours, theirs)).map(codeOf), ['security-failed', 'security-failed']);
   });
 
+  it('never opens without a pairing window, though the peer knew what was drawn instead of a PIN', async () => {
+    const drawn = Buffer.alloc(16, 7);
+    const theirs = srpParty({ pin: new RecordedPin(undefined), random: { bytes: (count) => Buffer.from(drawn.subarray(0, count)), fraction: () => 0 } });
+    const [up, down] = duplexWire();
+    const client = pumpEnd('initiator', up, { pin: drawn.toString('hex') });
+    assert.equal(codeOf(await result(theirs.method.secure(down, srpContext('responder')), down)), 'security-failed');
+    await client.failed;
+    assert.deepEqual([client.events, theirs.proofs], [['burn', 'cut'], []]);
+  });
+
   for (const [name, opens] of [[romeo, true], [bareJid(romeo), true], [juliet, false], [`${romeo}2`, false], ['', false]] as const) {
     it(`${opens ? 'knows' : 'does not know'} the user ${name === '' ? 'without a name' : name}`, async () => {
       const [up, down] = duplexWire();

@@ -9,6 +9,7 @@ import type { Jid } from '../../src/xpmn/model/jid.ts';
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
 import type { Network } from '../../src/xpmn/trust/network.ts';
 import { issueList } from '../../src/xpmn/trust/signed-list.ts';
+import type { VerifiedList } from '../../src/xpmn/trust/signed-list.ts';
 import { FakeXmppServer } from '../fakes/fake-xmpp-server.ts';
 import { MemoryDevices } from '../fakes/memory-devices.ts';
 import { MemoryLibrary } from '../fakes/memory-library.ts';
@@ -118,7 +119,17 @@ describe('a friend whose list expires', function () {
     assert.ok(!ended());
     clock.leap(29 * DAY);
     assert.equal((await knock()).code, 'not-allowed', 'nothing has expired');
+    // From there on no list of mine changes: only time does.
+    const own = (): readonly VerifiedList[] => mine.network.lists.snapshot.lists.filter(({ network }) => network === mine.network.id);
+    await waitUntil('what was due is issued again', () => own().every(({ issued }) => issued > systemClock.now() + 28 * DAY));
+    const { lists } = mine.network;
+    const last = lists.offerAll([]);
+    lists.offerAll = () => Promise.resolve([]);
+    await last;
+    assert.ok(!ended());
+    const sid = / sid='(\w+)'/.exec(server.handled.find((stanza) => stanza.includes('session-accept')) ?? '')?.[1] as string;
     clock.leap(2 * DAY);
-    await waitUntil('the session has ended', ended);
+    // At once: who begins another session is told the same some seconds later.
+    await waitUntil('the session has ended', () => server.handled.some((stanza) => stanza.includes('session-terminate') && stanza.includes('security-error') && stanza.includes(sid)), { timeout: settings.gateway.strangerTimeout / 2 });
   });
 });

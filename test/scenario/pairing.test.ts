@@ -67,9 +67,9 @@ describe('pairing with a gateway', function () {
   });
 
   /** The machine `name` proves that it knows `pin`. */
-  async function call(name: string, pin: string): Promise<Caller> {
+  async function call(name: string, pin: string, known = new FakePin(pin)): Promise<Caller> {
     const { credentials, certificate, fingerprint } = await testDevice(name);
-    const method = createSrpCb({ credentials, clock, random, pin: new FakePin(pin), keyOf: deviceKeyOf }, { ...settings.tls, ...settings.pairing, leastBurnTime: 1 });
+    const method = createSrpCb({ credentials, clock, random, pin: known, keyOf: deviceKeyOf }, { ...settings.tls, ...settings.pairing, leastBurnTime: 1 });
     const own = new LinkDevice({ jid: parseJid(`somebody@elsewhere.test/${name}`), fingerprint, certificate } as LinkParty, [], [method]);
     const socket = connect({ host: '127.0.0.1', port: link.services[0]?.port as number });
     const secured = await secureAsInitiator(socket, { own, peer: gateway.jid, introduce: false, signal: never }, { clock }, linkOptions);
@@ -127,10 +127,11 @@ describe('pairing with a gateway', function () {
 
   it('takes one device at a time: another one is offered nothing, and the first goes on', async () => {
     const pin = await open();
-    const laptop = await call('laptop', pin);
-    await assert.rejects(call('phone', pin), { code: 'security-failed' });
+    const [laptop, other] = [await call('laptop', pin), new FakePin(pin)];
+    await assert.rejects(call('phone', pin, other), { code: 'security-failed' });
     await join(laptop);
-    await assert.rejects(call('phone', pin), { code: 'security-failed' });
+    await assert.rejects(call('phone', pin, other), { code: 'security-failed' });
+    assert.deepEqual(other.begun, []);
     assert.equal(listed(), 2);
   });
 

@@ -105,6 +105,32 @@ describe('a list that removes a device', function () {
     await list(kept, home);
   });
 
+  /** Nothing is published any more: who reads, reads what was. */
+  const keepBack = (): void => void (server.onStanza = (stanza) => stanza.attrs['type'] === 'set' && elements(stanza).some(({ ns }) => ns.startsWith('http://jabber.org/protocol/pubsub')));
+
+  /** From here on it hears of nothing. */
+  const deaf = ({ network }: Place): void => void (network.lists.offerAll = () => Promise.resolve([]));
+
+  it('ends what a device has under way that does not want to hear of it', async () => {
+    const lost = await another('lost');
+    const stolen = await watch(lost, home);
+    deaf(lost);
+    keepBack();
+    await home.network.removeDevice(lost.network.gateway.key);
+    await assert.rejects(stolen.rest());
+    await turnedAway(lost, home);
+    assert.ok(lost.network.isMember, 'it knows nothing');
+  });
+
+  it('is obeyed by that device, even where nobody else has heard of it', async () => {
+    const [lost, nas] = [await another('lost'), await another('nas')];
+    const mine = await watch(lost, nas);
+    const news = await home.network.removeDevice(lost.network.gateway.key);
+    for (const place of [nas, home]) deaf(place);
+    await lost.network.lists.offer(news.element);
+    await assert.rejects(mine.rest());
+  });
+
   it('ends what others have under way to the devices that it hosted', async () => {
     const [lost, kept] = [await another('lost'), await another('kept')];
     const film1 = await watch(kept, lost);
@@ -123,8 +149,7 @@ describe('a list that removes a device', function () {
     assert.equal(pathOf(home, nas), undefined);
     const stolen = await watch(lost, nas);
     const before = server.handled.length;
-    // Nothing is published any more: who reads, reads what was.
-    server.onStanza = (stanza) => stanza.attrs['type'] === 'set' && elements(stanza).some(({ ns }) => ns.startsWith('http://jabber.org/protocol/pubsub'));
+    keepBack();
     await home.network.removeDevice(lost.network.gateway.key);
     await assert.rejects(stolen.rest());
     await turnedAway(lost, nas);

@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
-import type { Clock } from '../../src/xpmn/kernel/clock.ts';
+import type { Clock, Random } from '../../src/xpmn/kernel/clock.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import type { PeerIdentity } from '../../src/xpmn/model/identity.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
@@ -44,16 +44,17 @@ export interface SrpParty {
 export interface SrpPartyOptions {
   readonly pin?: RecordedPin;
   readonly clock?: Clock;
+  readonly random?: Random;
   readonly options?: Partial<SrpOptions>;
   readonly identify?: (proof: PinProof, signal: AbortSignal) => Promise<PeerIdentity>;
 }
 
 export const identities: Readonly<Record<string, PeerIdentity>> = { [romeo]: identity(romeo, 'a', 'pairing'), [juliet]: identity(juliet, 'b', 'pairing') };
 
-export function srpParty({ pin = new RecordedPin(PIN), clock = systemClock, options = {}, identify }: SrpPartyOptions = {}): SrpParty {
+export function srpParty({ pin = new RecordedPin(PIN), clock = systemClock, random = systemRandom, options = {}, identify }: SrpPartyOptions = {}): SrpParty {
   const proofs: PinProof[] = [];
   const method = createSrp({
-    clock, random: systemRandom, pin,
+    clock, random, pin,
     identify(proof, signal) {
       proofs.push(proof);
       return identify?.(proof, signal) ?? Promise.resolve(identities[proof.context.peer] as PeerIdentity);

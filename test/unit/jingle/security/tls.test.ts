@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
@@ -93,15 +94,14 @@ describe('x509 against peers that bend the rules', () => {
 
   it('takes no session of another stream for a proof', async () => {
     const { secured, theirs } = await answer({ cert: mallory.certificate, key: mallory.privateKey });
+    const ticket = once(theirs, 'session') as Promise<[Buffer]>;
     const { stream } = await secured;
-    let session: Buffer | undefined;
-    theirs.on('session', (ticket) => (session = ticket));
     stream.write('x');
-    await new Promise<void>((resolve) => theirs.once('data', () => resolve()));
+    const [session] = await ticket;
     stream.destroy();
     theirs.destroy();
     asked = [];
-    const again = await answer({ cert: mallory.certificate, key: mallory.privateKey, ...(session && { session }) });
+    const again = await answer({ cert: mallory.certificate, key: mallory.privateKey, session });
     const second = await again.secured;
     assert.equal((second.stream as tls.TLSSocket).isSessionReused(), false);
     assert.equal(asked.length, 1, 'judged anew');
