@@ -17,7 +17,7 @@ import { device, list, snapshot, somebody } from '../trust/world.ts';
 
 const [own, other, player] = ['romeo@home.test/new', 'romeo@home.test/old', 'romeo@home.test/player'].map(parseJid) as [Jid, Jid, Jid];
 const options = { first: 1000, max: 8000, pace: 100 };
-const account: CarriedAccount = { password: 'secret', server: undefined, ca: undefined };
+const account: CarriedAccount = { password: 'secret', isLetIn: false, server: undefined, ca: undefined };
 
 describe('a gateway that does not know how to log in', () => {
   let clock: FakeClock;
@@ -34,7 +34,7 @@ describe('a gateway that does not know how to log in', () => {
     const [user, us, them, tv] = await Promise.all(['seeker user', 'seeker us', 'seeker them', 'seeker tv'].map(somebody));
     if (!user || !us || !them || !tv) throw new Error('nobody');
     const lists = snapshot(user, list('devices', user, { devices: [device(us, own, { roles: 'host' }), device(them, other, { roles: 'host' }), device(tv, player)] }));
-    network = { id: user.name, gateway: { jid: own }, lists: { snapshot: lists } } as unknown as Network;
+    network = { id: user.name, gateway: { jid: own, certificate: { der: us.leaf } }, lists: { snapshot: lists } } as unknown as Network;
   });
   beforeEach(() => {
     [clock, there, asked, found] = [new FakeClock(), new Set(), [], []];
