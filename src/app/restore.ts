@@ -19,11 +19,11 @@ import { becoming, networkDeps, refuseReplacement } from './take-over.ts';
  * Reads the backup, and what its account knows better: with the newest lists, nothing that was added since is cut off. An
  * account that keeps them back, or shows old ones, makes it as if it had not been asked.
  */
-export async function prepareRestore(deps: SetupDeps, { file, password, name = hostname(), check = true, replace = false }: RestoreOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupChange> {
+export async function prepareRestore(deps: SetupDeps, { file, password, login, name = hostname(), check = true, replace = false }: RestoreOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupChange> {
   const options = trustOptions(deps.config);
   const backup = await decodeBackup(Buffer.from(file), password, options);
   await refuseReplacement(deps, replace);
-  const account = accountOf(backup);
+  const account = accountOf(backup, login);
   const published = check && isInAccount(backup) ? await readAccountLists(deps, required(account, backup), networkOf(backup), { signal }) : undefined;
   throwIfAborted(signal);
   return async () => {
@@ -42,12 +42,13 @@ function isInAccount(backup: Backup): boolean {
   return backup.account !== localBareJid(networkOf(backup));
 }
 
-function accountOf({ account: jid, password, server, ca }: Backup): StoredAccount | undefined {
-  return password === undefined ? undefined : { jid, password, server, ca };
+function accountOf(backup: Backup, login = backup.password): StoredAccount | undefined {
+  const { account: jid, server, ca } = backup;
+  return login === undefined || !isInAccount(backup) ? undefined : { jid, password: login, server, ca };
 }
 
 function required(account: StoredAccount | undefined, { account: jid }: Backup): StoredAccount {
-  if (!account) throw new XpmnError('login-failed', `The backup does not say how to log in to the account ${jid}.`, { details: { step: 'login' } });
+  if (!account) throw new XpmnError('login-failed', `The password of the account ${jid} is not in the backup.`, { details: { step: 'login', needsPassword: jid } });
   return account;
 }
 

@@ -33,6 +33,8 @@ export interface ImportOptions {
 export interface RestoreOptions extends ImportOptions {
   /** Friendly name of this machine; the host name where none is given. */
   readonly name?: string | undefined;
+  /** The account's password: for a backup that has none, or an old one. */
+  readonly login?: string | undefined;
 }
 
 export interface BackupOptions {

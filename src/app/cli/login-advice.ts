@@ -34,7 +34,7 @@ const WITHOUT = 'or restore with --no-check: machines that joined since the back
 
 /** The same for the account of a backup, which is also asked for what has happened since. */
 export const RESTORE_ADVICE: Advice = {
-  'login-failed': 'Restore with --no-check, and then run `xpmn init` with the password as it is now: machines that joined since the backup are shut out until you decide.',
+  'login-failed': `Give the password as it is now with --login-password-file FILE, ${WITHOUT}`,
   'server-untrusted': `If the certificate of the server has changed since, check why, ${WITHOUT}`,
   'server-unreachable': `Check the network of this machine, ${WITHOUT}`, 'timeout': `Try again, ${WITHOUT}`, 'connection-lost': `Try again, ${WITHOUT}`,
 };

@@ -156,6 +156,7 @@ function addSetup(root: Command, context: () => CliContext): void {
     .description('Make this machine the one that manages the network, from a backup: the other is lost, or retired.')
     .argument('<file>', 'the file that backup made')
     .option(...PASSWORD_FILE)
+    .option('--login-password-file <file>', 'read the account\'s password from the first line of a file, - is standard input: where the backup has none, or an old one')
     .option('--name <name>', 'what this machine is called (else its host name)')
     .option('--no-check', 'do not ask the account in the file what has happened since: who joined later is shut out')
     .option('--replace', 'leave the media network that this machine is part of, for ever')

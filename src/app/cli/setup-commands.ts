@@ -9,6 +9,7 @@ import { createLogger } from '../logger.ts';
 import type { InitOptions, KnownAccount, Setup, SetupDeps, SetupResult } from '../setup-api.ts';
 import { saying } from '../storage/file-storage.ts';
 import { openHome } from '../storage/home.ts';
+import { printable } from '../text.ts';
 import { confirm } from './confirm.ts';
 import type { CliContext } from './context.ts';
 import { withUserKey } from './key-commands.ts';
@@ -125,18 +126,33 @@ ${login}If this machine is lost: \`xpmn restore ${basename(path)}\` on another o
 `);
 }
 
-export async function restore(context: CliContext, path: string, { passwordFile, name, check, replace, yes }: ChangeFlags & { readonly name?: string }): Promise<void> {
+export interface RestoreFlags extends ChangeFlags {
+  readonly name?: string;
+  /** Where the account's password is, if the backup has none, or an old one. */
+  readonly loginPasswordFile?: string;
+}
+
+export async function restore(context: CliContext, path: string, { passwordFile, loginPasswordFile, name, check, replace, yes }: RestoreFlags): Promise<void> {
+  if (passwordFile === '-' && loginPasswordFile === '-') throw new XpmnError('usage', 'Only one of the two can come from standard input.');
   const file = await readInput(path, context.settings.fileBytes);
   if (replace && !yes) await confirm('This machine leaves the media network that it is part of for ever.', context.deps);
   const password = await getPassword(`Password of ${path}`, { passwordFile }, context.deps, context.settings.passwordBytes);
   const options = { password, ...(name === undefined ? {} : { name }), ...(check ? {} : { check }), ...(replace ? { replace } : {}) };
-  const { byDaemon, ...result } = await advised(RESTORE_ADVICE, () =>
+  const attempt = (login: { readonly login?: string }): Promise<Changed<SetupResult>> =>
     change(
       context,
-      () => context.call('restore', { file: file.toString('base64'), ...options }),
-      (setup, deps, waiting) => setup.prepareRestore(deps, { file, ...options }, waiting),
-    ).catch((error: unknown) => Promise.reject(keptKey(error, context))));
+      () => context.call('restore', { file: file.toString('base64'), ...options, ...login }),
+      (setup, deps, waiting) => setup.prepareRestore(deps, { file, ...options, ...login }, waiting),
+    ).catch((error: unknown) => Promise.reject(keptKey(error, context)));
+  const given = loginPasswordFile === undefined ? {} : { login: await getPassword('', { passwordFile: loginPasswordFile }, context.deps, context.settings.passwordBytes) };
+  const { byDaemon, ...result } = await advised(RESTORE_ADVICE, () => attempt(given).catch(async (error: unknown) => attempt({ login: await askedLogin(error, context) })));
   context.answer(result, () => `This machine is ${result.jid} and manages the media network ${result.network} now. If the machine of the backup is lost, remove it: xpmn devices, then xpmn remove.\n${sinceBackup(result)}\n${missingPassword(result)}${nextStep(result, { check, byDaemon })}\n`);
+}
+
+/** The account's password, from who sits there: a machine that has forgotten it made the backup. @throws what is not about that, or where nobody can be asked */
+async function askedLogin(error: unknown, { deps, settings }: CliContext): Promise<string> {
+  if (!(error instanceof XpmnError) || error.details['needsPassword'] === undefined || !deps.stdin.isTTY) throw error;
+  return getPassword(`Password of the account ${printable(String(error.details['needsPassword']))}, which is not in the backup`, {}, deps, settings.passwordBytes);
 }
 
 /** Whether it is known what has happened since the backup. */

@@ -87,7 +87,7 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
   restore: {
     summary: 'Makes this machine the one that manages the media network that a backup is of.',
     takesFile: true,
-    input: { properties: { file: FILE, password: PASSWORD, name: { ...TEXT, maxLength: 256 }, check: FLAG, replace: FLAG }, required: ['file', 'password'] },
+    input: { properties: { file: FILE, password: PASSWORD, login: PASSWORD, name: { ...TEXT, maxLength: 256 }, check: FLAG, replace: FLAG }, required: ['file', 'password'] },
   },
   remove: { summary: 'Removes a device from the media network, for ever.', input: { properties: { device: TEXT }, required: ['device'] } },
   keep: { summary: 'Takes a device in again that joined after the backup that the network was restored from.', input: { properties: { device: TEXT }, required: ['device'] } },

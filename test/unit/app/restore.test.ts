@@ -148,8 +148,12 @@ describe('restoring, with a look at the account', function () {
     await assert.rejects(restore(), { code: 'connection-lost', details: { step: 'lists' } });
     await cut;
     await assert.rejects(restore({}, { password: 'changed since' }), { code: 'login-failed', details: { step: 'login' } });
-    await assert.rejects(restore({}, { password: undefined }), { code: 'login-failed', details: { step: 'login' }, message: /does not say how to log in/ });
+    await assert.rejects(restore({}, { password: undefined }), { code: 'login-failed', details: { step: 'login', needsPassword: account } });
+    await assert.rejects(restore({ login: 'changed since' }), { code: 'login-failed', details: { step: 'login' } });
     assert.equal(disk.documents.size, 0);
+    const [, typed] = await Promise.all([publishing([]), restore({ login: ROGUE_PASSWORD }, { password: undefined })]);
+    assert.deepEqual([typed.isChecked, typed.needsPassword], [true, undefined]);
+    disk.documents.clear();
     server.sessions.length = 0;
     const result = await restore({ check: false });
     assert.deepEqual([result.isChecked, result.learnt, server.sessions.length], [false, undefined, 0]);

@@ -17,7 +17,7 @@ import { device, list, snapshot, somebody } from '../trust/world.ts';
 
 const [own, other, player] = ['romeo@home.test/new', 'romeo@home.test/old', 'romeo@home.test/player'].map(parseJid) as [Jid, Jid, Jid];
 const options = { first: 1000, max: 8000, pace: 100 };
-const account: CarriedAccount = { password: 'secret', isLetIn: false, server: undefined, ca: undefined };
+const account: CarriedAccount = { password: 'secret', server: undefined, ca: undefined };
 
 describe('a gateway that does not know how to log in', () => {
   let clock: FakeClock;

@@ -295,6 +295,25 @@ describe('commands', () => {
     assert.match(await said(), /The password of the account anna@example\.org was not in the backup\. Give it with `xpmn init --jid anna@example\.org`/);
   });
 
+  it('restore asks for the account\'s password where it is not in the backup, if somebody sits there, or takes it from a file', async () => {
+    const [file, login] = [join(home, 'network.xpmn'), join(home, 'login')];
+    await writeFile(file, 'content');
+    await writeFile(login, 'secret\n');
+    const run = (...flags: string[]): Promise<CliResult> => xpmn(['restore', file, '--password-file', '-', ...flags], { stdin: new PassThrough().end('p') });
+    refusal = new XpmnError('login-failed', 'It is not in there.', { details: { step: 'login', needsPassword: 'anna@example.org' } });
+    assert.match((await run()).stderr, /It is not in there\. Give the password as it is now with --login-password-file FILE, .* Nothing was changed\.$/m);
+    const terminal = new FakeTerminal();
+    const stderr = { write: (text: unknown) => {
+      if (!String(text).startsWith('Password of the account anna@example.org')) return true;
+      refusal = undefined;
+      return terminal.write('typed\r');
+    } };
+    assert.equal((await xpmn(['restore', file, '--password-file', login], { stdin: terminal, stderr })).status, 0);
+    await run('--login-password-file', login);
+    assert.deepEqual(changes, [{ file: Buffer.from('content'), password: 'secret', login: 'typed' }, { file: Buffer.from('content'), password: 'p', login: 'secret' }]);
+    assert.equal((await run('--login-password-file', '-')).status, 2);
+  });
+
   it('credentials export writes a file for its owner alone, never over another, and none when it fails', async () => {
     const file = join(home, 'cottage.xpmn');
     const run = (): Promise<CliResult> => xpmn(['credentials', 'export', file, '--name', 'Hut', '--password-file', '-'], { stdin: new PassThrough().end('p') });
@@ -320,7 +339,7 @@ describe('commands', () => {
       assert.match(stdout, said);
     }
     assert.deepEqual(changes, [{ file: Buffer.from('content'), password: 'p' }, { file: Buffer.from('content'), password: 'p' }, { file: Buffer.from('content'), password: 'p', check: false }]);
-    for (const [code, step, advice] of [['login-failed', 'login', '`xpmn init`'], ['server-unreachable', 'login', 'network of this machine'], ['timeout', 'lists', 'but its lists can\'t be read']] as const) {
+    for (const [code, step, advice] of [['login-failed', 'login', '--login-password-file'], ['server-unreachable', 'login', 'network of this machine'], ['timeout', 'lists', 'but its lists can\'t be read']] as const) {
       refusal = new XpmnError(code, 'It did not work.', { details: { step } });
       const { status, stderr } = await run();
       assert.notEqual(status, 0);
