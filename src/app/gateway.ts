@@ -27,7 +27,7 @@ import type { PairingControls } from './pairing-control.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 import { srpIfAvailable } from './srp.ts';
 import { canMakeRoom } from './take-over.ts';
-import { createUserKeyDesk } from './user-key-desk.ts';
+import { userKeyControl } from './user-key-desk.ts';
 
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
 export const createGateway: GatewayFactory = async (deps, { signal, onStale = () => undefined }) => {
@@ -99,7 +99,7 @@ interface Running extends PairingControls {
 function facade({ gateway, network, account, pairing, button }: Running, deps: GatewayDeps, release: () => Promise<void>): Gateway {
   return {
     pairing, button,
-    userKey: createUserKeyDesk({ network, issueDue: () => gateway.issueDue() }),
+    userKey: userKeyControl({ network, issueDue: () => gateway.issueDue() }),
     async removeDevice(device) {
       const { wasGateway, isPutOut } = await gateway.remove(device);
       const { login } = gateway;

@@ -10,7 +10,7 @@ export interface UserKeyDeskDeps {
 }
 
 /** The user key, as its owner handles it. */
-export function createUserKeyDesk({ network, issueDue }: UserKeyDeskDeps): UserKeyControl {
+export function userKeyControl({ network, issueDue }: UserKeyDeskDeps): UserKeyControl {
   return {
     async lock(password) {
       if (password !== undefined && network.hasUserKeyPassword) throw new XpmnError('conflict', 'The user key has a password already.');

@@ -9,7 +9,6 @@ import type { Logger } from '../../src/xpmn/kernel/log.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
-import type { GatewayDeps } from '../../src/app/gateway-api.ts';
 import { describeStatus } from '../../src/app/gateway-view.ts';
 import { issueCredentials } from '../../src/xpmn/trust/device-credentials.ts';
 import { readCertificate } from '../../src/xpmn/trust/certificate.ts';
@@ -191,7 +190,7 @@ describe('gateways on a server that takes certificates', function () {
     server.drop(gateway.jid);
     await waitUntil('it is refused', () => gateway.login?.isStuck === true, { timeout: 20_000 });
     assert.equal(gateway.connection?.state, 'stopped');
-    assert.match(describeStatus(gateway, network, { version: '1' } as GatewayDeps).warnings.join(), /takes this machine's certificate no more, and the password was forgotten: `xpmn init --jid romeo@home\.test`/);
+    assert.match(describeStatus(gateway, network, { version: '1', clock: systemClock }).warnings.join(), /takes this machine's certificate no more, and the password was forgotten: `xpmn init --jid romeo@home\.test`/);
     await end(gateway);
     const { attempts } = server;
     const again = await start(network, { memory });
@@ -246,7 +245,7 @@ describe('gateways on a server that takes certificates', function () {
     devices.appear(nas('uuid:second'));
     await waitUntil('it is left out', () => gateway.unconnected.notLetIn === 1);
     const second = hostedOf(network).find((jid) => byOf(jid) === 'nothing') ?? '';
-    assert.match(describeStatus(gateway, network, { version: '1' } as GatewayDeps).warnings.join(), /1 devices have no connection of their own to the server, as it does not let them in/);
+    assert.match(describeStatus(gateway, network, { version: '1', clock: systemClock }).warnings.join(), /1 devices have no connection of their own to the server, as it does not let them in/);
     romeo.certificates.isFull = false;
     server.drop(gateway.jid);
     await allIn(second);

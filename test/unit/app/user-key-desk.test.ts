@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createUserKeyDesk, userKeyState, userKeyWarnings } from '../../../src/app/user-key-desk.ts';
+import { userKeyControl, userKeyState, userKeyWarnings } from '../../../src/app/user-key-desk.ts';
 import type { UserKeyControl } from '../../../src/app/gateway-api.ts';
 import type { Network } from '../../../src/xpmn/trust/network.ts';
 import { Machine } from '../trust/machine.ts';
@@ -14,7 +14,7 @@ describe('the user key, as its owner handles it', function () {
   beforeEach(async () => {
     machine = new Machine('desk');
     network = await machine.create();
-    desk = createUserKeyDesk({ network, issueDue: () => network.refresh() });
+    desk = userKeyControl({ network, issueDue: () => network.refresh() });
   });
   const warnings = (): string[] => userKeyWarnings(network, machine.clock.now());
 
