@@ -72,7 +72,11 @@ describe('a media network without a password', function () {
     assert.match(stdout, /The password of the account is not in it/);
     const successor = await world.machine(world.host('a', 3), ALONE);
     await successor.start();
-    const said = await successor.xpmn(['restore', file, '--password-file', await successor.file('backup-password', 'correct horse battery\n'), '--name', 'Successor']);
+    const restore = ['restore', file, '--password-file', await successor.file('backup-password', 'correct horse battery\n'), '--name', 'Successor'];
+    const refused = await successor.xpmn(restore);
+    assert.equal(refused.code, 1, refused.stdout);
+    assert.match(refused.stderr, /xpmn: login-failed: The password of the account romeo@home\.test is not in the backup\. Give the password .* Nothing was changed\.$/m);
+    const said = await successor.xpmn([...restore, '--no-check']);
     assert.equal(said.code, 0, said.stderr);
     assert.match(said.stdout, /xpmn init --jid romeo@home\.test/);
     await successor.online({ timeout: 60_000 });
