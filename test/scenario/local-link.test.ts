@@ -7,10 +7,11 @@ import type { Duplex } from 'node:stream';
 import { describeDevice } from '../../src/app/gateway-view.ts';
 import type { MediaGateway } from '../../src/xpmn/gateway/media-gateway.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
-import { systemClock } from '../../src/xpmn/kernel/system.ts';
+import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import { bareJid, parseJid } from '../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import { secureAsInitiator } from '../../src/xpmn/serverless/initiator.ts';
+import { secureAsResponder } from '../../src/xpmn/serverless/responder.ts';
 import type { Network } from '../../src/xpmn/trust/network.ts';
 import { FakeXmppServer } from '../fakes/fake-xmpp-server.ts';
 import { MemoryDevices } from '../fakes/memory-devices.ts';
@@ -114,6 +115,8 @@ describe('machines on one local network', function () {
     await start(known, { sources: [devices] });
     const nas = await withNas(known);
     const away = await start(await nextNetwork(management, 'new'));
+    // The NAS and it are strangers to each other; the machine that has the NAS is in the list of the new one.
+    await waitUntil('they have met', () => reach(away, nas) === 'link-local');
     assert.equal((await list(away, nas)).children.length, 2);
     assert.ok(away.devices().some(({ jid }) => jid === nas), 'it has learnt of the NAS');
     assert.ok(known.lists.snapshot.lists.some(({ devices: listed }) => listed.some(({ jid }) => jid === away.jid)), 'and the other of it');
@@ -172,6 +175,33 @@ describe('machines on one local network', function () {
     await once(rogue.stream, 'close');
     assert.equal(rogue.heard, '');
     assert.deepEqual(server.handled.filter((stanza) => stanza.includes('evil.test')), []);
+  });
+
+  it('show no list to whoever is announced as one of them, and has not proven it', async () => {
+    const network = await firstNetwork(undefined);
+    const mallory = { ...await linkParty('mallory'), jid: parseJid(`${bareJid(network.gateway.jid)}/mallory`) };
+    const shown: string[] = [];
+    const own = Object.assign(new LinkDevice(mallory, [], []), {
+      accept: async (_leaf: Buffer, _peer: Jid, _signal: AbortSignal, { stream }: { stream: Duplex }): Promise<never> => {
+        const [bytes] = await once(stream, 'data') as [Buffer];
+        shown.push(bytes.toString());
+        throw new XpmnError('not-trusted', 'It has what it came for.');
+      },
+    });
+    const calls: Promise<unknown>[] = [];
+    const liar = createServer((socket) => {
+      calls.push(secureAsResponder(socket, { clock: systemClock, random: systemRandom, endpointFor: () => own }, linkOptions, never).catch(() => undefined));
+      // The first time it turns them away: whoever calls again would show who it is.
+      own.securities = calls.length > 1 ? [mallory.x509] : [];
+    });
+    liar.listen(0, '127.0.0.1');
+    await once(liar, 'listening');
+    servers.push(liar);
+    link.say({ instance: 'mallory', addresses: ['127.0.0.1'], port: (liar.address() as AddressInfo).port, txt: { txtvers: '1', jid: mallory.jid, net: network.id } });
+    await start(network);
+    await waitUntil('it was called again', () => shown.length > 0);
+    assert.deepEqual(shown, ['<lists xmlns=\'urn:xmpp:xpmn:trust:0\'/>']);
+    await Promise.all(calls);
   });
 
   it('turn away whoever has the account\'s name and nothing to show for it', async () => {

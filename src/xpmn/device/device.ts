@@ -1,12 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { createOutOfBand } from '../jingle/applications/oob.ts';
-import type { EndToEndStream } from '../jingle/applications/end-to-end-stream.ts';
 import type { OobSession } from '../jingle/applications/oob-session.ts';
-import { createXmlStreamMethod } from '../jingle/applications/xml-stream.ts';
 import { createJingleManager } from '../jingle/manager.ts';
 import type { JingleManager, OpenedSession } from '../jingle/manager.ts';
-import { createSrpCb } from '../jingle/security/srp-cb.ts';
-import { createX509, fingerprintOf } from '../jingle/security/tls.ts';
 import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
@@ -16,52 +12,32 @@ import { HeadsExchange } from '../links/heads-exchange.ts';
 import { createJingleDialer } from '../links/jingle-dialer.ts';
 import { Links } from '../links/links.ts';
 import type { LocalEndpoint } from '../links/local-exchange.ts';
-import { PathMemory, pathOf } from '../links/path.ts';
+import { PathMemory } from '../links/path.ts';
 import { TurnedAway } from '../links/turned-away.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ListedPeer, PeerIdentity } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
-import type { ApplicationMethod } from '../ports/application.ts';
-import { COMPARISON } from '../pairing/comparison.ts';
-import type { PairingPin } from '../ports/pairing-pin.ts';
-import type { SecurityMethod } from '../ports/security.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { XmppAccount, XmppConnection } from '../ports/xmpp-connection.ts';
 import { abortStream, answerAborts } from '../profiles/abort-stream.ts';
 import type { Describe } from '../serverless/conversation.ts';
-import { deviceKeyOf } from '../trust/certificate.ts';
-import type { DeviceCredentials } from '../trust/device-credentials.ts';
-import { AnswerCache } from '../xmpp/answer-cache.ts';
 import { pairingGate, serverGate } from '../xmpp/allow-list.ts';
 import { IqRouter } from '../xmpp/iq-router.ts';
+import { createChannelMethod } from './channel-method.ts';
+import { DeviceSecurities } from './device-securities.ts';
+import type { SecuritiesSpec } from './device-securities.ts';
 import type { DeviceSettings } from './device-settings.ts';
 import type { DeviceShared } from './device-shared.ts';
 import { LinkLocalSide } from './link-local-side.ts';
 import { createTransports } from './transports.ts';
 import { mayPair, mayShakeHands, refusalOf } from './who-may-call.ts';
 
-export interface DeviceSpec {
-  readonly credentials: DeviceCredentials;
+export interface DeviceSpec extends SecuritiesSpec {
   /** Who it is to the other devices of this process. */
   readonly identity: ListedPeer;
   /** How it logs in at first, until somebody decides; undefined for a device that is only reached inside the process, and on the local link. */
   readonly account: XmppAccount | undefined;
-  /** Of a device with which others can be paired. */
-  readonly pairing?: DevicePairing | undefined;
-  /** `srp` with the PINs of `pairing`, where it can be had: one for the process, since it counts what runs. */
-  readonly srp?: SecurityMethod | undefined;
-  /** The same without any proof, on the local link alone. */
-  readonly button?: DeviceButton | undefined;
-}
-
-export interface DevicePairing extends PairingPin {
-  /** Whether somebody may prove a PIN now; else the method is not even offered. */
-  readonly isOpen: boolean;
-}
-
-export interface DeviceButton extends DevicePairing {
-  proven(peer: Jid, exporter: Buffer): void;
 }
 
 export interface DeviceEvents {
@@ -91,12 +67,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   private readonly turnedAway: TurnedAway;
   private readonly channelMethod;
   private readonly bytesMethod;
-  /** In order of preference. */
-  private readonly securities: readonly SecurityMethod[];
-  /** For whoever has a PIN to prove; in order of preference. */
-  private readonly pinMethods: readonly SecurityMethod[];
-  private readonly buttonMethod: SecurityMethod | undefined;
-  private readonly fingerprint: string;
+  private readonly securities: DeviceSecurities;
   private readonly jingle: JingleManager | undefined;
   private readonly linkLocal: LinkLocalSide | undefined;
   private readonly heads: HeadsExchange;
@@ -114,7 +85,9 @@ export class Device extends EventEmitter<DeviceEvents> {
     const { clock } = shared;
     this.turnedAway = new TurnedAway(settings.turnedAway);
     this.router = new IqRouter({ log, gate: (channel, stanza) => serverGate(channel, stanza) ?? pairingGate(channel, stanza) }, settings.iq);
-    this.channelMethod = this.paths.watch(this.createChannelMethod());
+    this.channelMethod = this.paths.watch(
+      createChannelMethod({ clock, random: shared.random, log, router: this.router, onMessage: (message, channel) => void this.emit('message', message, channel) }, settings),
+    );
     this.bytesMethod = this.paths.watch(
       createOutOfBand({ clock, pool: shared.pool, budget: shared.budget, givenUp: (session, id) => this.tellGivenUp(session, id), doubted: ({ peer }) => this.doubt(peer.jid) }, settings.outOfBand),
     );
@@ -125,13 +98,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       onChannel: (peer, opened) => this.links.to(peer).addChannel(opened),
       onBytes: (peer, opened) => this.links.to(peer).addBytes(opened),
     };
-    const { certificate, privateKey } = spec.credentials;
-    this.securities = [createX509({ credentials: { certificate: certificate.pem, privateKey }, clock }, settings.tls)];
-    const proof = { credentials: { certificate: certificate.pem, privateKey }, clock, random: shared.random, keyOf: deviceKeyOf };
-    const { pairing, button, srp } = spec;
-    this.pinMethods = pairing ? [createSrpCb({ ...proof, pin: pairing }, settings.pairing), ...(srp ? [srp] : [])] : [];
-    this.buttonMethod = button && createSrpCb({ ...proof, pin: button, proven: (peer, exporter) => button.proven(peer, exporter(COMPARISON.label, COMPARISON.length)) }, settings.pairing, 'button-cb');
-    this.fingerprint = fingerprintOf(certificate.der);
+    this.securities = new DeviceSecurities(spec, shared, settings);
     this.connection = spec.account && shared.connect(spec.account, this.router);
     this.jingle = this.connection || shared.linkLocal ? this.createJingle() : undefined;
     this.linkLocal = this.createLinkLocal();
@@ -205,37 +172,16 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.heads.passOn(list);
   };
 
-  /** Only while the user has a pairing window open. */
-  private get openPinMethods(): readonly SecurityMethod[] {
-    return this.spec.pairing?.isOpen ? this.pinMethods : [];
-  }
-
-  /** On the local link, where a button may do instead. */
-  private get openPairingMethods(): readonly SecurityMethod[] {
-    return [...this.openPinMethods, ...(this.buttonMethod && this.spec.button?.isOpen ? [this.buttonMethod] : [])];
-  }
-
-  /** Streams through the server are asked less often whether they still live: every question goes through it. */
-  private createChannelMethod(): ApplicationMethod<EndToEndStream> {
-    const { clock, random } = this.shared;
-    const { endToEnd, pingAfterInBand, iq } = this.settings;
-    const onMessage = (message: XmlElement, channel: StanzaChannel): void => void this.emit('message', message, channel);
-    const deps = { clock, random, log: this.log, router: this.router, answers: new AnswerCache(iq), onMessage };
-    const method = createXmlStreamMethod(deps, endToEnd);
-    const inBand = createXmlStreamMethod(deps, { ...endToEnd, pingAfter: pingAfterInBand });
-    return { ...method, open: (secured, theirs, options) => (pathOf(secured) === 'in-band' ? inBand : method).open(secured, theirs, options) };
-  }
-
   private createJingle(): JingleManager {
     const { clock, random, acceptor, lists } = this.shared;
     return createJingleManager(
       {
         clock, random, log: this.log, local: this.jid, registry: this.router,
         transports: createTransports(this.shared, { registry: this.router, server: this.connection?.channel }, this.settings),
-        securities: this.securities,
-        moreSecurities: (call) => (mayPair(call, this.jid) ? this.openPinMethods : []),
+        securities: this.securities.listed,
+        moreSecurities: (call) => (mayPair(call, this.jid) ? this.securities.openPinMethods : []),
         applications: [this.channelMethod, this.bytesMethod],
-        fingerprint: this.fingerprint,
+        fingerprint: this.securities.fingerprint,
         accept: acceptor.accept,
         mayCall: (call) => refusalOf(call, lists.snapshot, this.jid),
         channelTo: (peer) => this.links.find(peer)?.openChannels[0],
@@ -246,15 +192,15 @@ export class Device extends EventEmitter<DeviceEvents> {
   }
 
   private createLinkLocal(): LinkLocalSide | undefined {
-    const { shared: { clock, acceptor, linkLocal, lists }, spec: { identity }, jingle } = this;
+    const { shared: { clock, acceptor, linkLocal, lists }, spec: { identity }, securities, jingle } = this;
     if (!linkLocal || !jingle) return undefined;
     return new LinkLocalSide({
       clock, log: this.log, shared: linkLocal,
       local: this.jid,
-      fingerprint: this.fingerprint,
+      fingerprint: securities.fingerprint,
       isGateway: identity.roles.includes('host'),
       // Who pairs calls: whom we call ourselves is not asked for a PIN.
-      methods: (peer, role) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? this.securities : []), ...(role === 'responder' ? this.openPairingMethods : [])],
+      methods: (peer, role) => [...(mayShakeHands(peer, lists.snapshot, this.jid) || linkLocal.isClaimed(peer) ? securities.listed : []), ...(role === 'responder' ? securities.openPairingMethods : [])],
       accept: acceptor.accept,
       channelMethod: this.channelMethod,
       turnedAway: this.turnedAway,

@@ -13,6 +13,7 @@ import type { PairingWindow } from '../trust/pairing-window.ts';
 import { mayConcernUs } from '../trust/snapshot.ts';
 import { Announcement } from './announcement.ts';
 import { CertificatePublisher } from './certificate-publisher.ts';
+import type { CertificatePublisherOptions } from './certificate-publisher.ts';
 import { listedDevices } from './known-devices.ts';
 import { ListPublisher } from './list-publisher.ts';
 import type { ListPublisherOptions } from './list-publisher.ts';
@@ -36,7 +37,7 @@ export interface AccountServicesDeps {
   onGone(jid: Jid): void;
 }
 
-export interface AccountServicesOptions extends DirectoryLimits, ListPublisherOptions {
+export interface AccountServicesOptions extends DirectoryLimits, ListPublisherOptions, Pick<CertificatePublisherOptions, 'certificateInterval'> {
   /** Left out, there is no management service, on either side. */
   readonly management?: ManagementServiceOptions | undefined;
 }
@@ -66,10 +67,10 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
       { device, tasks, clock, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
       options,
     );
-    const onAccount = device.connection && { channel: device.connection.channel, network, clock, log, signal: tasks.signal };
-    this.publisher = onAccount && new ListPublisher(onAccount, options);
+    const onAccount = device.connection && { channel: device.connection.channel, network, clock, log };
+    this.publisher = onAccount && new ListPublisher({ ...onAccount, signal: tasks.signal }, options);
     this.management = options.management && new ManagementService({ ...deps, isAvailable: (jid) => this.find(jid) !== undefined }, options.management);
-    this.certificates = onAccount && new CertificatePublisher({ ...onAccount, found: (items) => this.management?.certificates?.offer(items) }, options);
+    this.certificates = onAccount && new CertificatePublisher({ ...onAccount, tasks, found: (items) => this.management?.certificates?.offer(items) }, options);
     const unsigned = { certificate: network.gateway.certificate.der, signatures: [] };
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => this.certificates?.own ?? unsigned });
   }
@@ -88,8 +89,7 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
     });
     device.connection?.on('stanza', (stanza) => {
       if (stanza.name !== 'message') return;
-      if (this.certificates?.concerns(stanza)) this.syncCertificates();
-      else this.deps.tasks.run(async () => this.publisher?.received(stanza));
+      if (!this.certificates?.received(stanza)) this.deps.tasks.run(async () => this.publisher?.received(stanza));
     });
   }
 
@@ -130,7 +130,7 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
       this.deps.log.warn('a change could not be published at once', { error });
     }
     // The user key may have come to hand: what it signs for others lies there unsigned.
-    this.syncCertificates();
+    this.certificates?.sync();
   }
 
   private readonly onListChanged = (): void => {
@@ -162,17 +162,6 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
         this.deps.log.warn('the lists on the account could not be kept in step', { error });
       }
     });
-    this.syncCertificates();
-  }
-
-  /** For others to read: nothing of ours waits for it. */
-  private syncCertificates(): void {
-    this.deps.tasks.run(async () => {
-      try {
-        await this.certificates?.sync();
-      } catch (error) {
-        this.deps.log.info('the certificates on the account could not be kept in step', { error });
-      }
-    });
+    this.certificates?.sync();
   }
 }

@@ -42,6 +42,10 @@ export function listedDevices({ id, lists: { snapshot } }: Network): { readonly 
   return [...own.map(({ jid }) => ({ jid, trust: 'own' as const })), ...hosted.map(({ jid }) => ({ jid, trust: 'own-hosted' as const }))];
 }
 
+export function isListed(network: Network, jid: Jid): boolean {
+  return listedDevices(network).some((device) => device.jid === jid);
+}
+
 /** All of them, with what presence says: which are there, and what they offer. */
 export function knownDevices(network: Network, knowledge: Knowledge): KnownDevice[] {
   return listedDevices(network).map(({ jid, trust }) => describe(jid, trust, knowledge));

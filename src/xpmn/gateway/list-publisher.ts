@@ -35,6 +35,9 @@ export interface ListPublisherDeps {
 /**
  * The lists as they lie on the account: read at every connection and whenever they change; what we have newer is put
  * there. Neither the item ids nor the server is believed: a list speaks for itself.
+ *
+ * A notification makes us publish only by way of a list that the store takes, and it never goes back: so gateways that hold
+ * different things for void, or for the newest, overwrite each other's once, and not without end.
  */
 export class ListPublisher {
   private readonly deps: ListPublisherDeps;

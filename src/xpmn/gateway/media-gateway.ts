@@ -1,39 +1,18 @@
 import { Device } from '../device/device.ts';
 import type { DeviceShared } from '../device/device-shared.ts';
-import { SendPool } from '../jingle/applications/oob-pool.ts';
-import { WindowBudget } from '../jingle/applications/oob-window.ts';
-import type { LocalAddresses } from '../jingle/transports/host-candidates.ts';
 import { Socks5Listener } from '../jingle/transports/socks5-listener.ts';
-import type { Clock, Random, Timer } from '../kernel/clock.ts';
+import type { Timer } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
-import type { Logger } from '../kernel/log.ts';
-import { TaskGroup, sleep, untilAborted } from '../kernel/tasks.ts';
-import { createAcceptor } from '../links/acceptor.ts';
-import { LocalExchange } from '../links/local-exchange.ts';
-import { MediaPort } from '../media/media-port.ts';
-import type { OpenItem } from '../media/media-port.ts';
-import type { AccountAccess } from '../login/account-access.ts';
+import { TaskGroup, untilAborted } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
 import type { MediaPage } from '../model/media.ts';
-import type { DeviceSource } from '../ports/media-device.ts';
-import type { SecurityMethod } from '../ports/security.ts';
-import type { ServiceDiscovery } from '../ports/service-discovery.ts';
-import type { Storage } from '../ports/storage.ts';
 import type { ConnectionState } from '../ports/xmpp-connection.ts';
-import { browsePeer } from '../profiles/directory-controller.ts';
-import { LocalLink } from '../serverless/local-link.ts';
-import { openTransfer } from '../profiles/transfer-controller.ts';
-import type { RemoteTransfer } from '../profiles/transfer-controller.ts';
-import type { ButtonState } from '../pairing/button-state.ts';
-import type { ButtonWindow } from '../pairing/button-window.ts';
+import type { LocalLink } from '../serverless/local-link.ts';
 import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import { ExpiryWatch } from '../trust/expiry-watch.ts';
-import type { Network } from '../trust/network.ts';
-import type { PairingState, PairingWindow } from '../trust/pairing-window.ts';
 import type { VerifiedList } from '../trust/signed-list.ts';
-import { queryInfo } from '../xmpp/disco.ts';
 import { AccountLogins } from './account-logins.ts';
 import type { Newcomer } from './account-logins.ts';
 import { AccountSeeker } from './account-seeker.ts';
@@ -42,39 +21,16 @@ import { Bridge } from './bridge.ts';
 import { Membership } from './membership.ts';
 import { servePairing } from './pairing-service.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
-import { knownDevices, listedDevices } from './known-devices.ts';
+import { knownDevices } from './known-devices.ts';
 import type { KnownDevice } from './known-devices.ts';
-import { Directories, Neighbourhood } from './neighbourhood.ts';
-import type { Answer, Neighbour } from './neighbourhood.ts';
+import { LocalSide, createGatewayLink } from './local-side.ts';
+import type { MediaGatewayDeps } from './media-gateway-deps.ts';
+import { MediaSide } from './media-side.ts';
+import type { BrowseRequest } from './media-side.ts';
+import { Directories } from './neighbourhood.ts';
+import { PairingSide } from './pairing-side.ts';
 import type { PeerDirectory } from './peer-directory.ts';
-
-export interface MediaGatewayDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly network: Network;
-  /** How to log in; undefined while the network is local-only, or nobody has told. */
-  readonly access: AccountAccess | undefined;
-  /** Where it is kept how far the devices have come with that. */
-  readonly storage: Storage;
-  readonly sources: readonly DeviceSource[];
-  readonly connect: DeviceShared['connect'];
-  readonly addresses: LocalAddresses;
-  /** In which devices are added by PIN. */
-  readonly pairing: PairingWindow;
-  /** `srp` with the PINs of `pairing`, for devices that know nothing better; undefined where it can't be had. */
-  readonly srp?: SecurityMethod | undefined;
-  /** In which they are by being alone. */
-  readonly button: ButtonWindow;
-  /** Undefined: others are reached through the server only. */
-  readonly discovery?: ServiceDiscovery | undefined;
-  /** Name of this machine on the link. */
-  readonly host: string;
-  /** The lists give this gateway another JID: it is to be started anew. */
-  onMoved?(): void;
-  /** Another gateway has told how to log in; this one was made without knowing that. */
-  onAccountFound?(account: CarriedAccount): void;
-}
+import { createSharedParts } from './shared-parts.ts';
 
 export interface Removal {
   readonly isPutOut: boolean;
@@ -92,12 +48,13 @@ export class MediaGateway {
   private readonly services: AccountServices;
   private readonly logins: AccountLogins | undefined;
   private readonly link: LocalLink | undefined;
-  private readonly neighbourhood: Neighbourhood | undefined;
+  private readonly local: LocalSide | undefined;
+  private readonly pairing: PairingSide;
   /** Who is there, on the link or by the server's word. */
   private readonly directory: PeerDirectory;
   private readonly seeker: AccountSeeker | undefined;
   private readonly bridge: Bridge;
-  private readonly mediaPort: MediaPort;
+  private readonly media: MediaSide;
   private readonly expiry: ExpiryWatch;
   private readonly membership: Membership;
   private refreshTimer: Timer | undefined;
@@ -106,12 +63,12 @@ export class MediaGateway {
   constructor(deps: MediaGatewayDeps, settings: GatewaySettings) {
     this.deps = deps;
     this.settings = settings;
-    const { clock, random, log, network } = deps;
+    const { clock, log, network } = deps;
     // Every device listens for changed lists, and there may be many.
     network.lists.setMaxListeners(0);
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
     this.listener = new Socks5Listener({ clock, log }, settings.listener);
-    this.link = deps.discovery && new LocalLink({ clock, random, log: log.child('link'), discovery: deps.discovery, network: network.id, host: deps.host, concerns: (jid) => this.isListed(jid) }, settings.linkLocal);
+    this.link = createGatewayLink(deps, settings.linkLocal);
     const shared = this.createShared();
     this.controller = new Device(shared, {
       credentials: network.gateway,
@@ -126,21 +83,23 @@ export class MediaGateway {
       settings.account,
     );
     this.logins = deps.access && new AccountLogins({ ...deps, access: deps.access, tasks: this.tasks, gateway: this.controller }, settings.logins);
-    this.neighbourhood = this.link && this.createNeighbourhood(this.link);
-    this.directory = this.neighbourhood ? new Directories(this.neighbourhood, this.services) : this.services;
+    const { controller, tasks } = this;
+    this.local = this.link && new LocalSide({ ...deps, tasks, controller, link: this.link, isHere: (jid) => this.isHere(jid) }, settings.account.questions);
+    this.pairing = new PairingSide({ ...deps, tasks, controller }, settings);
+    this.directory = this.local ? new Directories(this.local.neighbourhood, this.services) : this.services;
     this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.directory, link: this.link, logins: this.logins }, settings);
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
     servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, button: deps.button, log, logins: this.logins }, settings.pairing);
     this.seeker = network.isLocalOnly || deps.access ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, clock, log, onFound: (account) => deps.onAccountFound?.(account) }, settings.account.questions);
-    this.mediaPort = new MediaPort({ clock, random, log, openItem: (item, request, { signal }) => this.openItem(item, request, signal) }, settings.mediaPort);
+    this.media = new MediaSide({ ...deps, controller }, settings);
   }
 
   /** @throws XpmnError `bad-configuration` if a port can't be had; the server and the LAN may come later */
   async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     try {
       await this.listener.listen();
-      await this.mediaPort.start();
+      await this.media.start();
       await this.link?.start({ signal });
       this.controller.connection?.on('stateChanged', (state, reason) => (this.problem = state === 'online' ? undefined : (reason ?? this.problem)));
       this.deps.network.lists.on('changed', this.onListChanged);
@@ -150,10 +109,8 @@ export class MediaGateway {
       this.logins?.start();
       this.services.announce();
       this.services.on('moved', () => this.deps.onMoved?.());
-      this.deps.pairing.on('changed', this.onPairing);
-      this.deps.button.on('changed', this.onPairing);
-      this.link?.on('changed', this.onLinkChanged);
-      this.neighbourhood?.start();
+      this.pairing.start();
+      this.local?.start();
       this.seeker?.start();
       await this.bridge.start({ signal });
       this.refresh();
@@ -169,14 +126,12 @@ export class MediaGateway {
     const timer = this.deps.clock.after(this.settings.stopTimeout, () => late.abort(new XpmnError('timeout', 'Closing took too long.')));
     const within = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
     this.deps.network.lists.off('changed', this.onListChanged);
-    this.deps.pairing.off('changed', this.onPairing);
-    this.deps.button.off('changed', this.onPairing);
-    this.link?.off('changed', this.onLinkChanged);
+    this.pairing.stop();
     this.seeker?.stop();
-    this.neighbourhood?.stop();
+    this.local?.stop();
     this.expiry.stop();
     this.refreshTimer?.cancel();
-    await this.mediaPort.stop();
+    await this.media.stop();
     this.logins?.stop();
     await this.bridge.stop({ signal: within });
     await untilAborted(this.services.stop(), within);
@@ -198,7 +153,7 @@ export class MediaGateway {
   }
 
   get mediaAddress(): { readonly host: string; readonly port: number } | undefined {
-    return this.mediaPort.address;
+    return this.media.address;
   }
 
   /** Whether devices are reached on the local network without a server. */
@@ -221,26 +176,24 @@ export class MediaGateway {
     return knownDevices(this.deps.network, {
       directory: this.directory,
       isHere: (jid) => this.isHere(jid),
-      isOnLink: (jid) => this.neighbourhood?.find(jid) !== undefined,
+      isOnLink: (jid) => this.local?.neighbourhood.find(jid) !== undefined,
       path: (jid) => (jid === this.jid ? 'in-process' : this.controller.links.find(jid)?.path),
       nameOf: (jid) => (jid === this.jid ? this.deps.network.name : this.bridge.nameOf(jid)),
     });
   }
 
-  browse(device: Jid, request: { readonly container: string; readonly offset: number; readonly limit: number }, signal: AbortSignal): Promise<MediaPage> {
-    const link = this.controller.links.to(device);
-    return this.askedTwice(device, () => browsePeer(link, request, { options: this.settings.directoryController, signal }));
+  browse(device: Jid, request: BrowseRequest, signal: AbortSignal): Promise<MediaPage> {
+    return this.media.browse(device, request, signal);
   }
 
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<{ url: string; expires: number; entity: MediaEntity }> {
-    return this.mediaPort.issue(item, options);
+    return this.media.url(item, options);
   }
 
   /** The user has pressed the button. `isUsed`: this network can't give way to another. @throws XpmnError `not-supported` where nobody can be seen */
   pressButton(isUsed: boolean): void {
-    if (!this.link) throw new XpmnError('not-supported', 'This gateway does not look at the local network.');
-    this.deps.button.press({ isUsed, network: this.deps.network.id });
-    this.onLinkChanged();
+    if (!this.local) throw new XpmnError('not-supported', 'This gateway does not look at the local network.');
+    this.local.press(isUsed);
   }
 
   /**
@@ -276,82 +229,24 @@ export class MediaGateway {
     return issued;
   }
 
-  /** A device that takes us for a stranger has heard nothing: it is asked once more, and then shown who we are. */
-  private async askedTwice<T>(device: Jid, ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!this.controller.wasTurnedAway(device)) throw error;
-      return await ask();
-    }
-  }
-
-  private openItem(item: MediaReference, request: Parameters<OpenItem>[1], signal: AbortSignal): Promise<RemoteTransfer> {
-    const link = this.controller.links.to(item.device);
-    return this.askedTwice(item.device, () => openTransfer(link, { uid: item.uid, ...request }, { options: this.settings.transferController, clock: this.deps.clock, signal }));
-  }
-
   private createShared(): DeviceShared {
-    const { clock, random, log, network, addresses, connect } = this.deps;
-    const { lists } = network;
-    const lookUp = (account: Jid): Promise<void> => this.services.lookUp(account, this.tasks.signal);
-    return {
-      clock, random, log, lists, addresses, connect,
+    return createSharedParts({
+      ...this.deps,
       listener: this.listener,
-      acceptor: createAcceptor({ lists, clock, log, lookUp }, this.settings.acceptor),
-      exchange: new LocalExchange({ random }, this.settings.inProcess),
-      pool: new SendPool(this.settings.pool),
-      budget: new WindowBudget(this.settings.windowBudget),
       linkLocal: this.link,
+      lookUp: (account) => this.services.lookUp(account, this.tasks.signal),
       features: (peer) => this.directory.find(peer)?.features,
       isAvailable: (peer) => this.services.find(peer) !== undefined,
-    };
-  }
-
-  /** A device that says that it is of my network is asked, even if no list that I have names it: it may have a newer one. */
-  private createNeighbourhood(link: LocalLink): Neighbourhood {
-    const { clock, log, network } = this.deps;
-    const neighbours = (): Neighbour[] => {
-      const listed = new Set(listedDevices(network).map(({ jid }) => jid));
-      return (network.isMember ? link.all() : [])
-        .filter((peer) => !this.isHere(peer.jid) && (peer.network === network.id || listed.has(peer.jid)))
-        .map(({ jid, targets, caps }) => ({ jid, said: JSON.stringify([targets, caps?.ver]) }));
-    };
-    const ask = (jid: Jid, signal: AbortSignal): Promise<Answer> => this.askedTwice(jid, async () => {
-      const { links } = this.controller;
-      const channel = await links.to(jid).channel({ signal });
-      // It may have been reached through the server: then somebody else has spoken for it on the link.
-      if (links.find(jid)?.path !== 'link-local') throw new XpmnError('peer-unavailable', 'The device is not on the local network.');
-      return { info: await queryInfo(channel, undefined, { signal }), closed: channel.closed };
-    });
-    return new Neighbourhood({ link, clock, log, tasks: this.tasks, neighbours, ask }, this.settings.account.questions);
+    }, this.settings);
   }
 
   private isHere(jid: Jid): boolean {
     return jid === this.jid || this.bridge.has(jid);
   }
 
-  private isListed(jid: Jid): boolean {
-    return listedDevices(this.deps.network).some((device) => device.jid === jid);
-  }
-
-  private readonly onLinkChanged = (): void => this.deps.button.look(this.link?.pressers().filter(({ jid }) => jid !== this.jid) ?? []);
-
-  /** While nobody is being added, whoever has proven a PIN of before has nothing to say; what its stream takes up is given back. */
-  private readonly onPairing = (pairing: PairingState | ButtonState): void => {
-    if (pairing.state === 'closed' && pairing.why === 'refused') this.tasks.run((signal) => this.endRefused(signal));
-    else if (pairing.state === 'closed' || pairing.state === 'open') this.controller.endPairing();
-  };
-
-  /** Whoever knew the PIN, and could not be added all the same, is told why first. */
-  private async endRefused(signal: AbortSignal): Promise<void> {
-    await sleep(this.deps.clock, this.settings.stopTimeout, signal);
-    if (this.deps.pairing.state.state === 'closed') this.controller.endPairing();
-  }
-
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
   private readonly onListChanged = (): void => {
-    this.neighbourhood?.lookAgain();
+    this.local?.neighbourhood.lookAgain();
     if (!this.deps.network.isMember) this.controller.endSessions(new XpmnError('not-trusted', 'This machine was removed from the media network.'));
   };
 

@@ -203,7 +203,7 @@ export class Session {
         const { local } = core.deps;
         return method.secure(given, {
           role, local, peer, announcedFingerprint: security.theirFingerprint, methods: security.methodsOf(role), signal: deadline,
-          accept: (leaf, claimed, signal, stream) => core.deps.accept(leaf, claimed, signal, { stream, role, local, application, introduce }),
+          accept: (leaf, claimed, signal, stream) => core.deps.accept(leaf, claimed, signal, { stream, role, local, application, introduce, isVouchedFor: true }),
         });
       }, ({ stream }) => stream.destroy());
       return secured;

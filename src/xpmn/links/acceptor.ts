@@ -15,6 +15,7 @@ import { deviceKeyOf } from '../trust/certificate.ts';
 import type { ListStore } from '../trust/list-store.ts';
 import { listsNaming } from '../trust/presented-lists.ts';
 import { listsElement } from '../trust/signed-list.ts';
+import type { VerifiedList } from '../trust/signed-list.ts';
 import { mayConcernUs } from '../trust/snapshot.ts';
 import { readBeginning } from './stream-beginning.ts';
 
@@ -64,6 +65,8 @@ interface Question {
  * - The initiator shows its own if the responder is a stranger to it even after the look-up, or if the responder took it
  *   for one the last time (`opening.introduce`). Then it waits for the responder's, and only then its XML stream begins.
  *   Otherwise nothing precedes the XML stream, and nothing is waited for.
+ * - On the local link anybody may take the name of a device of ours and be called. So a stranger there is shown no list, only
+ *   the empty `<lists/>`: that it is to show its own, if it knows us.
  * - The responder looks at the first bytes of every XML stream, whatever its verdict: it speaks only after the initiator,
  *   so that costs nothing. It shows its own lists to whoever has shown some and is accepted, and to nobody else.
  * - A device that was removed from my network is told so, where it would be shown lists, or has shown its own: by the one
@@ -108,8 +111,13 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     return judge(question);
   }
 
-  function show({ stream, local }: Opening): void {
-    stream.write(serialise(listsElement(listsNaming(lists.snapshot, local))));
+  function show({ stream }: Opening, shown: readonly VerifiedList[]): void {
+    stream.write(serialise(listsElement(shown)));
+  }
+
+  /** SECURITY: for who has proven nothing yet; all devices of the network are in there. */
+  function listsForStranger({ local, isVouchedFor }: Opening, peer: Jid): readonly VerifiedList[] {
+    return isVouchedFor && mayConcernUs(lists.snapshot, bareJid(local), bareJid(peer)) ? listsNaming(lists.snapshot, local) : [];
   }
 
   async function take(shown: readonly XmlElement[]): Promise<void> {
@@ -122,7 +130,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     const found = judge(question) ?? (await judgeAfterLookUp(question, signal));
     if ((found && !opening.introduce) || !beginsWithXml(opening)) return found;
     if (wasRemoved(question)) return await bidFarewell(question, signal);
-    show(opening);
+    show(opening, found ? listsNaming(lists.snapshot, opening.local) : listsForStranger(opening, question.peer));
     await take((await readBeginning(opening.stream, options.presented, signal)) ?? []);
     return judge(question);
   }
@@ -134,7 +142,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     const shown = await readBeginning(opening.stream, options.presented, signal);
     if (shown) await take(shown);
     const verdict = judge(question);
-    if (shown && verdict) show(opening);
+    if (shown && verdict) show(opening, listsNaming(lists.snapshot, opening.local));
     if (shown && wasRemoved(question)) return await bidFarewell(question, signal);
     return verdict;
   }

@@ -57,6 +57,8 @@ export interface Opening {
   readonly application: string;
   /** Initiator: the peer took us for a stranger the last time. */
   readonly introduce: boolean;
+  /** Whether somebody else than the peer says that the account in its name is its own: the servers. On the local link nobody does. */
+  readonly isVouchedFor: boolean;
 }
 
 /** `SecurityContext.accept`, told what the stream is for. */

@@ -64,7 +64,7 @@ export async function secureStream(
     const { local } = own;
     return owned({ ...deps, signal, delay: options.securityTimeout, what: 'Securing the stream' }, (within) => method.secure(stream, {
       role, local, peer, announcedFingerprint, methods, signal: within,
-      accept: (leaf, claimed, asked, proven) => own.accept(leaf, claimed, asked, { stream: proven, role, local, application: NS.xmlStream, introduce }),
+      accept: (leaf, claimed, asked, proven) => own.accept(leaf, claimed, asked, { stream: proven, role, local, application: NS.xmlStream, introduce, isVouchedFor: false }),
     }), (late) => late.stream.destroy());
   }
 }

@@ -117,3 +117,14 @@ export function isOfRemovedKey(lists: TrustSnapshot, certificate: Uint8Array): b
     return false;
   }
 }
+
+/** Whether the certificate is of a listed key, for a JID that its device had before. */
+export function isOfOldName(lists: TrustSnapshot, certificate: Uint8Array): boolean {
+  try {
+    const { key, xmppAddrs } = readCertificate(certificate);
+    const entry = devicesList(lists, lists.network)?.devices.find((device) => device.key === key);
+    return entry?.aliases.some((alias) => isOnly(xmppAddrs, alias)) ?? false;
+  } catch {
+    return false;
+  }
+}

@@ -1,7 +1,7 @@
 import { XpmnError } from '../kernel/errors.ts';
 import type { Jid } from '../model/jid.ts';
 import type { XmlElement } from '../model/xml.ts';
-import { formatKeyInfo, isOfRemovedKey, isOwnCertificate, isSignedBy, keyInfoId, parseKeyInfo } from './keyinfo.ts';
+import { formatKeyInfo, isOfOldName, isOfRemovedKey, isOwnCertificate, isSignedBy, keyInfoId, parseKeyInfo } from './keyinfo.ts';
 import type { CertificateSignature, KeyInfo, KeyInfoLimits } from './keyinfo.ts';
 import type { Network } from './network.ts';
 import type { TrustSnapshot } from './snapshot.ts';
@@ -37,11 +37,12 @@ export interface CertificatePlan {
 
 /**
  * What is to be changed about the certificates that lie on the account: every own device puts its own there, and the user's
- * if it is missing; where the user key is, the certificates of own devices are signed, and those that it has signed and
- * that count no more, or whose key was removed, are taken away. What others have put there is left alone. Pure.
+ * if it is missing; where the user key is, the certificates of own devices are signed, and those whose key was removed, or
+ * whose JID is an older one of its device, are taken away. What a list does not name is left alone, even if it was signed:
+ * another may know a newer list. Pure.
  */
 export function planCertificates(items: readonly CertificateItem[], view: CertificateView, limits: KeyInfoLimits): CertificatePlan {
-  const { lists, own, user, sign } = view;
+  const { lists, own, sign } = view;
   const found = new Map<string, KeyInfo>();
   for (const { id, payload } of items) {
     const info = payload && tryParse(payload, limits);
@@ -49,7 +50,7 @@ export function planCertificates(items: readonly CertificateItem[], view: Certif
     if (info && keyInfoId(info) === id) found.set(id, info);
   }
   const wanted = wantedCertificates(found, view);
-  const isOld = (id: string, info: KeyInfo): boolean => !wanted.has(id) && (isSignedBy(info, user) || isOfRemovedKey(lists, info.certificate));
+  const isOld = (id: string, { certificate }: KeyInfo): boolean => !wanted.has(id) && (isOfRemovedKey(lists, certificate) || isOfOldName(lists, certificate));
   return {
     publish: [...wanted].filter(([id, info]) => found.get(id) !== info).map(([id, info]) => ({ id, payload: formatKeyInfo(info) })),
     retract: sign ? [...found].filter(([id, info]) => isOld(id, info)).map(([id]) => id) : [],

@@ -72,7 +72,7 @@ describe('accepting a peer by the lists that it shows', () => {
     return {
       lists, acceptor, stream,
       verdict: (peer, changes = {}) => {
-        const verdict = acceptor.accept(peer.leaf, theirs, never, { stream, role, local, application: NS.xmlStream, introduce: false, ...changes });
+        const verdict = acceptor.accept(peer.leaf, theirs, never, { stream, role, local, application: NS.xmlStream, introduce: false, isVouchedFor: false, ...changes });
         verdict.catch(() => undefined);
         return verdict;
       },
@@ -118,7 +118,7 @@ describe('accepting a peer by the lists that it shows', () => {
     it('gives up with the signal, and listens no more', async () => {
       const b = await side('responder', [both]);
       const leave = new AbortController();
-      const verdict = b.acceptor.accept(tv.leaf, tvJid, leave.signal, { stream: b.stream, role: 'responder', local: nasJid, application: NS.xmlStream, introduce: false });
+      const verdict = b.acceptor.accept(tv.leaf, tvJid, leave.signal, { stream: b.stream, role: 'responder', local: nasJid, application: NS.xmlStream, introduce: false, isVouchedFor: false });
       await settle();
       leave.abort(new XpmnError('aborted', 'Enough.'));
       await refused(verdict, 'aborted');
@@ -151,6 +151,16 @@ describe('accepting a peer by the lists that it shows', () => {
     const [a, b] = [await side('initiator', [tvOnly]), await side('responder', [both])];
     const [atA, atB] = [a.verdict(nas), b.verdict(tv)];
     assert.deepEqual([(await atA).verdict, (await atB).verdict], ['own', 'own']);
+  });
+
+  it('accepts each other where neither knew the other, if servers vouch for the responder\'s account', async () => {
+    const hosts = [device(nas, nasJid, { roles: 'host' })];
+    const newer = list('devices', user, { devices: [...hosts, device(tv, tvJid)], issued: NOW + 1000 });
+    const hosted = list('hosted', user, { devices: [device(mallory, 'romeo@home.test/radio')] }, nas);
+    const [a, b] = [await side('initiator', [newer]), await side('responder', [list('devices', user, { devices: hosts }), hosted])];
+    const called = a.acceptor.accept(mallory.leaf, parseJid('romeo@home.test/radio'), never, { stream: a.stream, role: 'initiator', local: tvJid, application: NS.xmlStream, introduce: false, isVouchedFor: true });
+    const answered = b.acceptor.accept(tv.leaf, tvJid, never, { stream: b.stream, role: 'responder', local: parseJid('romeo@home.test/radio'), application: NS.xmlStream, introduce: false, isVouchedFor: true });
+    assert.deepEqual([(await called).verdict, (await answered).verdict], ['own-hosted', 'own']);
   });
 
   it('accepts a hosted device by two lists, and a list that came with the application\'s first bytes', async () => {
@@ -231,13 +241,29 @@ describe('accepting a peer by the lists that it shows', () => {
   });
 
   describe('turns away a responder', () => {
-    it('that is a stranger and shows nothing', async () => {
+    for (const introduce of [false, true]) it(`that is a stranger and shows nothing; nor is it shown a list on the local link${introduce ? ', also if it has turned us away' : ''}`, async () => {
       const a = await side('initiator', [tvOnly]);
-      const verdict = a.verdict(nas);
+      const verdict = a.verdict(nas, { introduce });
+      await clock.advance(strangerTimeout);
+      await refused(verdict);
+      assert.equal(sentTo(ends[1]), shownBy());
+      unheard(a.stream);
+    });
+
+    it('that is a stranger and shows nothing, though servers vouch for its account', async () => {
+      const a = await side('initiator', [tvOnly]);
+      const verdict = a.verdict(nas, { isVouchedFor: true });
       await clock.advance(strangerTimeout);
       await refused(verdict);
       assert.equal(sentTo(ends[1]), shownBy(tvOnly), 'the one who calls shows first');
-      unheard(a.stream);
+    });
+
+    it('that has another account\'s name, and shows it no list either', async () => {
+      const a = await side('initiator', [tvOnly]);
+      const verdict = a.acceptor.accept(nas.leaf, parseJid('juliet@evil.test/nas'), never, { stream: a.stream, role: 'initiator', local: tvJid, application: NS.xmlStream, introduce: true, isVouchedFor: true });
+      await clock.advance(strangerTimeout);
+      await refused(verdict);
+      assert.equal(sentTo(ends[1]), shownBy());
     });
 
     it('that is a stranger and begins its stream', async () => {
@@ -319,7 +345,7 @@ describe('accepting a peer by the lists that it shows', () => {
 
     it('shows it that list and no other where it was to be called', async () => {
       const a = await side('initiator', [both, removal, later]);
-      const verdict = a.acceptor.accept(tv.leaf, tvJid, never, { stream: ends[0], role: 'initiator', local: nasJid, application: NS.xmlStream, introduce: false });
+      const verdict = a.acceptor.accept(tv.leaf, tvJid, never, { stream: ends[0], role: 'initiator', local: nasJid, application: NS.xmlStream, introduce: false, isVouchedFor: false });
       await settle();
       assert.equal(sentTo(ends[1]), shownBy(removal));
       ends[1].resume().end();

@@ -24,7 +24,7 @@ const jid = 'romeo@home.test/nas';
 const peer = parseJid(jid);
 const interval = settings.gateway.lookUpInterval;
 /** For bytes: nothing is shown there. */
-const bytes: Opening = { stream: new PassThrough(), role: 'responder', local: peer, application: NS.outOfBand, introduce: false };
+const bytes: Opening = { stream: new PassThrough(), role: 'responder', local: peer, application: NS.outOfBand, introduce: false, isVouchedFor: true };
 
 describe('accepting a peer', () => {
   let user: Somebody;

@@ -16,6 +16,7 @@ import { NOW, options as shipped } from './world.ts';
 
 /** The shipped cost of scrypt is for people. */
 export const options = { ...shipped, credentials: { ...shipped.credentials, scrypt: { logN: 4, r: 8, p: 1 }, maxLogN: 8 } };
+export const HOUR = 3600_000;
 export const ACCOUNT = parseJid('me@home.example');
 
 /** A machine with a disk and a clock; `keys` names those that it makes. */
@@ -108,4 +109,22 @@ export async function meet(caller: Network, called: Network): Promise<void> {
 function answer(from: Network, to: Network): VerifiedList['element'][] {
   const peer = (network: Network): PeerIdentity => ({ verdict: 'own', key: network.gateway.key, jid: network.gateway.jid, network: network.id, roles: [] });
   return from.lists.lacking(to.lists.heads(peer(from)), peer(to)).map(({ element }) => element);
+}
+
+/** A home, and an attic that is away; a backup; then an hour passes until the home is lost, and a laptop is to take its place. */
+export interface LostHome {
+  readonly clock: FakeClock;
+  readonly home: Network;
+  readonly attic: Network;
+  readonly backup: BackupParts;
+  readonly laptop: Machine;
+}
+
+export async function lostHome(): Promise<LostHome> {
+  const clock = new FakeClock(NOW);
+  const home = await new Machine('restore-home', clock).create();
+  const attic = await new Machine('restore-attic', clock).join(home, 'Attic');
+  const backup = home.exportBackup();
+  await clock.advance(HOUR);
+  return { clock, home, attic, backup, laptop: new Machine('restore-laptop', clock) };
 }

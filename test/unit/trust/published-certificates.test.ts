@@ -66,14 +66,23 @@ describe('published certificates', () => {
     assert.deepEqual(published(plan([theUser(), signed(certs.here), forged].map(item))), [signed(certs.there)]);
   });
 
-  it('that were signed and count no more are taken away; what others put there is not', () => {
-    const gone = [theUser(), signed(certs.here), signed(certs.mallory), unsigned(issue(mallory, 'romeo@home.test/other'))].map(item);
-    assert.deepEqual(plan(gone).retract, [keyInfoId({ certificate: certs.mallory })]);
-    assert.deepEqual(plan(gone, { sign: undefined }).retract, []);
-    const removed = snapshot(user, list('devices', user, { devices: [device(here, hereJid)], removed: [there] }));
+  it('whose key was removed are taken away, signed or not, where the user key is', () => {
+    const lists = snapshot(user, list('devices', user, { devices: [device(here, hereJid)], removed: [there] }));
     for (const info of [signed(certs.there), unsigned(certs.there)]) {
-      assert.deepEqual(plan([item(info)], { lists: removed }).retract, [keyInfoId({ certificate: certs.there })]);
+      assert.deepEqual(plan([item(info)], { lists }).retract, [keyInfoId({ certificate: certs.there })]);
+      assert.deepEqual(plan([item(info)], { lists, sign: undefined }).retract, []);
     }
+  });
+
+  it('for an older name of a device are taken away, and not those for one that it may have by a newer list', () => {
+    const lists = snapshot(user, list('devices', user, { devices: [device(here, hereJid), device(there, 'romeo@new.test/there', { aliases: [thereJid] })] }));
+    const newer = item(signed(issue(there, 'romeo@newest.test/there')));
+    assert.deepEqual(plan([item(signed(certs.there)), newer], { lists }).retract, [keyInfoId({ certificate: certs.there })]);
+  });
+
+  it('that no list names are left alone, also where the user key has signed them: by another list', () => {
+    const others = [theUser(), signed(certs.here), signed(certs.mallory), unsigned(issue(mallory, 'romeo@home.test/other'))].map(item);
+    for (const one of [plan(others), plan(others, { sign: undefined })]) assert.deepEqual([one.publish, one.retract], [[], []]);
   });
 
   it('are taken by their content, not by what the server calls them', () => {

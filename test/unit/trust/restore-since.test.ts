@@ -8,10 +8,8 @@ import { issueList } from '../../../src/xpmn/trust/signed-list.ts';
 import { friendsList } from '../../../src/xpmn/trust/snapshot.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { testKey } from '../../support/keys.ts';
-import { ACCOUNT, devices, elementsOf, fakeKey, listed, Machine, meet, options, restoreOn, unlisted, verdict } from './machine.ts';
+import { ACCOUNT, devices, elementsOf, fakeKey, HOUR, listed, lostHome, Machine, meet, options, restoreOn, unlisted, verdict } from './machine.ts';
 import { DAY, list, NOW, somebody } from './world.ts';
-
-const HOUR = 3600_000;
 
 /** What happened in a network between the backup and the loss; the restored machine learns of it as it meets others. */
 describe('a restored backup, of what happened since,', function () {
@@ -23,12 +21,7 @@ describe('a restored backup, of what happened since,', function () {
   let laptop: Machine;
 
   beforeEach(async () => {
-    clock = new FakeClock(NOW);
-    home = await new Machine('restore-home', clock).create();
-    attic = await new Machine('restore-attic', clock).join(home, 'Attic');
-    backup = home.exportBackup();
-    laptop = new Machine('restore-laptop', clock);
-    await clock.advance(HOUR);
+    ({ clock, home, attic, backup, laptop } = await lostHome());
   });
 
   describe('knows for ever what was removed', () => {

@@ -3,14 +3,10 @@ import { bareJid, parseJid } from '../../../src/xpmn/model/jid.ts';
 import { readCertificate } from '../../../src/xpmn/trust/certificate.ts';
 import { Network } from '../../../src/xpmn/trust/network.ts';
 import type { BackupParts } from '../../../src/xpmn/trust/restore.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
+import type { FakeClock } from '../../support/fake-clock.ts';
 import { testKey } from '../../support/keys.ts';
-import { ACCOUNT, devices, elementsOf, fakeKey, listed, Machine, meet, options, restoreOn, verdict } from './machine.ts';
-import { NOW } from './world.ts';
+import { ACCOUNT, devices, elementsOf, fakeKey, listed, lostHome, Machine, meet, options, restoreOn, verdict } from './machine.ts';
 
-const HOUR = 3600_000;
-
-/** A home, and an attic that is away; a backup; then time passes until the home is lost. */
 describe('a restored backup', function () {
   this.timeout(60_000);
   let clock: FakeClock;
@@ -20,12 +16,7 @@ describe('a restored backup', function () {
   let laptop: Machine;
 
   beforeEach(async () => {
-    clock = new FakeClock(NOW);
-    home = await new Machine('restore-home', clock).create();
-    attic = await new Machine('restore-attic', clock).join(home, 'Attic');
-    backup = home.exportBackup();
-    laptop = new Machine('restore-laptop', clock);
-    await clock.advance(HOUR);
+    ({ clock, home, attic, backup, laptop } = await lostHome());
   });
 
   describe('makes a machine the management device:', () => {
