@@ -49,7 +49,7 @@ function usedOnce(pin: string): PairingPin {
     begin() {
       if (isUsed) return undefined;
       isUsed = true;
-      return { pin, burn: () => Promise.resolve(), done: () => undefined };
+      return { pin, burn: () => Promise.resolve(), done: () => undefined, lost: () => undefined };
     },
   };
 }

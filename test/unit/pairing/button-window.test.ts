@@ -204,6 +204,51 @@ describe('the button window', () => {
       for (const act of [() => window.compare(SECOND, commitmentTo(NONCE)), () => window.complete(CALLER, CALLER, 'Laptop')]) assert.throws(act, { code: 'not-allowed' });
     });
 
+    it('ends when the one that has called is lost, unless it is being listed', async () => {
+      press(true);
+      const attempt = window.begin(CALLER);
+      attempt?.done(true);
+      window.proven(CALLER, EXPORTER);
+      attempt?.lost();
+      assert.equal(states.at(-1), 'closed unfinished');
+      for (const comes of [true, false]) {
+        press(true);
+        const other = window.begin(CALLER);
+        other?.done(true);
+        window.proven(CALLER, EXPORTER);
+        const asked = ask();
+        await clock.advance(buttonDoubt);
+        await asked;
+        window.listing(CALLER);
+        other?.lost();
+        window.close();
+        assert.equal(states.at(-1), 'joining');
+        if (comes) window.untold(CALLER, CALLER, 'Laptop');
+        else window.notListed(CALLER);
+        assert.equal(states.at(-1), comes ? 'closed untold' : 'closed unfinished');
+        assert.throws(() => window.listing(CALLER), { code: 'not-allowed' });
+      }
+    });
+
+    it('takes nothing for proven once it is closed', () => {
+      press(true);
+      const attempt = window.begin(CALLER);
+      window.close();
+      assert.throws(() => attempt?.done(true), { code: 'not-allowed' });
+    });
+
+    it('adds another one after the next press', async () => {
+      for (const peer of [CALLER, SECOND]) {
+        press(true);
+        call(peer);
+        const asked = ask(peer);
+        await clock.advance(buttonDoubt);
+        await asked;
+        window.complete(peer, peer, 'Laptop');
+        assert.equal(states.at(-1), 'paired');
+      }
+    });
+
     it('goes on after a call that broke', () => {
       call(CALLER, false);
       assert.equal(window.state.state, 'hosting');
