@@ -4,8 +4,9 @@ import { bareJid, withResource } from '../xpmn/model/jid.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
 import { compare } from '../xpmn/pairing/comparison.ts';
 import type { Compared } from '../xpmn/pairing/comparison.ts';
+import { deviceName } from '../xpmn/pairing/pairing-codec.ts';
 import type { PairedParts } from '../xpmn/pairing/pairing-codec.ts';
-import { askToJoin } from '../xpmn/pairing/pairing-joiner.ts';
+import { askToJoin, callTime } from '../xpmn/pairing/pairing-joiner.ts';
 import type { StanzaChannel } from '../xpmn/ports/stanza-channel.ts';
 import { certificateFromDer } from '../xpmn/trust/certificate.ts';
 import { issueCredentials } from '../xpmn/trust/device-credentials.ts';
@@ -52,10 +53,12 @@ export interface JoinCall {
 export async function join(deps: SetupDeps, { call, host, pin, name, typed, replace }: JoinCall, signal: AbortSignal): Promise<SetupChange> {
   const { clock, config } = deps;
   const options = trustOptions(config);
+  // The other side would find it out when the PIN is spent.
+  deviceName(name, config.pairing);
   const key = await generateKey();
   const credentials = issueCredentials(deps, options, key, withResource(bareJid(host), resourceName(name, keyNameOf(key))), name);
   const { proof, number } = proofOf(deps, pin);
-  const { parts, compared } = await withDeadline({ clock, signal, delay: config.pairing.joinTime, what: 'Pairing' }, (within) =>
+  const { parts, compared } = await withDeadline({ clock, signal, delay: callTime(config.pairing), what: 'Pairing' }, (within) =>
     call(deps, { credentials, host, proof }, within, async (channel) => {
       const made = await number(channel, within);
       return { compared: made?.number, parts: await askToJoin(channel, { name, roles: ['host'], nonce: made?.nonce, certificate: credentials.certificate.der }, { ...config.pairing, ...config.trust }, { signal: within }) };

@@ -233,8 +233,9 @@ describe('a device of another make', function () {
       await assert.rejects(callToPair(deps, at(middle), call, never, () => assert.fail('paired')), { code: 'security-failed' });
       await noSrpProcesses();
       assert.ok(window.state.state === 'open' && window.state.burnt === 0, JSON.stringify(window.state));
-      await callToPair(deps, at(), call, never, () => Promise.resolve());
-      await entered('joining');
+      await callToPair(deps, at(), call, never, () => entered('joining'));
+      await entered('closed');
+      assert.deepEqual(window.state, { state: 'closed', why: 'unfinished' });
     });
   }
 

@@ -8,8 +8,10 @@ import type { Jid } from '../model/jid.ts';
 import type { PairingPin, PinAttempt } from '../ports/pairing-pin.ts';
 import type { ButtonState, Presser, Refusal } from './button-state.ts';
 import { commitmentTo, comparisonNumber, makeNonce } from './comparison.ts';
+import { callTime } from './pairing-joiner.ts';
+import type { CallTimes } from './pairing-joiner.ts';
 
-export interface ButtonOptions {
+export interface ButtonOptions extends CallTimes {
   /** Milliseconds from one press to the other. */
   readonly buttonTime: number;
   /** Milliseconds that exactly one other has to be seen before it is called. */
@@ -18,8 +20,6 @@ export interface ButtonOptions {
   readonly buttonDoubt: number;
   /** Milliseconds that others are told why this one has given up. */
   readonly buttonLinger: number;
-  /** Milliseconds for the device to be added. */
-  readonly joinTime: number;
 }
 
 /** What both ends prove that they know: nothing. No PIN is like it, since none has a control character. */
@@ -232,7 +232,7 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
     if (this.now.state === 'hosting') return;
     if (!isTheirsUsed && network < only.network) return this.enter({ state: 'hosting', expires: (this.now as { expires: number }).expires });
     this.until(this.options.buttonLook, () => {
-      this.until(this.options.joinTime, () => this.shut('unfinished'));
+      this.until(callTime(this.options), () => this.shut('unfinished'));
       this.enter({ state: 'calling', jid, name });
     });
     this.enter({ state: 'found', jid, name });

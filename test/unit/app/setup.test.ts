@@ -75,6 +75,14 @@ describe('setup', function () {
     assert.deepEqual(server.sessions.map(({ jid }) => jid.startsWith('romeo@home.test/check-')).at(-1), true);
   });
 
+  it('calls nobody under a name that the other side would not take: the PIN stays as good as it was', async () => {
+    const { jid, password = '' } = account;
+    for (const name of [' \n', 'x'.repeat(settings.pairing.nameLength + 1)]) {
+      await assert.rejects(setup.prepareJoin(machine.deps, { jid: `${jid}/nas-k3fq`, pin: '418220', account: { ...account, jid, password }, name }, { signal }), { code: 'bad-request', message: /name/ });
+    }
+    assert.equal(server.sessions.length, 0);
+  });
+
   it('takes an account untried where it is told to', async () => {
     assert.equal((await machine.init({ ...account, password: 'wrong', check: false })).isChecked, false);
     assert.equal(server.sessions.length, 0);

@@ -4,6 +4,7 @@ import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../../src/xpmn/model/jid.ts';
 import { BUTTON_PIN, ButtonWindow } from '../../../src/xpmn/pairing/button-window.ts';
 import type { ButtonState, Presser } from '../../../src/xpmn/pairing/button-state.ts';
+import { callTime } from '../../../src/xpmn/pairing/pairing-joiner.ts';
 import { commitmentTo, comparisonNumber } from '../../../src/xpmn/pairing/comparison.ts';
 import { FakeClock, FakeRandom, settle } from '../../support/fake-clock.ts';
 import { settings } from '../../support/settings.ts';
@@ -136,7 +137,7 @@ describe('the button window', () => {
 
     it('does not call for ever', async () => {
       await clock.advance(buttonLook);
-      await clock.advance(joinTime);
+      await clock.advance(callTime(settings.pairing));
       assert.deepEqual(window.state, { state: 'closed', why: 'unfinished' });
     });
   });

@@ -14,7 +14,7 @@ import { formatJoin, formatPaired, parseJoin, parsePaired } from '../../../src/x
 import type { CarriedAccount, PairedParts } from '../../../src/xpmn/pairing/pairing-codec.ts';
 import { hostPairing } from '../../../src/xpmn/pairing/pairing-host.ts';
 import type { PairingHostDeps } from '../../../src/xpmn/pairing/pairing-host.ts';
-import { askToJoin } from '../../../src/xpmn/pairing/pairing-joiner.ts';
+import { askToJoin, callTime } from '../../../src/xpmn/pairing/pairing-joiner.ts';
 import { PairingWindow } from '../../../src/xpmn/trust/pairing-window.ts';
 import { formatKeyInfo } from '../../../src/xpmn/trust/keyinfo.ts';
 import { channelPair } from '../../support/channel-pair.ts';
@@ -101,6 +101,14 @@ describe('the wish to join', () => {
         assert.ok(error instanceof XpmnError && error.code === 'bad-request', String(error));
       }
     }));
+  });
+});
+
+describe('a call to be paired', () => {
+  it('is not given up while the other side may still list the device, also where a button does for the proof', () => {
+    const { proofTimeout, joinTime, buttonLook, buttonDoubt } = settings.pairing;
+    const before = settings.linkLocal.negotiationTimeout + settings.directTcp.connectTimeout + settings.directTcp.stagger * settings.directTcp.targets;
+    assert.ok(callTime(settings.pairing) >= before + proofTimeout + buttonLook + buttonDoubt + joinTime);
   });
 });
 
