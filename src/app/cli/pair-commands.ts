@@ -138,7 +138,7 @@ function chosen(networks: readonly FoundNetwork[], wanted: string | undefined, a
 /** Nobody can tell a wrong PIN from an attack; the user can. */
 function wrongPin(error: unknown): unknown {
   if (!(error instanceof XpmnError) || error.code !== 'security-failed') return error;
-  return new XpmnError('security-failed', 'The PIN was wrong, or somebody is in between. It can\'t be used again: the other machine shows another one now. Run this again with that.', { cause: error });
+  return new XpmnError('security-failed', 'The PIN was wrong, another device was just being tried, or somebody is in between. Run this again with the PIN that the other machine shows now: one that was tried can\'t be used again.', { cause: error });
 }
 
 export async function removeDevice(context: CliContext, device: string, { yes }: { readonly yes?: true }): Promise<void> {
