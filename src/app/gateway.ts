@@ -129,7 +129,7 @@ async function exported({ gateway, network, account }: Pick<Running, 'gateway' |
   // The second machine bridges its own LAN: it is a host.
   const device = await network.createDevice(name, ['host']);
   try {
-    const login = await gateway.letIn({ key: device.key, jid: device.jid, name, certificate: device.certificate.der });
+    const login = await gateway.letIn({ key: device.key, jid: device.jid, roles: ['host'], name, certificate: device.certificate.der });
     const { server, ca } = (await account()) ?? {};
     const file = await encodeCredentials({
       account: bareJid(device.jid),

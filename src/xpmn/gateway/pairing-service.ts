@@ -48,12 +48,12 @@ export function servePairing({ registry, network, membership, window, button, lo
     registry, window, button, log,
     admit: async ({ key, name, roles, certificate }, { signal, listing }) => {
       const jid = withResource(network.bare, resourceName(name, key));
-      const newcomer = { key, jid, name, certificate };
+      const newcomer = { key, jid, roles, name, certificate };
       const account = await logins?.letIn(newcomer, signal);
       try {
         await membership.add({ key, jid, roles }, { signal, listing });
       } catch (error) {
-        await logins?.putOut(newcomer, lifetime);
+        await logins?.putOut(account, newcomer, lifetime);
         throw error;
       }
       return { jid, userCertificate: network.userCertificate.der, lists: joiningLists(network.lists.snapshot, limits).map(({ element }) => element), account };
