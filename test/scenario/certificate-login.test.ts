@@ -366,17 +366,13 @@ describe('gateways on a server that takes certificates', function () {
 
     it('by their certificates or not at all, where they are no gateways: those are never told the password', async () => {
       const light = { ...newcomer, roles: [] };
-      await allIn(home.jid);
       await settled(home);
-      assert.equal(await home.letIn({ ...light, certificate: undefined }), undefined);
-      assert.deepEqual(await home.letIn(light), { isLetIn: true, server: { host: 'xmpp.home.test', port: 5222 }, ca: 'PEM' });
-      assert.ok(romeo.certificates.takes(newcomer.certificate));
+      assert.deepEqual([await home.letIn({ ...light, certificate: undefined }), await home.letIn(light)], [undefined, { isLetIn: true, server: { host: 'xmpp.home.test', port: 5222 }, ca: 'PEM' }]);
       assert.ok(!romeo.certificates.managers.some((name) => name.startsWith('Laptop (')));
       await end(home);
       server = new FakeXmppServer({ dialect: undefined });
       romeo = server.addAccount(parseJid(account.jid), account.password);
       const gateway = await start(network, { memory: remembering() });
-      await waitUntil('it is online', () => gateway.connection?.state === 'online');
       await settled(gateway);
       assert.equal(await gateway.letIn(light), undefined);
     });
