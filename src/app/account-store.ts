@@ -1,6 +1,7 @@
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { parseJid } from '../xpmn/model/jid.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
+import type { CarriedAccount } from '../xpmn/pairing/pairing-codec.ts';
 import type { Storage } from '../xpmn/ports/storage.ts';
 
 /** How this installation logs in. A secret: it lies in the state directory, readable by its owner alone. */
@@ -33,6 +34,16 @@ export async function loadAccount(storage: Storage): Promise<StoredAccount | und
 
 export function saveAccount(storage: Storage, account: StoredAccount): Promise<void> {
   return storage.put(DOCUMENT, Buffer.from(JSON.stringify({ version: 1, ...account })));
+}
+
+/**
+ * Keeps what another gateway has told about the account that the network is in, or has done for this one; false where that is no
+ * way in: then nothing has changed. @throws XpmnError `storage-failed`
+ */
+export async function keepCarried(storage: Storage, jid: Jid, { password, isLetIn, server, ca }: CarriedAccount): Promise<boolean> {
+  if (password === undefined && !isLetIn) return false;
+  await saveAccount(storage, { jid, password, server, ca });
+  return true;
 }
 
 /** From here on the disk has the account without its password; the other document is gone, as far as a file system says so. @throws XpmnError `storage-failed` */

@@ -8,14 +8,13 @@ import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import { ButtonWindow } from '../xpmn/pairing/button-window.ts';
-import type { CarriedAccount } from '../xpmn/pairing/pairing-codec.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import { joiningLists } from '../xpmn/trust/joining-lists.ts';
 import type { Network } from '../xpmn/trust/network.ts';
 import { PairingWindow } from '../xpmn/trust/pairing-window.ts';
 import { createXmppConnection } from '../xpmn/xmpp/connection.ts';
 import { AccountAccess } from '../xpmn/login/account-access.ts';
-import { forgetPassword, loadAccount, saveAccount } from './account-store.ts';
+import { forgetPassword, keepCarried, loadAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { sealBackup } from './backup.ts';
 import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
@@ -57,7 +56,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     discovery: link.discovery,
     host: hostname(),
     onMoved: onStale,
-    onAccountFound: (found) => void keepAccount(deps, network, found).then(onStale, (error: unknown) => log.error('how to log in could not be stored', { error })),
+    onAccountFound: (found) => void keepCarried(storage, network.bare, found).then((isKept) => isKept && onStale(), (error: unknown) => log.error('how to log in could not be stored', { error })),
     access: accessOf(deps, network, account),
     sources: [upnp],
     connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
@@ -81,12 +80,6 @@ function accessOf({ storage }: GatewayDeps, network: Network, account: StoredAcc
   if (!account || account.jid !== network.bare) return undefined;
   const { password, server, ca } = account;
   return new AccountAccess({ password, server, ca, forgetPassword: () => forgetPassword(storage) });
-}
-
-/** What another gateway has told about the account that the network is in, or has done for this one. */
-async function keepAccount({ storage }: GatewayDeps, network: Network, { password, isLetIn, server, ca }: CarriedAccount): Promise<void> {
-  if (password === undefined && !isLetIn) return;
-  await saveAccount(storage, { jid: network.bare, password, server, ca });
 }
 
 interface Running extends PairingControls {
@@ -129,7 +122,7 @@ async function exported({ gateway, network, account }: Pick<Running, 'gateway' |
   // The second machine bridges its own LAN: it is a host.
   const device = await network.createDevice(name, ['host']);
   try {
-    const login = await gateway.letIn({ key: device.key, jid: device.jid, name, certificate: device.certificate.der });
+    const login = await gateway.letIn({ key: device.key, jid: device.jid, roles: ['host'], name, certificate: device.certificate.der });
     const { server, ca } = (await account()) ?? {};
     const file = await encodeCredentials({
       account: bareJid(device.jid),

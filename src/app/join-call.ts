@@ -1,11 +1,13 @@
 import type { TcpTarget } from '../xpmn/jingle/transports/tcp.ts';
+import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { throwIfAborted, withDeadline } from '../xpmn/kernel/tasks.ts';
 import { bareJid, withResource } from '../xpmn/model/jid.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
 import { compare } from '../xpmn/pairing/comparison.ts';
 import type { Compared } from '../xpmn/pairing/comparison.ts';
+import { deviceName } from '../xpmn/pairing/pairing-codec.ts';
 import type { PairedParts } from '../xpmn/pairing/pairing-codec.ts';
-import { askToJoin } from '../xpmn/pairing/pairing-joiner.ts';
+import { askToJoin, callTime } from '../xpmn/pairing/pairing-joiner.ts';
 import type { StanzaChannel } from '../xpmn/ports/stanza-channel.ts';
 import { certificateFromDer } from '../xpmn/trust/certificate.ts';
 import { issueCredentials } from '../xpmn/trust/device-credentials.ts';
@@ -52,14 +54,16 @@ export interface JoinCall {
 export async function join(deps: SetupDeps, { call, host, pin, name, typed, replace }: JoinCall, signal: AbortSignal): Promise<SetupChange> {
   const { clock, config } = deps;
   const options = trustOptions(config);
+  // The other side would find it out when the PIN is spent.
+  deviceName(name, config.pairing);
   const key = await generateKey();
   const credentials = issueCredentials(deps, options, key, withResource(bareJid(host), resourceName(name, keyNameOf(key))), name);
-  const { proof, number } = proofOf(deps, pin);
-  const { parts, compared } = await withDeadline({ clock, signal, delay: config.pairing.joinTime, what: 'Pairing' }, (within) =>
+  const { proof, number, explained } = proofOf(deps, pin);
+  const { parts, compared } = await withDeadline({ clock, signal, delay: callTime(config.pairing), what: 'Pairing' }, (within) =>
     call(deps, { credentials, host, proof }, within, async (channel) => {
       const made = await number(channel, within);
       return { compared: made?.number, parts: await askToJoin(channel, { name, roles: ['host'], nonce: made?.nonce, certificate: credentials.certificate.der }, { ...config.pairing, ...config.trust }, { signal: within }) };
-    }));
+    })).catch((error: unknown) => Promise.reject(explained(error)));
   // It is this very certificate that was put on the account.
   const device = parts.jid === credentials.jid ? credentials : issueCredentials(deps, options, key, parts.jid, name);
   const joined = { name, device, userCertificate: certificateFromDer(parts.userCertificate), lists: parts.lists };
@@ -72,14 +76,35 @@ export async function join(deps: SetupDeps, { call, host, pin, name, typed, repl
   };
 }
 
-/** Where nothing is proven, there is a number to compare. */
-function proofOf({ random }: SetupDeps, pin: string | undefined): { readonly proof: Proof; number(channel: StanzaChannel, signal: AbortSignal): Promise<Compared | undefined> } {
-  if (pin !== undefined) return { proof: { kind: 'pin', pin }, number: () => Promise.resolve(undefined) };
+interface Proving {
+  readonly proof: Proof;
+  /** Where nothing is proven, there is a number to compare. */
+  number(channel: StanzaChannel, signal: AbortSignal): Promise<Compared | undefined>;
+  /** What a failure says of the PIN. */
+  explained(error: unknown): unknown;
+}
+
+function proofOf({ random }: SetupDeps, pin: string | undefined): Proving {
+  if (pin !== undefined) {
+    let isSpent = false;
+    return {
+      proof: { kind: 'pin', pin, spent: () => void (isSpent = true) },
+      number: () => Promise.resolve(undefined),
+      explained: (error) => (isSpent ? error : unused(error)),
+    };
+  }
   let exporter: Buffer = Buffer.alloc(0);
   return {
     proof: { kind: 'button', proven: (material) => void (exporter = material) },
     number: (channel, signal) => compare(channel, exporter, random, { signal }),
+    explained: (error) => error,
   };
+}
+
+/** Whoever has not come to the proof may have been too late, or was cut off: nobody has learnt anything of the PIN. */
+function unused(error: unknown): unknown {
+  if (!(error instanceof XpmnError) || error.code !== 'security-failed') return error;
+  return new XpmnError('peer-unavailable', 'It did not come to the PIN: the other machine takes in nobody any more, the connection broke, or somebody is in between. If it still shows the same PIN, that is good for another try; else run `xpmn pair start` there again.', { cause: error });
 }
 
 /** What was typed has just worked, from here; what the other machine tells works there. */

@@ -23,16 +23,16 @@ export interface Newcomer {
   readonly channelMethod: ApplicationMethod<EndToEndStream>;
 }
 
-/** How it proves itself: by a PIN; or by nothing, and then it takes the keying material to compare (`COMPARISON`). */
-export type Proof = { readonly kind: 'pin'; readonly pin: string } | { readonly kind: 'button'; proven(exporter: Buffer): void };
+/** How it proves itself: by a PIN, and is told when that is `spent`; or by nothing, and then it takes the keying material to compare (`COMPARISON`). */
+export type Proof = { readonly kind: 'pin'; readonly pin: string; spent?(): void } | { readonly kind: 'button'; proven(exporter: Buffer): void };
 
 /** It offers no way but that one, and nobody is accepted otherwise. */
 export function newcomer({ clock, random, log, config }: SetupDeps, { certificate, privateKey }: DeviceCredentials, proof: Proof): Newcomer {
   const { device } = gatewaySettings(config);
   const deps = { credentials: { certificate: certificate.pem, privateKey }, clock, random, keyOf: deviceKeyOf };
   const security = proof.kind === 'pin'
-    ? createSrpCb({ ...deps, pin: usedOnce(proof.pin) }, device.pairing)
-    : createSrpCb({ ...deps, pin: usedOnce(BUTTON_PIN), proven: (_, exporter) => proof.proven(exporter(COMPARISON.label, COMPARISON.length)) }, device.pairing, 'button-cb');
+    ? createSrpCb({ ...deps, pin: usedOnce(proof.pin, () => proof.spent?.()) }, device.pairing)
+    : createSrpCb({ ...deps, pin: usedOnce(BUTTON_PIN, () => undefined), proven: (_, exporter) => proof.proven(exporter(COMPARISON.label, COMPARISON.length)) }, device.pairing, 'button-cb');
   return {
     fingerprint: fingerprintOf(certificate.der),
     securities: [security],
@@ -43,13 +43,13 @@ export function newcomer({ clock, random, log, config }: SetupDeps, { certificat
 }
 
 /** The PIN that was typed is good for one run. It lies nowhere but in memory, so there is nothing to burn it on. */
-function usedOnce(pin: string): PairingPin {
+function usedOnce(pin: string, spent: () => void): PairingPin {
   let isUsed = false;
   return {
     begin() {
       if (isUsed) return undefined;
       isUsed = true;
-      return { pin, burn: () => Promise.resolve(), done: () => undefined };
+      return { pin, burn: () => Promise.resolve(spent()), done: () => undefined, lost: () => undefined };
     },
   };
 }

@@ -13,7 +13,7 @@ import { readAccountLists } from './account-check.ts';
 import type { StoredAccount } from './account-store.ts';
 import { trustOptions } from './gateway-settings.ts';
 import type { RestoreOptions, SetupChange, SetupDeps } from './setup-api.ts';
-import { becoming, networkDeps, refuseReplacement } from './take-over.ts';
+import { becoming, refuseReplacement } from './take-over.ts';
 
 /**
  * Reads the backup, and what its account knows better: with the newest lists, nothing that was added since is cut off. An
@@ -28,7 +28,7 @@ export async function prepareRestore(deps: SetupDeps, { file, password, login, n
   throwIfAborted(signal);
   return async () => {
     const lists = [...backup.lists, ...(published ?? []).map(({ element }) => element)];
-    const network = await becoming(deps, { replace, account }, () => Network.restore(networkDeps(deps), options, { ...backup, lists, name }));
+    const network = await becoming(deps, { replace, account }, (staged) => Network.restore(staged, options, { ...backup, lists, name }));
     return {
       network: network.id, jid: network.gateway.jid,
       isChecked: published !== undefined,

@@ -136,7 +136,7 @@ export interface Setup {
   findNetworks(deps: SetupDeps, options: FindOptions, waiting: { readonly signal: AbortSignal }): Promise<FoundNetwork[]>;
   /**
    * Pairs this machine by PIN with a device that was found.
-   * @throws XpmnError `already-initialised` as above; `security-failed` (the PIN is wrong, or was used), `not-found`, `transport-failed`, `timeout`, `not-trusted`;
+   * @throws XpmnError `already-initialised` as above; `security-failed` (the PIN is wrong, or was used), `peer-unavailable` (it did not come to the PIN), `not-found`, `transport-failed`, `timeout`, `not-trusted`;
    *   why the account can't be used, as above
    */
   prepareJoin(deps: SetupDeps, options: JoinOptions, waiting: { readonly signal: AbortSignal }): Promise<SetupChange>;

@@ -7,22 +7,32 @@ import { saveAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { trustOptions } from './gateway-settings.ts';
 import type { SetupDeps } from './setup-api.ts';
+import { StagedStorage } from './staged-storage.ts';
 import { readStanding } from './standing.ts';
 
 /** Makes this machine what it was made to be elsewhere; whatever it was before is gone. @throws XpmnError `already-initialised`, `not-trusted`, `storage-failed` */
 export function takeOver(deps: SetupDeps, parts: JoinParts, account: StoredAccount | undefined, { replace }: { readonly replace: boolean }): Promise<Network> {
-  return becoming(deps, { replace, account }, () => Network.join(networkDeps(deps), trustOptions(deps.config), parts));
+  return becoming(deps, { replace, account }, (staged) => Network.join(staged, trustOptions(deps.config), parts));
 }
 
-/** Everything that is here gives way to what `make` makes. @throws XpmnError `already-initialised`; as `make` */
+/**
+ * Everything that is here gives way to what `make` makes. That is made in memory, and written once for a trial under other
+ * names, before anything is deleted: what can't be made, or has no room beside the old, changes nothing. The last document
+ * written is the one that makes it count, so a crash in between leaves a machine that is part of no network, as one that was
+ * never set up: the same is to be done again. The network that it resolves to is there to be asked who it is, and no more.
+ * @throws XpmnError `already-initialised`, `storage-failed`; as `make`
+ */
 export async function becoming(
-  deps: SetupDeps, { replace, account }: { readonly replace: boolean; readonly account: StoredAccount | undefined }, make: () => Promise<Network>,
+  deps: SetupDeps, { replace, account }: { readonly replace: boolean; readonly account: StoredAccount | undefined }, make: (deps: NetworkDeps) => Promise<Network>,
 ): Promise<Network> {
   // Asked again: a gateway may have gone on meanwhile.
   await refuseReplacement(deps, replace);
+  const staged = new StagedStorage();
+  if (account) await saveAccount(staged, account);
+  const network = await make({ ...networkDeps(deps), storage: staged });
+  await staged.tryOn(deps.storage);
   await deleteAll(deps);
-  const network = await make();
-  if (account) await saveAccount(deps.storage, account);
+  await staged.writeTo(deps.storage);
   return network;
 }
 

@@ -1,3 +1,4 @@
+import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import type { Jid } from '../../src/xpmn/model/jid.ts';
 import type { PairingPin, PinAttempt } from '../../src/xpmn/ports/pairing-pin.ts';
 import { MemoryDisk, MemoryStorage } from '../support/memory-storage.ts';
@@ -21,6 +22,10 @@ export class FakePin implements PairingPin {
   readonly ended: boolean[] = [];
   /** No window is open. */
   isClosed = false;
+  /** The window closes before anything is proven. */
+  isOver = false;
+  /** Calls of `lost`. */
+  lost = 0;
   /** Burning waits for it, if it is there. */
   hold: Promise<void> | undefined;
   /** Called when an attempt begins, and when one starts and has finished to burn. */
@@ -60,7 +65,11 @@ export class FakePin implements PairingPin {
         await this.storage.put('burnt', Buffer.from(String(this.burnt + 1)));
         this.onBurnt();
       },
-      done: (proven) => void this.ended.push(proven),
+      done: (proven) => {
+        this.ended.push(proven);
+        if (proven && this.isOver) throw new XpmnError('not-allowed', 'The pairing window was closed.');
+      },
+      lost: () => void (this.lost += 1),
     };
   }
 }

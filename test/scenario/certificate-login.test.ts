@@ -299,7 +299,7 @@ describe('gateways on a server that takes certificates', function () {
     beforeEach(async () => {
       home = await start(network, { memory });
       const { gateway: { key, jid, certificate } } = await nextNetwork(network, 'laptop');
-      newcomer = { key, jid, name: 'Laptop', certificate: certificate.der };
+      newcomer = { key, jid, roles: ['host'], name: 'Laptop', certificate: certificate.der };
     });
     const issue = async (jid: string, key = 'another laptop'): Promise<Buffer> =>
       issueCredentials({ clock: systemClock, random: systemRandom }, settings.trust, await testKey(key), parseJid(jid), 'Laptop').certificate.der;
@@ -361,6 +361,19 @@ describe('gateways on a server that takes certificates', function () {
       server.reachable = false;
       server.drop(home.jid);
       await assert.rejects(home.letIn(newcomer), { code: 'peer-unavailable', message: /does not reach the account's server now/ });
+    });
+
+    it('by their certificates or not at all, where they are no gateways: those are never told the password', async () => {
+      const light = { ...newcomer, roles: [] };
+      await settled(home);
+      assert.deepEqual([await home.letIn({ ...light, certificate: undefined }), await home.letIn(light)], [undefined, { isLetIn: true, server: { host: 'xmpp.home.test', port: 5222 }, ca: 'PEM' }]);
+      assert.ok(!romeo.certificates.managers.some((name) => name.startsWith('Laptop (')));
+      await end(home);
+      server = new FakeXmppServer({ dialect: undefined });
+      romeo = server.addAccount(parseJid(account.jid), account.password);
+      const gateway = await start(network, { memory: remembering() });
+      await settled(gateway);
+      assert.equal(await gateway.letIn(light), undefined);
     });
 
     it('by the password, where that is what they log in with themselves', async () => {

@@ -227,14 +227,18 @@ describe('a device of another make', function () {
       const newcomer = await foreignDevice('newcomer', `${bareJid(gateway.jid)}/newcomer`);
       const at = (port = link.services[0]?.port ?? 0): TcpTarget[] => [{ host: '127.0.0.1', port }];
       const middle = await changing(change);
+      let spent = 0;
       await window.open({ pin: PIN });
       const deps = { clock: systemClock, random: systemRandom, log: silentLogger, storage: new MemoryStorage(), config: settings };
-      const call = { credentials: newcomer, host: gateway.jid, proof: { kind: 'pin', pin: PIN } } as const;
+      const call = { credentials: newcomer, host: gateway.jid, proof: { kind: 'pin', pin: PIN, spent: () => void (spent += 1) } } as const;
       await assert.rejects(callToPair(deps, at(middle), call, never, () => assert.fail('paired')), { code: 'security-failed' });
+      assert.equal(spent, 0);
       await noSrpProcesses();
       assert.ok(window.state.state === 'open' && window.state.burnt === 0, JSON.stringify(window.state));
-      await callToPair(deps, at(), call, never, () => Promise.resolve());
-      await entered('joining');
+      await callToPair(deps, at(), call, never, () => entered('joining'));
+      assert.equal(spent, 1);
+      await entered('closed');
+      assert.deepEqual(window.state, { state: 'closed', why: 'unfinished' });
     });
   }
 

@@ -46,7 +46,7 @@ function party(pair: ChannelPair, end: End, { device: { fingerprint }, ...rest }
 }
 
 function honest(own: Device, pin: FakePin): SecurityMethod {
-  return createSrpCb({ credentials: own.credentials, clock: systemClock, random: systemRandom, pin, keyOf: deviceKeyOf }, { ...settings.tls, proofTimeout: 8000, leastBurnTime: 5 });
+  return createSrpCb({ credentials: own.credentials, clock: systemClock, random: systemRandom, pin, keyOf: deviceKeyOf }, { ...settings.tls, ...settings.pairing, proofTimeout: 8000, leastBurnTime: 5 });
 }
 
 /** Ends TLS with a certificate of the server's, and gives what is inside to `use`, which carries it on. */

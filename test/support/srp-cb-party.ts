@@ -41,7 +41,7 @@ export async function srpCbParty(name: string, pin: PairingPin, { clock, timeout
   const identity: PairingPeer = { verdict: 'pairing', key, jid };
   const method = createSrpCb(
     { credentials, clock, random: systemRandom, pin, keyOf: deviceKeyOf },
-    { ...settings.tls, proofTimeout: timeout, leastBurnTime: 5 },
+    { ...settings.tls, ...settings.pairing, proofTimeout: timeout, leastBurnTime: 5 },
   );
   return { jid, identity, fingerprint, method };
 }

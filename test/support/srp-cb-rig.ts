@@ -15,7 +15,7 @@ import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import type { KeyName } from '../../src/xpmn/model/identity.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { PairingPin } from '../../src/xpmn/ports/pairing-pin.ts';
-import type { SecuredStream } from '../../src/xpmn/ports/security.ts';
+import type { SecuredStream, SecurityMethod } from '../../src/xpmn/ports/security.ts';
 import type { Role } from '../../src/xpmn/ports/transport.ts';
 import { deviceKeyOf } from '../../src/xpmn/trust/certificate.ts';
 import type { FakePin } from '../fakes/fake-pin.ts';
@@ -38,6 +38,14 @@ export interface ScriptOptions {
   /** Who plays the peer. */
   readonly peer?: Device;
   readonly wire?: [Duplex, Duplex];
+  /** As `honest` makes it; left out, each play has one of its own. */
+  readonly method?: SecurityMethod;
+}
+
+/** The method of the honest end. */
+export async function honest({ pin, clock = systemClock, leastBurnTime = 1, keyOf = deviceKeyOf }: ScriptOptions, runs = settings.pairing.runs): Promise<SecurityMethod> {
+  const { credentials } = await testDevice('alice');
+  return createSrpCb({ credentials, clock, random: systemRandom, pin, keyOf }, { ...settings.tls, proofTimeout: 8000, leastBurnTime, runs });
 }
 
 /** One end of `srp-cb` after the TLS handshake with a peer that says what the test wants. */
@@ -59,10 +67,7 @@ async function script(role: Role, options: ScriptOptions): Promise<Script> {
   const own = await testDevice('alice');
   const peer = options.peer ?? (await testDevice('bob'));
   const [raw, far] = options.wire ?? duplexWire();
-  const method = createSrpCb(
-    { credentials: own.credentials, clock: options.clock ?? systemClock, random: systemRandom, pin: options.pin, keyOf: options.keyOf ?? deviceKeyOf },
-    { ...settings.tls, proofTimeout: 8000, leastBurnTime: options.leastBurnTime ?? 1 },
-  );
+  const method = options.method ?? (await honest(options));
   const other = role === 'initiator' ? 'responder' : 'initiator';
   const secured = method.secure(raw, {
     role, methods, local: jids[role], peer: jids[other], announcedFingerprint: peer.fingerprint, signal: options.signal ?? never,

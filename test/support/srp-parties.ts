@@ -30,6 +30,7 @@ export class RecordedPin implements PairingPin {
       pin: this.pin,
       burn: () => (this.events.push('burn'), this.burn()),
       done: (proven) => void this.events.push(`done ${proven}`),
+      lost: () => undefined,
     };
   }
 }

@@ -3,6 +3,7 @@ import type { ButtonView } from '../pairing-desk.ts';
 import type { SetupResult } from '../setup-api.ts';
 import { printable } from '../text.ts';
 import type { CliContext } from './context.ts';
+import { untold } from './pair-commands.ts';
 
 export interface ButtonFlags {
   readonly name?: string;
@@ -71,8 +72,9 @@ function time(at: number): string {
   return new Date(at).toTimeString().slice(0, 5);
 }
 
-function ended({ why }: Extract<ButtonView, { state: 'closed' | 'refused' }>): XpmnError {
-  switch (why) {
+function ended(view: Extract<ButtonView, { state: 'closed' | 'refused' }>): XpmnError {
+  switch (view.why) {
+    case 'untold': return untold(view);
     case 'crowded': return new XpmnError('conflict', 'More than two machines on this network are waiting for each other, so that nobody knows who is meant: nobody was added, on any of them. Wait half a minute and press only two buttons, or use a PIN: `xpmn pair start`.');
     case 'in-use': return new XpmnError('already-initialised', 'Both machines are part of a media network already. To move this one into that of the other, use a PIN: `xpmn pair start` there, `xpmn pair join --replace` here.');
     case 'expired': return new XpmnError('timeout', 'Nobody has pressed the other button in time.');

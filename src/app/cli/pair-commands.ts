@@ -1,4 +1,6 @@
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
+import { resourceOf } from '../../xpmn/model/jid.ts';
+import type { Jid } from '../../xpmn/model/jid.ts';
 import type { Output } from '../control/operations.ts';
 import type { PairingView } from '../pairing-desk.ts';
 import type { FoundNetwork } from '../setup-api.ts';
@@ -30,9 +32,14 @@ async function watchPairing(context: CliContext, chosen: { readonly pin?: string
     }
   } catch (error) {
     // The signal of this program is gone by now: closing has one of its own.
-    if (context.deps.signal.aborted) await context.callAnyway('pair-close', {}).catch(() => undefined);
+    if (context.deps.signal.aborted) await closeAnyway(context);
     throw error;
   }
+}
+
+async function closeAnyway(context: CliContext): Promise<void> {
+  const view = await context.callAnyway('pair-close', {}).catch(() => undefined);
+  if (view?.state === 'joining') context.notice(`Too late: ${printable(view.peer)} is being listed. \`xpmn devices\` shows it; \`xpmn remove\` undoes that.`);
 }
 
 /** For programs a line each; for people what to do. */
@@ -75,9 +82,15 @@ function ended(view: Extract<PairingView, { state: 'closed' }>): XpmnError {
     case 'refused': return new XpmnError(view.code, view.message);
     case 'expired': return new XpmnError('timeout', 'Nobody has joined in time.');
     case 'burnt': return new XpmnError('not-trusted', 'Too many wrong PINs: nobody was added. Somebody may be guessing; to try again, run it again.');
+    case 'untold': return untold(view);
     case 'unfinished': return new XpmnError('connection-lost', 'The device knew the PIN, and then did not finish.');
     default: return new XpmnError('aborted', 'The pairing was ended.');
   }
+}
+
+/** Only its owner can know whether it has heard that it is listed. */
+export function untold({ device, name }: { readonly device: Jid; readonly name: string }): XpmnError {
+  return new XpmnError('connection-lost', `${printable(name)} was lost while it was added. It is listed as ${device}, and may not know it: if it says that it is no device of the media network, run \`xpmn remove ${resourceOf(device)}\`, and pair it again.`);
 }
 
 export interface JoinFlags extends AccountFlags {
@@ -125,7 +138,7 @@ function chosen(networks: readonly FoundNetwork[], wanted: string | undefined, a
 /** Nobody can tell a wrong PIN from an attack; the user can. */
 function wrongPin(error: unknown): unknown {
   if (!(error instanceof XpmnError) || error.code !== 'security-failed') return error;
-  return new XpmnError('security-failed', 'The PIN was wrong, or somebody is in between. It can\'t be used again: the other machine shows another one now. Run this again with that.', { cause: error });
+  return new XpmnError('security-failed', 'The PIN was wrong, another device was just being tried, or somebody is in between. Run this again with the PIN that the other machine shows now: one that was tried can\'t be used again.', { cause: error });
 }
 
 export async function removeDevice(context: CliContext, device: string, { yes }: { readonly yes?: true }): Promise<void> {

@@ -32,6 +32,8 @@ export interface AccountLoginsDeps {
 export interface Newcomer {
   readonly key: KeyName;
   readonly jid: Jid;
+  /** Only a `host` is told the password, and may let others in. */
+  readonly roles: readonly string[];
   /** For people who look at the list of logins. */
   readonly name: string;
   /** DER; undefined where it has sent none. */
@@ -89,17 +91,20 @@ export class AccountLogins {
   }
 
   /**
-   * What a gateway of the network needs to get in. While there is a password, that; after that, its certificate is on the
-   * account when this resolves ("order guarantee", thesis 6.2.4).
+   * What a device of the network needs to get in. A gateway is told the password, while there is one; after that, and for
+   * all others, its certificate is on the account when this resolves ("order guarantee", thesis 6.2.4). Undefined: a device
+   * that is no gateway, and has sent none, or the server takes none; it is part of the network all the same.
    * @throws XpmnError `not-acceptable` (not its certificate, or none), as `AccountCertificates.add`; `peer-unavailable`: not now
    */
-  async letIn({ key, jid, name, certificate }: Newcomer, signal: AbortSignal): Promise<CarriedAccount> {
+  async letIn({ key, jid, roles, name, certificate }: Newcomer, signal: AbortSignal): Promise<CarriedAccount | undefined> {
     const { password, server, ca } = this.deps.access;
-    if (password !== undefined) return { password, server, ca };
+    const isGateway = roles.includes('host');
+    if (isGateway && password !== undefined) return { password, server, ca };
+    if (!isGateway && (!certificate || this.certificates.areTaken === false)) return undefined;
     if (!certificate) throw new XpmnError('not-acceptable', 'The account\'s password was forgotten here, and the device has sent no certificate to log in with: its program is too old.');
     assertLoginCertificate(certificate, { key, jid });
     try {
-      await this.certificates.add({ label: name, certificate, mayManage: true }, signal);
+      await this.certificates.add({ label: name, certificate, mayManage: isGateway }, signal);
     } catch (error) {
       if (!(error instanceof XpmnError) || !error.retryable || signal.aborted) throw error;
       throw new XpmnError('peer-unavailable', 'This gateway does not reach the account\'s server now, and can\'t let the device in without: try again later.', { cause: error });
@@ -108,8 +113,8 @@ export class AccountLogins {
   }
 
   /** After something else has failed: it was let in for nothing. Never rejects. */
-  async putOut({ certificate }: Pick<Newcomer, 'certificate'>, signal: AbortSignal): Promise<void> {
-    if (!certificate || this.hasPassword) return;
+  async putOut(account: CarriedAccount | undefined, { certificate }: Pick<Newcomer, 'certificate'>, signal: AbortSignal): Promise<void> {
+    if (!certificate || !account?.isLetIn) return;
     await this.certificates.takeBack(certificate, signal).catch((error: unknown) => this.deps.log.warn('a certificate stays on the account that nobody needs', { error }));
   }
 

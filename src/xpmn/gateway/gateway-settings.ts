@@ -13,6 +13,7 @@ import type { TransferControllerOptions } from '../profiles/transfer-controller.
 import type { LocalLinkOptions } from '../serverless/local-link.ts';
 import type { ExpiryWatchOptions } from '../trust/expiry-watch.ts';
 import type { AnswerLimits } from '../trust/heads.ts';
+import type { MembershipOptions } from './membership.ts';
 
 export interface GatewaySettings extends ExpiryWatchOptions {
   readonly device: DeviceSettings;
@@ -29,7 +30,7 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly mediaPort: MediaPortOptions;
   readonly account: AccountServicesOptions;
   readonly logins: AccountCertificatesOptions;
-  readonly pairing: HostLimits & AnswerLimits;
+  readonly pairing: HostLimits & AnswerLimits & MembershipOptions;
   /** Connections to the server for bridged devices; further ones are reached inside the process only. */
   readonly connections: number;
   /** Milliseconds for everything to end in order. */

@@ -1,4 +1,6 @@
+import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
+import { withDeadline } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import { elements } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -12,8 +14,15 @@ import { devicesList, isRemoved } from '../trust/snapshot.ts';
 export interface MembershipDeps {
   readonly network: Network;
   readonly links: PeerLinks;
-  /** Puts the lists on the account, if there is one that answers; never rejects for what goes wrong there. */
+  readonly clock: Clock;
+  /** Puts the lists on the account, if there is one that answers; never rejects for what goes wrong there. `signal` ends the wait only. */
   publish(signal: AbortSignal): Promise<void>;
+}
+
+export interface MembershipOptions {
+  readonly listsPerAnswer: number;
+  /** Milliseconds that a new device waits for its list to be published. */
+  readonly publishTime: number;
 }
 
 /**
@@ -22,20 +31,24 @@ export interface MembershipDeps {
  */
 export class Membership {
   private readonly deps: MembershipDeps;
-  private readonly options: { readonly listsPerAnswer: number };
+  private readonly options: MembershipOptions;
 
-  constructor(deps: MembershipDeps, options: { readonly listsPerAnswer: number }) {
+  constructor(deps: MembershipDeps, options: MembershipOptions) {
     this.deps = deps;
     this.options = options;
   }
 
-  /** Listed and, where that is possible, published when it resolves. @throws XpmnError as `Network.addDevice`, `not-authorized` also where the user key is locked on the management device; could not reach that */
-  async add(entry: Omit<DeviceEntry, 'aliases'>, signal: AbortSignal): Promise<void> {
+  /**
+   * Listed when it resolves and, where that is possible in short time, published. `listing` is called right before it is
+   * listed; if it throws, nothing happens. From then on nothing is given up by `signal` but waiting for the server.
+   * @throws XpmnError as `Network.addDevice`, `not-authorized` also where the user key is locked on the management device; could not reach that
+   */
+  async add(entry: Omit<DeviceEntry, 'aliases'>, { signal, listing }: { readonly signal: AbortSignal; listing(): void }): Promise<void> {
     const { network } = this.deps;
-    if (network.isManagement) await network.addDevice(entry);
-    else await this.atManager(formatAdd(entry), signal);
+    if (network.isManagement) await network.addDevice(entry, { listing });
+    else await this.atManager(formatAdd(entry), signal, listing);
     if (!this.entries().some(({ key, jid }) => key === entry.key && jid === entry.jid)) throw new XpmnError('protocol-violation', 'The management device has not listed the new device.');
-    await this.deps.publish(signal);
+    await this.publishSoon(signal);
   }
 
   /** The same for a removal, which is for ever; resolves to what the device was. @throws XpmnError `not-found`, `not-allowed`, `not-authorized`; could not reach the management device */
@@ -59,6 +72,12 @@ export class Membership {
     await this.deps.publish(signal);
   }
 
+  /** A server that does not answer keeps nobody waiting: it hears the rest in the background. */
+  private async publishSoon(signal: AbortSignal): Promise<void> {
+    const { clock, publish } = this.deps;
+    await withDeadline({ clock, signal, delay: this.options.publishTime, what: 'Publishing the list' }, publish).catch(() => undefined);
+  }
+
   private entryOf(device: Jid): DeviceEntry {
     const known = [...this.entries(), ...this.deps.network.unlisted.devices];
     const entry = known.find(({ jid, aliases }) => jid === device || aliases.includes(device));
@@ -66,11 +85,13 @@ export class Membership {
     return entry;
   }
 
-  private async atManager(payload: XmlElement, signal: AbortSignal): Promise<void> {
+  private async atManager(payload: XmlElement, signal: AbortSignal, listing?: () => void): Promise<void> {
     const manager = this.entries().find(({ roles }) => roles.includes('management'));
     if (!manager) throw new XpmnError('not-allowed', 'The media network has no device that may add and remove others.');
     const channel = await this.deps.links.to(manager.jid).channel({ signal });
-    const [answer] = elements(await channel.request({ type: 'set', payload }, { signal }).catch((error: unknown) => Promise.reject(lockedThere(error))));
+    listing?.();
+    // What was asked for may be done, whoever has gone meanwhile: its answer is heard.
+    const [answer] = elements(await channel.request({ type: 'set', payload }, { signal: listing ? channel.closed : signal }).catch((error: unknown) => Promise.reject(lockedThere(error))));
     if (answer) await this.deps.network.lists.offerAll(signedIn(answer, this.options.listsPerAnswer));
   }
 

@@ -23,6 +23,8 @@ export interface PairingServiceDeps {
   readonly window: PairingWindow;
   readonly button: ButtonWindow;
   readonly log: Logger;
+  /** Of the gateway: what a caller leaves behind is taken back also if it is gone. */
+  readonly signal: AbortSignal;
   /** Lets a new gateway into the account; undefined without one. */
   readonly logins: AccountLogins | undefined;
 }
@@ -31,7 +33,7 @@ export interface PairingServiceDeps {
  * Adding devices, as the gateway device does it: whoever has proven the PIN, or was alone when the button was pressed, can
  * log in, is listed and published, and only then told what it needs.
  */
-export function servePairing({ registry, network, membership, window, button, log, logins }: PairingServiceDeps, limits: HostLimits & AnswerLimits): void {
+export function servePairing({ registry, network, membership, window, button, log, signal: lifetime, logins }: PairingServiceDeps, limits: HostLimits & AnswerLimits): void {
   serveAccount({
     registry,
     account: async (peer, certificate, { signal }) => {
@@ -44,14 +46,14 @@ export function servePairing({ registry, network, membership, window, button, lo
   if (network.isManagement) serveManagement({ registry, signer: network });
   hostPairing({
     registry, window, button, log,
-    admit: async ({ key, name, roles, certificate }, { signal }) => {
+    admit: async ({ key, name, roles, certificate }, { signal, listing }) => {
       const jid = withResource(network.bare, resourceName(name, key));
-      const newcomer = { key, jid, name, certificate };
+      const newcomer = { key, jid, roles, name, certificate };
       const account = await logins?.letIn(newcomer, signal);
       try {
-        await membership.add({ key, jid, roles }, signal);
+        await membership.add({ key, jid, roles }, { signal, listing });
       } catch (error) {
-        await logins?.putOut(newcomer, signal);
+        await logins?.putOut(account, newcomer, lifetime);
         throw error;
       }
       return { jid, userCertificate: network.userCertificate.der, lists: joiningLists(network.lists.snapshot, limits).map(({ element }) => element), account };

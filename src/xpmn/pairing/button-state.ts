@@ -19,6 +19,8 @@ export type Refusal = 'crowded' | 'in-use';
 
 export type ButtonState =
   | { readonly state: 'closed'; readonly why: 'not-pressed' | 'by-user' | 'expired' | 'failed' | 'unfinished' | Refusal }
+  /** `device` is listed, and may not know it: it was lost meanwhile. */
+  | { readonly state: 'closed'; readonly why: 'untold'; readonly device: Jid; readonly name: string }
   /** Nobody else is seen yet. */
   | { readonly state: 'looking'; readonly expires: number }
   /** Whoever calls is added, if it is the only one. */

@@ -8,8 +8,10 @@ import type { Jid } from '../model/jid.ts';
 import type { PairingPin, PinAttempt } from '../ports/pairing-pin.ts';
 import type { ButtonState, Presser, Refusal } from './button-state.ts';
 import { commitmentTo, comparisonNumber, makeNonce } from './comparison.ts';
+import { callTime } from './pairing-joiner.ts';
+import type { CallTimes } from './pairing-joiner.ts';
 
-export interface ButtonOptions {
+export interface ButtonOptions extends CallTimes {
   /** Milliseconds from one press to the other. */
   readonly buttonTime: number;
   /** Milliseconds that exactly one other has to be seen before it is called. */
@@ -18,12 +20,13 @@ export interface ButtonOptions {
   readonly buttonDoubt: number;
   /** Milliseconds that others are told why this one has given up. */
   readonly buttonLinger: number;
-  /** Milliseconds for the device to be added. */
-  readonly joinTime: number;
 }
 
 /** What both ends prove that they know: nothing. No PIN is like it, since none has a control character. */
 export const BUTTON_PIN = '\u0000button';
+
+/** Why it closes with nothing more to tell. */
+type Ending = Exclude<Extract<ButtonState, { state: 'closed' }>['why'], 'untold'>;
 
 interface Caller {
   readonly peer: Jid;
@@ -61,6 +64,9 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
   private caller: Caller | undefined;
   private call = new AbortController();
   private timer: Timer | undefined;
+  private isListing = false;
+  /** What would have ended the window while the device was being listed. */
+  private ending: Ending | undefined;
 
   constructor(deps: { readonly clock: Clock; readonly random: Random }, options: ButtonOptions) {
     super();
@@ -86,7 +92,8 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
 
   /** The user has pressed it; what was under way counts for nothing any more. `isUsed`: this machine can't become part of another network. */
   press(own: { readonly isUsed: boolean; readonly network: KeyName }): ButtonState {
-    this.close();
+    if (!this.isOver) this.shut('by-user');
+    this.caller = undefined;
     this.own = own;
     this.seen.clear();
     this.called.clear();
@@ -98,7 +105,7 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
 
   /** The user does not want it any more. */
   close(): void {
-    if (this.now.state !== 'closed' && this.now.state !== 'paired') this.shut('by-user');
+    if (!this.isOver) this.end('by-user');
   }
 
   /** Who is seen on the link now, but for this machine. */
@@ -134,9 +141,13 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
       // It is no secret: there is nothing to guess.
       burn: () => Promise.resolve(),
       done: (proven) => {
+        if (proven && this.now.state === 'closed') throw new XpmnError('not-allowed', 'Nobody is added any more.');
         if (this.caller !== caller) return;
         if (proven) this.doubt(caller);
         else this.caller = undefined;
+      },
+      lost: () => {
+        if (this.caller === caller && (this.now.state === 'proven' || this.now.state === 'joining')) this.end('unfinished');
       },
     };
   }
@@ -170,14 +181,42 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
     await abortable(caller.verdict.promise, signal);
     // It may have been too slow to say its part.
     if (this.now.state === 'proven') this.admit(caller, caller.number);
-    if (this.now.state !== 'joining' || this.now.peer !== peer) throw new XpmnError('not-allowed', 'No pairing is open for this device.');
+    this.assertJoining(peer);
   }
 
-  /** The device is listed. @throws XpmnError `not-allowed` if it is not the one that is being added */
+  isJoining(peer: Jid): boolean {
+    return this.now.state === 'joining' && this.now.peer === peer;
+  }
+
+  /** As `PairingWindow.listing`. @throws XpmnError `not-allowed` */
+  listing(peer: Jid): void {
+    this.assertJoining(peer);
+    this.isListing = true;
+  }
+
+  /** As `PairingWindow.notListed`. */
+  notListed(peer: Jid): void {
+    if (!this.isJoining(peer)) return;
+    this.isListing = false;
+    if (this.ending) this.shut(this.ending);
+  }
+
+  /** The device is listed, and knows it. @throws XpmnError `not-allowed` if it is not the one that is being added */
   complete(peer: Jid, device: Jid, name: string): void {
-    if (this.now.state !== 'joining' || this.now.peer !== peer) throw new XpmnError('not-allowed', 'No pairing is open for this device.');
+    const { number } = this.assertJoining(peer);
     this.timer?.cancel();
-    this.enter({ state: 'paired', device, name, number: this.now.number });
+    this.enter({ state: 'paired', device, name, number });
+  }
+
+  /** As `PairingWindow.untold`. */
+  untold(peer: Jid, device: Jid, name: string): void {
+    if (!this.isJoining(peer) && this.now.state !== 'closed') return;
+    this.timer?.cancel();
+    this.enter({ state: 'closed', why: 'untold', device, name });
+  }
+
+  private get isOver(): boolean {
+    return this.now.state === 'closed' || this.now.state === 'paired';
   }
 
   private get isWatching(): boolean {
@@ -193,7 +232,7 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
     if (this.now.state === 'hosting') return;
     if (!isTheirsUsed && network < only.network) return this.enter({ state: 'hosting', expires: (this.now as { expires: number }).expires });
     this.until(this.options.buttonLook, () => {
-      this.until(this.options.joinTime, () => this.shut('unfinished'));
+      this.until(callTime(this.options), () => this.shut('unfinished'));
       this.enter({ state: 'calling', jid, name });
     });
     this.enter({ state: 'found', jid, name });
@@ -202,13 +241,15 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
   private doubt(caller: Caller): void {
     const { buttonLook, buttonDoubt } = this.options;
     this.until(buttonLook + buttonDoubt, () => {
-      this.until(this.options.joinTime, () => this.shut('unfinished'));
+      this.until(this.options.joinTime, () => this.end('unfinished'));
       caller.verdict.resolve();
     });
     this.enter({ state: 'proven', peer: caller.peer, number: undefined });
   }
 
   private admit({ peer }: Caller, number: string): void {
+    this.isListing = false;
+    this.ending = undefined;
     this.enter({ state: 'joining', peer, number });
   }
 
@@ -218,7 +259,12 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
     this.enter({ state: 'refused', why });
   }
 
-  private shut(why: Extract<ButtonState, { state: 'closed' }>['why']): void {
+  private end(why: Ending): void {
+    if (this.now.state === 'joining' && this.isListing) this.ending ??= why;
+    else this.shut(why);
+  }
+
+  private shut(why: Ending): void {
     this.timer?.cancel();
     this.refuse(new XpmnError('not-allowed', 'Nobody is added any more.'));
     this.enter({ state: 'closed', why });
@@ -229,6 +275,11 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
     this.caller = undefined;
     this.call.abort(error);
     this.call = new AbortController();
+  }
+
+  private assertJoining(peer: Jid): Extract<ButtonState, { state: 'joining' }> {
+    if (this.now.state !== 'joining' || this.now.peer !== peer) throw new XpmnError('not-allowed', 'No pairing is open for this device.');
+    return this.now;
   }
 
   private callerNamed(peer: Jid): Caller {

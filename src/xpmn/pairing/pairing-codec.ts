@@ -72,10 +72,14 @@ export function formatJoin({ name, roles, nonce, certificate }: JoinRequest): Xm
 /** Roles that are not for the asking are left out; whose the certificate is, is not judged here. @throws XpmnError `bad-request`, `malformed`, `too-large` */
 export function parseJoin(element: XmlElement, limits: Pick<PairingLimits, 'nameLength' | keyof KeyInfoLimits>): JoinRequest {
   const { attrs } = element;
-  const { nameLength } = limits;
-  const name = (attrs['name'] ?? '').replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
-  if (name === '' || [...name].length > nameLength) throw new XpmnError('bad-request', `A device has a name of at most ${nameLength} characters.`);
-  return { name, roles: (attrs['roles'] ?? '').split(/\s+/).filter((role) => ROLES.has(role)), ...parseCertificate(element, limits) };
+  return { name: deviceName(attrs['name'] ?? '', limits), roles: (attrs['roles'] ?? '').split(/\s+/).filter((role) => ROLES.has(role)), ...parseCertificate(element, limits) };
+}
+
+/** A friendly name as others show it: in one line, and not longer than all are. @throws XpmnError `bad-request` */
+export function deviceName(said: string, { nameLength }: Pick<PairingLimits, 'nameLength'>): string {
+  const name = said.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
+  if (name === '' || [...name].length > nameLength) throw new XpmnError('bad-request', `A device has a name of at most ${nameLength} characters, and of one at least.`);
+  return name;
 }
 
 /** The certificate that a device sends to be let in by. @throws XpmnError `malformed`, `too-large` */

@@ -1,5 +1,6 @@
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import { throwIfAborted } from '../kernel/tasks.ts';
 import type { KeyName } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -19,9 +20,10 @@ export interface PairingHostDeps {
   readonly log: Logger;
   /**
    * Lists the device, here or through the management device, publishes what is to be published, and only then gives what
-   * the device needs. @throws XpmnError as `Network.addDevice`; could not reach the management device
+   * the device needs. Calls `listing` right before it lists it, and lists nothing if that throws: the owner may have thought
+   * better of it. @throws XpmnError as `Network.addDevice`; could not reach the management device
    */
-  admit(device: JoinRequest & { readonly key: KeyName }, options: { readonly signal: AbortSignal }): Promise<PairedParts>;
+  admit(device: JoinRequest & { readonly key: KeyName }, options: { readonly signal: AbortSignal; listing(): void }): Promise<PairedParts>;
 }
 
 /** Of what a device may say that wants to join. */
@@ -40,13 +42,26 @@ export function hostPairing({ registry, window, button, log, admit }: PairingHos
     if (pressed) await pressed.admission(peer.jid, payload.attrs['nonce'] ?? '', signal);
     // Asking takes its time.
     else window.assertJoining(peer.jid);
-    const parts = await admit({ ...request, key }, { signal }).catch((error: unknown) => {
+    const one = pressed ?? window;
+    const listing = (): void => {
+      throwIfAborted(signal);
+      one.listing(peer.jid);
+    };
+    const parts = await admit({ ...request, key }, { signal, listing }).catch((error: unknown) => {
+      one.notListed(peer.jid);
       // What could not be reached may be there when the device asks again; a refusal stays one.
       if (error instanceof XpmnError && error.family === 'refused' && window.isJoining(peer.jid)) window.refuse(peer.jid, error);
       throw error;
     });
-    (pressed ?? window).complete(peer.jid, parts.jid, request.name);
-    log.info('a device was paired', { name: request.name, jid: parts.jid });
+    const { name } = request;
+    const { jid } = parts;
+    if (signal.aborted || !one.isJoining(peer.jid)) {
+      log.warn('a device is listed that may not know it: it was lost, or the pairing had ended', { name, jid });
+      one.untold(peer.jid, jid, name);
+      throw new XpmnError('connection-lost', 'The device was lost while it was added.');
+    }
+    one.complete(peer.jid, jid, name);
+    log.info('a device was paired', { name, jid });
     return formatPaired(parts);
   }
 

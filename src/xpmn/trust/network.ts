@@ -237,11 +237,15 @@ export class Network {
 
   /**
    * Lists a device whose key was proven, e.g. by pairing. Its JID is in this account. Doing it twice is the same as once.
+   * `listing` is called when it is its turn; if that throws, nothing happens.
    * @throws XpmnError `not-allowed` (no user key here; a user key; a key that was removed), `not-authorized` (the user key is locked),
    *   `conflict` (key or JID are taken), `too-large`
    */
-  addDevice(entry: Omit<DeviceEntry, 'aliases'>): Promise<VerifiedList> {
-    return this.queue.run(() => this.userLists.add(entry, this.bare));
+  addDevice(entry: Omit<DeviceEntry, 'aliases'>, { listing }: { listing?(): void } = {}): Promise<VerifiedList> {
+    return this.queue.run(() => {
+      listing?.();
+      return this.userLists.add(entry, this.bare);
+    });
   }
 
   /** Makes a device with a key of its own, to be carried to another machine. @throws XpmnError as `addDevice` */

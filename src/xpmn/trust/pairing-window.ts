@@ -15,6 +15,8 @@ export interface PairingWindowOptions {
   readonly pinDigits: number;
   /** The shortest PIN that a user may choose. */
   readonly shortestPin: number;
+  /** Milliseconds after which an attempt that is not burnt gives way to another caller. */
+  readonly attemptPatience: number;
   /** Milliseconds for a device that has proven itself to be added. */
   readonly joinTime: number;
 }
@@ -23,11 +25,21 @@ export type PairingState =
   | { readonly state: 'closed'; readonly why: 'not-opened' | 'by-user' | 'expired' | 'burnt' | 'unfinished' }
   /** The device knew the PIN, and could not be added: why, as an error tells it. */
   | { readonly state: 'closed'; readonly why: 'refused'; readonly code: ErrorCode; readonly message: string }
+  /** `device` is listed, and may not know it: it was lost meanwhile. */
+  | { readonly state: 'closed'; readonly why: 'untold'; readonly device: Jid; readonly name: string }
   /** `burnt` attempts have failed; the PIN is of now. */
   | { readonly state: 'open'; readonly pin: string; readonly expires: number; readonly burnt: number }
   /** `peer` has proven that it knows the PIN, and is being added. */
   | { readonly state: 'joining'; readonly peer: Jid }
   | { readonly state: 'paired'; readonly device: Jid; readonly name: string };
+
+/** Why it closes with nothing more to tell. */
+type Ending = Exclude<Extract<PairingState, { state: 'closed' }>['why'], 'refused' | 'untold'>;
+
+interface Attempt {
+  readonly begun: number;
+  isBurning: boolean;
+}
 
 const DOCUMENT = 'trust/pairing';
 
@@ -36,7 +48,10 @@ const DOCUMENT = 'trust/pairing';
  *
  *   closed ──open──▶ open ──proven──▶ joining ──complete──▶ paired
  *     ▲               │ ▲ └ failed, not the last: another PIN
- *     └───────────────┘ by the user · expired · too many burnt · joining was refused, or took too long
+ *     └───────────────┘ by the user · expired · too many burnt · joining was refused, took too long, or its stream was lost
+ *
+ * While the device is being listed, nothing else ends the window: its owner's "no" came too late then, or counts if it is
+ * not listed after all.
  *
  * A PIN that could have been guessed at is spent, whatever came of it: the next attempt needs another one. Attempts are
  * counted on disk before they can fail, so that a crash wins nobody a second guess; after a restart the window is closed.
@@ -49,7 +64,12 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
   private now: PairingState = { state: 'closed', why: 'not-opened' };
   /** Whether the user has chosen the PIN: then there is no other one to go on with. */
   private isChosen = false;
-  private attempt: object | undefined;
+  private attempt: Attempt | undefined;
+  /** The attempt of the device that is being added. */
+  private joining: Attempt | undefined;
+  private isListing = false;
+  /** What would have ended the window while it was listing. */
+  private ending: Ending | undefined;
   private timer: Timer | undefined;
   private isOverdue = false;
 
@@ -85,36 +105,63 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
 
   /** The user does not want it any more. */
   close(): void {
-    if (this.now.state === 'open' || this.now.state === 'joining') this.shut('by-user');
+    if (this.now.state === 'open' || this.now.state === 'joining') this.end('by-user');
   }
 
   begin(peer: Jid): PinAttempt | undefined {
-    if (this.now.state !== 'open' || this.attempt) return undefined;
+    if (this.now.state !== 'open' || this.isOverdue || (this.attempt && !this.givesWay(this.attempt))) return undefined;
     const { pin, burnt } = this.now;
-    const attempt = {};
+    const attempt = { begun: this.deps.clock.monotonic(), isBurning: false };
     this.attempt = attempt;
     let isSpent = false;
     return {
       pin,
       burn: async () => {
-        if (this.attempt !== attempt) throw new XpmnError('not-allowed', 'The pairing window was closed.');
+        this.assertCounts(attempt);
+        attempt.isBurning = true;
         await this.count(burnt + 1);
         isSpent = true;
+        // Writing takes its time.
+        this.assertCounts(attempt);
       },
       done: (proven) => {
+        if (proven) this.assertCounts(attempt);
         if (this.attempt !== attempt) return;
         this.attempt = undefined;
-        if (proven) this.admit(peer);
+        if (proven) this.admit(peer, attempt);
         else this.failed(isSpent ? burnt + 1 : burnt, isSpent);
+      },
+      lost: () => {
+        if (this.now.state === 'joining' && this.joining === attempt) this.end('unfinished');
       },
     };
   }
 
-  /** The device that has proven itself is listed. @throws XpmnError `not-allowed` if it is not the one that is being added */
+  /** Asked right before the device is listed: from here on it is, unless `notListed` is called. @throws XpmnError `not-allowed` if it is not the one that is being added */
+  listing(peer: Jid): void {
+    this.assertJoining(peer);
+    this.isListing = true;
+  }
+
+  /** It came to nothing; the device may ask again, unless the window has got to end meanwhile. */
+  notListed(peer: Jid): void {
+    if (!this.isJoining(peer)) return;
+    this.isListing = false;
+    if (this.ending) this.shut(this.ending);
+  }
+
+  /** The device that has proven itself is listed, and knows it. @throws XpmnError `not-allowed` if it is not the one that is being added */
   complete(peer: Jid, device: Jid, name: string): void {
     this.assertJoining(peer);
     this.timer?.cancel();
     this.enter({ state: 'paired', device, name });
+  }
+
+  /** The device that has proven itself is listed, and may not know it: the user has to decide. Nothing is said in a window that was opened anew. */
+  untold(peer: Jid, device: Jid, name: string): void {
+    if (!this.isJoining(peer) && this.now.state !== 'closed') return;
+    this.timer?.cancel();
+    this.enter({ state: 'closed', why: 'untold', device, name });
   }
 
   /** The device that has proven itself can't be added, now or later: the user has to do something about it first. */
@@ -133,9 +180,21 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
     return this.now.state === 'joining' && this.now.peer === peer;
   }
 
-  private admit(peer: Jid): void {
-    this.until(this.options.joinTime, () => this.shut('unfinished'));
+  private admit(peer: Jid, attempt: Attempt): void {
+    this.joining = attempt;
+    this.isListing = false;
+    this.ending = undefined;
+    this.until(this.options.joinTime, () => this.end('unfinished'));
     this.enter({ state: 'joining', peer });
+  }
+
+  /** Who stays at a run that could have gone on may have been lost, or wants to keep others out. */
+  private givesWay({ begun, isBurning }: Attempt): boolean {
+    return !isBurning && this.deps.clock.monotonic() - begun >= this.options.attemptPatience;
+  }
+
+  private assertCounts(attempt: Attempt): void {
+    if (this.attempt !== attempt) throw new XpmnError('not-allowed', 'The pairing window was closed, or another device has called.');
   }
 
   private failed(burnt: number, isSpent: boolean): void {
@@ -155,7 +214,12 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
     this.enter({ state: 'open', pin, expires: this.deps.clock.now() + pinLifetime, burnt });
   }
 
-  private shut(why: Exclude<Extract<PairingState, { state: 'closed' }>['why'], 'refused'>): void {
+  private end(why: Ending): void {
+    if (this.now.state === 'joining' && this.isListing) this.ending ??= why;
+    else this.shut(why);
+  }
+
+  private shut(why: Ending): void {
     this.timer?.cancel();
     this.attempt = undefined;
     this.enter({ state: 'closed', why });

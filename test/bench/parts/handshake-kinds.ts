@@ -28,7 +28,7 @@ export const PIN = '493021';
 const never = new AbortController().signal;
 
 /** Burning costs nothing here: what the disk takes is apart. */
-const pin = { begin: () => ({ pin: PIN, burn: () => Promise.resolve(), done: () => undefined }) };
+const pin = { begin: () => ({ pin: PIN, burn: () => Promise.resolve(), done: () => undefined, lost: () => undefined }) };
 
 /** `createSrp` as it is built: its process is the shipped one. */
 const BUILT_SRP = new URL('../../../dist/xpmn/jingle/security/srp/', import.meta.url);
@@ -41,8 +41,8 @@ export async function x509Kind(): Promise<HandshakeKind> {
 /** `leastBurnTime`: ms, as shipped unless said otherwise. */
 export async function srpCbKind({ leastBurnTime = settings.pairing.leastBurnTime, batch }: { readonly leastBurnTime?: number; readonly batch: number }): Promise<HandshakeKind> {
   const { highWaterMark } = settings.tls;
-  const { proofTimeout } = settings.pairing;
-  const methods = await both(({ credentials }) => createSrpCb({ credentials, clock, random, pin, keyOf: deviceKeyOf }, { highWaterMark, proofTimeout, leastBurnTime }));
+  const { proofTimeout, runs } = settings.pairing;
+  const methods = await both(({ credentials }) => createSrpCb({ credentials, clock, random, pin, keyOf: deviceKeyOf }, { highWaterMark, proofTimeout, leastBurnTime, runs }));
   return { batch, begin: (wire) => secure(wire, methods) };
 }
 

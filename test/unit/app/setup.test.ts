@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { forgetPassword, loadAccount } from '../../../src/app/account-store.ts';
+import { forgetPassword, keepCarried, loadAccount } from '../../../src/app/account-store.ts';
 import { setup } from '../../../src/app/setup.ts';
 import type { ImportOptions, InitOptions, SetupDeps, SetupResult } from '../../../src/app/setup-api.ts';
 import { readStanding } from '../../../src/app/standing.ts';
@@ -22,8 +22,13 @@ const FILE_PASSWORD = 'milk of human kindness';
 
 /** One machine: its disk, and the commands that change it. */
 class Machine {
-  readonly disk = new MemoryDisk();
-  readonly deps: SetupDeps = { storage: new MemoryStorage(this.disk), config: settings, log: silentLogger, clock: systemClock, random: systemRandom };
+  readonly disk: MemoryDisk;
+  readonly deps: SetupDeps;
+
+  constructor(disk = new MemoryDisk()) {
+    this.disk = disk;
+    this.deps = { storage: new MemoryStorage(disk), config: settings, log: silentLogger, clock: systemClock, random: systemRandom };
+  }
 
   async init(options: InitOptions): Promise<SetupResult> {
     return (await setup.prepareInit(this.deps, options, { signal }))();
@@ -73,6 +78,23 @@ describe('setup', function () {
     assert.equal((await machine.init(account)).isChecked, true);
     assert.deepEqual(await loadAccount(machine.deps.storage), { ...account, jid: parseJid(account.jid) });
     assert.deepEqual(server.sessions.map(({ jid }) => jid.startsWith('romeo@home.test/check-')).at(-1), true);
+  });
+
+  it('keeps an account that was carried along only if it is a way in', async () => {
+    const { storage } = machine.deps;
+    const jid = parseJid(account.jid);
+    assert.equal(await keepCarried(storage, jid, { ca: 'PEM' }), false);
+    assert.equal(await loadAccount(storage), undefined);
+    assert.equal(await keepCarried(storage, jid, { isLetIn: true, ca: 'PEM' }), true);
+    assert.deepEqual(await loadAccount(storage), { jid, password: undefined, server: undefined, ca: 'PEM' });
+  });
+
+  it('calls nobody under a name that the other side would not take: the PIN stays as good as it was', async () => {
+    const { jid, password = '' } = account;
+    for (const name of [' \n', 'x'.repeat(settings.pairing.nameLength + 1)]) {
+      await assert.rejects(setup.prepareJoin(machine.deps, { jid: `${jid}/nas-k3fq`, pin: '418220', account: { ...account, jid, password }, name }, { signal }), { code: 'bad-request', message: /name/ });
+    }
+    assert.equal(server.sessions.length, 0);
   });
 
   it('takes an account untried where it is told to', async () => {
@@ -199,6 +221,47 @@ describe('setup', function () {
       // Once more, as a device that was cut off.
       assert.notEqual((await machine.import({ file: await home.export(), replace: true })).jid, joined.jid);
       await assert.rejects(home.import({ file, replace: true }), { code: 'already-initialised', details: { machines: 2 } });
+    });
+
+    it('is there as before when there is no room for the other one', async () => {
+      const home = new Machine();
+      await home.init({ ...account, check: false });
+      const file = await home.export();
+      await machine.init({ ...account, ...mistyped });
+      const before = new Map(machine.disk.documents);
+      const standing = await machine.standing();
+      // Wherever the disk is found to be full: nothing was deleted for that.
+      for (let room = 0; room < 4; room += 1) {
+        machine.disk.failAfter(room, 'isFull').catch(() => undefined);
+        await assert.rejects(machine.import({ file, replace: true, check: false }), { code: 'storage-failed' });
+        machine.disk.isFull = false;
+        for (const [name, content] of before) assert.deepEqual(machine.disk.documents.get(name), content, name);
+        assert.deepEqual(await machine.standing(), standing);
+      }
+      machine.disk.failAfter(1000, 'isFull').catch(() => undefined);
+      await machine.import({ file, replace: true, check: false });
+      assert.deepEqual([...machine.disk.documents.keys()].filter((name) => name.startsWith('trial/')), []);
+    });
+
+    it('is whole, or none, after a crash in the middle, and can be left again', async () => {
+      const home = new Machine();
+      await home.init({ ...account, check: false });
+      const file = await home.export();
+      const seen = new Set<string>();
+      for (let writes = 0, isDone = false; !isDone; writes += 1) {
+        machine = new Machine();
+        await machine.init({ ...account, ...mistyped });
+        const old = (await machine.standing())?.network;
+        const died = machine.disk.failAfter(writes, 'isDead').then(() => false);
+        isDone = await Promise.race([died, machine.import({ file, replace: true, check: false }).then(() => true)]);
+        const again = new Machine(machine.disk.restarted());
+        const now = await again.standing();
+        const isOld = now?.network === old;
+        seen.add(now === undefined ? 'none' : isOld ? 'old' : 'new');
+        if (now && !isOld) assert.ok(await loadAccount(again.deps.storage));
+        if (!isDone) await again.import({ file, replace: true, check: false });
+      }
+      assert.deepEqual([...seen], ['old', 'none', 'new']);
     });
   });
 });

@@ -4,6 +4,7 @@ import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { Jid } from '../../../src/xpmn/model/jid.ts';
 import { BUTTON_PIN, ButtonWindow } from '../../../src/xpmn/pairing/button-window.ts';
 import type { ButtonState, Presser } from '../../../src/xpmn/pairing/button-state.ts';
+import { callTime } from '../../../src/xpmn/pairing/pairing-joiner.ts';
 import { commitmentTo, comparisonNumber } from '../../../src/xpmn/pairing/comparison.ts';
 import { FakeClock, FakeRandom, settle } from '../../support/fake-clock.ts';
 import { settings } from '../../support/settings.ts';
@@ -136,7 +137,7 @@ describe('the button window', () => {
 
     it('does not call for ever', async () => {
       await clock.advance(buttonLook);
-      await clock.advance(joinTime);
+      await clock.advance(callTime(settings.pairing));
       assert.deepEqual(window.state, { state: 'closed', why: 'unfinished' });
     });
   });
@@ -202,6 +203,51 @@ describe('the button window', () => {
       assert.throws(() => window.compare(CALLER, commitmentTo('cd'.repeat(16))), { code: 'not-allowed' });
       await assert.rejects(window.admission(CALLER, 'cd'.repeat(16), never), { code: 'not-allowed' });
       for (const act of [() => window.compare(SECOND, commitmentTo(NONCE)), () => window.complete(CALLER, CALLER, 'Laptop')]) assert.throws(act, { code: 'not-allowed' });
+    });
+
+    it('ends when the one that has called is lost, unless it is being listed', async () => {
+      press(true);
+      const attempt = window.begin(CALLER);
+      attempt?.done(true);
+      window.proven(CALLER, EXPORTER);
+      attempt?.lost();
+      assert.equal(states.at(-1), 'closed unfinished');
+      for (const comes of [true, false]) {
+        press(true);
+        const other = window.begin(CALLER);
+        other?.done(true);
+        window.proven(CALLER, EXPORTER);
+        const asked = ask();
+        await clock.advance(buttonDoubt);
+        await asked;
+        window.listing(CALLER);
+        other?.lost();
+        window.close();
+        assert.equal(states.at(-1), 'joining');
+        if (comes) window.untold(CALLER, CALLER, 'Laptop');
+        else window.notListed(CALLER);
+        assert.equal(states.at(-1), comes ? 'closed untold' : 'closed unfinished');
+        assert.throws(() => window.listing(CALLER), { code: 'not-allowed' });
+      }
+    });
+
+    it('takes nothing for proven once it is closed', () => {
+      press(true);
+      const attempt = window.begin(CALLER);
+      window.close();
+      assert.throws(() => attempt?.done(true), { code: 'not-allowed' });
+    });
+
+    it('adds another one after the next press', async () => {
+      for (const peer of [CALLER, SECOND]) {
+        press(true);
+        call(peer);
+        const asked = ask(peer);
+        await clock.advance(buttonDoubt);
+        await asked;
+        window.complete(peer, peer, 'Laptop');
+        assert.equal(states.at(-1), 'paired');
+      }
     });
 
     it('goes on after a call that broke', () => {

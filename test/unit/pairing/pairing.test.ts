@@ -14,11 +14,11 @@ import { formatJoin, formatPaired, parseJoin, parsePaired } from '../../../src/x
 import type { CarriedAccount, PairedParts } from '../../../src/xpmn/pairing/pairing-codec.ts';
 import { hostPairing } from '../../../src/xpmn/pairing/pairing-host.ts';
 import type { PairingHostDeps } from '../../../src/xpmn/pairing/pairing-host.ts';
-import { askToJoin } from '../../../src/xpmn/pairing/pairing-joiner.ts';
+import { askToJoin, callTime } from '../../../src/xpmn/pairing/pairing-joiner.ts';
 import { PairingWindow } from '../../../src/xpmn/trust/pairing-window.ts';
 import { formatKeyInfo } from '../../../src/xpmn/trust/keyinfo.ts';
 import { channelPair } from '../../support/channel-pair.ts';
-import { FakeClock, FakeRandom } from '../../support/fake-clock.ts';
+import { FakeClock, FakeRandom, settle } from '../../support/fake-clock.ts';
 import { foreignDevice } from '../../support/foreign-joiner.ts';
 import { MemoryStorage } from '../../support/memory-storage.ts';
 import { settings } from '../../support/settings.ts';
@@ -101,6 +101,14 @@ describe('the wish to join', () => {
         assert.ok(error instanceof XpmnError && error.code === 'bad-request', String(error));
       }
     }));
+  });
+});
+
+describe('a call to be paired', () => {
+  it('is not given up while the other side may still list the device, also where a button does for the proof', () => {
+    const { proofTimeout, joinTime, buttonLook, buttonDoubt } = settings.pairing;
+    const before = settings.linkLocal.negotiationTimeout + settings.directTcp.connectTimeout + settings.directTcp.stagger * settings.directTcp.targets;
+    assert.ok(callTime(settings.pairing) >= before + proofTimeout + buttonLook + buttonDoubt + joinTime);
   });
 });
 
@@ -194,6 +202,64 @@ describe('pairing', () => {
     });
     await assert.rejects(ask(pair), { code: 'conflict' });
     assert.deepEqual(window.state, { state: 'closed', why: 'by-user' });
+  });
+
+  it('lists nobody any more when its owner has closed the window while it was admitted', async () => {
+    await prove();
+    const listed: string[] = [];
+    const pair = between('pairing', async (_, { listing }) => {
+      window.close();
+      listing();
+      listed.push('listed');
+      return parts;
+    });
+    await assert.rejects(ask(pair), { code: 'not-allowed' });
+    assert.deepEqual(listed, []);
+    assert.deepEqual(window.state, { state: 'closed', why: 'by-user' });
+  });
+
+  it('says which device is listed, if that was lost before it could hear of it', async () => {
+    await prove();
+    const pair = between('pairing', async (_, { listing }) => {
+      listing();
+      pair.close();
+      await settle();
+      return parts;
+    });
+    await assert.rejects(ask(pair), { code: 'connection-lost' });
+    await settle();
+    assert.deepEqual(window.state, { state: 'closed', why: 'untold', device: NEW, name: 'Laptop' });
+  });
+
+  it('lists nobody who is lost before it is listed', async () => {
+    await prove();
+    let refused: unknown;
+    const pair = between('pairing', async (_, { listing }) => {
+      pair.close();
+      await settle();
+      try {
+        listing();
+      } catch (error) {
+        refused = error;
+        throw error;
+      }
+      return parts;
+    });
+    await assert.rejects(ask(pair), { code: 'connection-lost' });
+    await settle();
+    assert.ok(refused instanceof XpmnError);
+    assert.equal(window.state.state, 'joining');
+  });
+
+  it('adds a device that its owner has thought better of too late, as both of them hear', async () => {
+    await prove();
+    const pair = between('pairing', async (_, { listing }) => {
+      listing();
+      window.close();
+      return parts;
+    });
+    assert.deepEqual(await ask(pair), parts);
+    assert.equal(window.state.state, 'paired');
   });
 
   it('says why it did not work, and leaves the window to the same device', async () => {

@@ -35,6 +35,7 @@ describe('the pairing window', () => {
     assert.equal(window.state.state, 'open');
     return (window.state as Extract<PairingState, { state: 'open' }>).pin;
   };
+  const stateOf = (): string => window.state.state;
   const begin = (): PinAttempt => {
     const attempt = window.begin(PEER);
     assert.ok(attempt);
@@ -168,17 +169,121 @@ describe('the pairing window', () => {
     assert.throws(() => window.assertJoining(PEER), XpmnError);
   });
 
+  it('lets another caller displace an attempt that does not get on, and none that is being burnt', async () => {
+    await window.open();
+    const held = begin();
+    await clock.advance(options.attemptPatience - 1);
+    assert.equal(window.begin(OTHER), undefined);
+    await clock.advance(1);
+    const second = window.begin(OTHER);
+    assert.ok(second);
+    await assert.rejects(held.burn(), { code: 'not-allowed' });
+    held.done(false);
+    assert.throws(() => held.done(true), { code: 'not-allowed' });
+    await clock.advance(options.attemptPatience);
+    const burning = second.burn();
+    assert.equal(window.begin(PEER), undefined);
+    await burning;
+    assert.equal(window.begin(PEER), undefined);
+    second.done(true);
+    assert.deepEqual(window.state, { state: 'joining', peer: OTHER });
+  });
+
+  it('begins no attempt with a PIN that is good no more, in the place of one that may end', async () => {
+    await window.open();
+    begin();
+    await clock.advance(options.pinLifetime);
+    assert.ok(window.isOpen);
+    assert.equal(window.begin(OTHER), undefined);
+  });
+
+  it('stops an attempt that was being counted when the window closed, and takes none for proven', async () => {
+    await window.open();
+    const attempt = begin();
+    const burning = attempt.burn();
+    window.close();
+    await assert.rejects(burning, { code: 'not-allowed' });
+    assert.throws(() => attempt.done(true), { code: 'not-allowed' });
+    assert.deepEqual(window.state, { state: 'closed', why: 'by-user' });
+  });
+
+  it('ends when the stream of the device that is being added is lost, and not with another one', async () => {
+    await window.open();
+    const early = begin();
+    early.done(false);
+    early.lost();
+    assert.ok(window.isOpen);
+    const attempt = begin();
+    attempt.done(true);
+    early.lost();
+    assert.equal(window.state.state, 'joining');
+    attempt.lost();
+    assert.deepEqual(window.state, { state: 'closed', why: 'unfinished' });
+    await window.open();
+    const added = begin();
+    added.done(true);
+    window.complete(PEER, PEER, 'Laptop');
+    added.lost();
+    assert.equal(stateOf(), 'paired');
+  });
+
+  describe('while it lists a device', () => {
+    let attempt: PinAttempt;
+    const ends: [string, () => Promise<void> | void][] = [['by-user', () => window.close()], ['unfinished', () => clock.advance(options.joinTime)], ['unfinished', () => attempt.lost()]];
+
+    beforeEach(async () => {
+      await window.open();
+      attempt = begin();
+      attempt.done(true);
+    });
+
+    it('lists nobody once it has ended', () => {
+      assert.throws(() => window.listing(OTHER), { code: 'not-allowed' });
+      window.close();
+      assert.throws(() => window.listing(PEER), { code: 'not-allowed' });
+    });
+
+    for (const [index, [why, end]] of ends.entries()) {
+      it(`is not ended by anything else (${why}, ${index}), unless nothing comes of it`, async () => {
+        window.listing(PEER);
+        await end();
+        assert.ok(window.isJoining(PEER));
+        window.notListed(PEER);
+        assert.deepEqual(window.state, { state: 'closed', why });
+      });
+    }
+
+    it('lets the device ask again when nothing came of it', () => {
+      window.listing(PEER);
+      window.notListed(PEER);
+      assert.ok(window.isJoining(PEER));
+      window.close();
+      assert.deepEqual(window.state, { state: 'closed', why: 'by-user' });
+    });
+
+    it('tells which device is listed, and may not know it; but not in a window that was opened anew', async () => {
+      window.listing(PEER);
+      attempt.lost();
+      window.untold(PEER, PEER, 'Laptop');
+      assert.deepEqual(window.state, { state: 'closed', why: 'untold', device: PEER, name: 'Laptop' });
+      assert.equal(clock.pending, 0);
+      await window.open();
+      window.untold(PEER, PEER, 'Laptop');
+      assert.ok(window.isOpen);
+    });
+  });
+
   it('is closed by the user at any time: what was under way counts for nothing', async () => {
     await window.open();
     const attempt = begin();
     window.close();
     await assert.rejects(attempt.burn(), { code: 'not-allowed' });
-    attempt.done(true);
+    attempt.done(false);
     assert.deepEqual(window.state, { state: 'closed', why: 'by-user' });
     await window.open();
     const second = begin();
     await window.open();
-    second.done(true);
+    assert.throws(() => second.done(true), { code: 'not-allowed' });
     assert.ok(window.isOpen);
     begin().done(true);
     window.close();

@@ -29,6 +29,8 @@ export interface SrpCbOptions {
   readonly proofTimeout: number;
   /** Milliseconds that burning an attempt takes at least: how quick the disk is, and whether it was asked at all, does not show. */
   readonly leastBurnTime: number;
+  /** Runs at a time, with an attempt or without: each is work for whoever may call. */
+  readonly runs: number;
   /** Bytes that may wait in a secured stream, each way, before it says "full". */
   readonly highWaterMark: number;
 }
@@ -49,6 +51,7 @@ export type SrpCbName = 'srp-cb' | 'button-cb';
  */
 export function createSrpCb(deps: SrpCbDeps, options: SrpCbOptions, name: SrpCbName = 'srp-cb'): SecurityMethod {
   const ownHash = sha256(new X509Certificate(deps.credentials.certificate).raw);
+  let running = 0;
   return createTlsMethod(
     {
       name,
@@ -59,7 +62,10 @@ export function createSrpCb(deps: SrpCbDeps, options: SrpCbOptions, name: SrpCbN
         // There is no time to wait for the stream then: it takes that at once, or the peer is told by the end alone.
         const onAbort = (): void => void (stream.writable && stream.write(encodeFailure()));
         signal.addEventListener('abort', onAbort, { once: true });
+        running += 1;
         try {
+          // To the peer that is a wrong PIN, too.
+          if (running > options.runs) throw new XpmnError('resource-limit', 'Too many others are pairing.');
           const key = deps.keyOf(end.leaf);
           await attempt(deps, options, end, contextOf(name, ownHash, end, session), session, signal);
           deps.proven?.(session.peer, end.exporter);
@@ -69,6 +75,7 @@ export function createSrpCb(deps: SrpCbDeps, options: SrpCbOptions, name: SrpCbN
           await refuse(stream, signal);
           throw new XpmnError('security-failed', 'The proof of the PIN failed.', { cause: error });
         } finally {
+          running -= 1;
           signal.removeEventListener('abort', onAbort);
         }
       },
@@ -83,8 +90,9 @@ async function attempt(deps: SrpCbDeps, options: SrpCbOptions, { stream }: Prove
   const one = deps.pin.begin(session.peer) ?? hopelessAttempt(deps.random);
   let isOver = false;
   const end = (proven: boolean): void => {
-    if (!isOver) one.done(proven);
+    if (isOver) return;
     isOver = true;
+    one.done(proven);
   };
   const onAbort = (): void => end(false);
   signal.addEventListener('abort', onAbort, { once: true });
@@ -93,6 +101,7 @@ async function attempt(deps: SrpCbDeps, options: SrpCbOptions, { stream }: Prove
     const burn = (until: AbortSignal): Promise<void> => burnSlowly(one, deps.clock, options, until);
     await provePin(stream, session.role, { context, pin: one.pin }, { random: deps.random, burn }, signal);
     end(true);
+    stream.once('close', () => one.lost());
   } finally {
     end(false);
     signal.removeEventListener('abort', onAbort);
@@ -101,7 +110,7 @@ async function attempt(deps: SrpCbDeps, options: SrpCbOptions, { stream }: Prove
 
 /** Its PIN of 192 random bits is never guessed, so that the run can't but fail. */
 function hopelessAttempt(random: Random): PinAttempt {
-  return { pin: random.bytes(24).toString('base64'), burn: () => Promise.resolve(), done: () => undefined };
+  return { pin: random.bytes(24).toString('base64'), burn: () => Promise.resolve(), done: () => undefined, lost: () => undefined };
 }
 
 async function burnSlowly(one: PinAttempt, clock: Clock, { leastBurnTime }: SrpCbOptions, signal: AbortSignal): Promise<void> {

@@ -102,6 +102,28 @@ describe('pair', () => {
       assert.match(stderr, /^xpmn: not-trusted: /);
     });
 
+    it('says which device is listed and may not know it, and how to undo that', async () => {
+      const running = xpmn(['pair', 'start']);
+      await open();
+      await attempt(true);
+      gateway.window.listing(PEER);
+      gateway.window.untold(PEER, PEER, 'Laptop');
+      const { status, stderr } = await running;
+      assert.notEqual(status, 0);
+      assert.match(stderr, /xpmn: connection-lost: Laptop was lost while it was added\. It is listed as net-abcdefgh@xpmn\.local\/laptop-k3fq, and may not know it: .*`xpmn remove laptop-k3fq`/);
+    });
+
+    it('says that it is too late to end it, when a device is being listed', async () => {
+      const signal = new AbortController();
+      const running = xpmn(['pair', 'start'], { signal: signal.signal });
+      await open();
+      await attempt(true);
+      gateway.window.listing(PEER);
+      signal.abort(new XpmnError('aborted', 'Interrupted.'));
+      assert.match((await running).stderr, /Too late: net-abcdefgh@xpmn\.local\/laptop-k3fq is being listed\. `xpmn devices` shows it/);
+      assert.equal(gateway.window.state.state, 'joining');
+    });
+
     it('closes the window when the user has had enough', async () => {
       const signal = new AbortController();
       const running = xpmn(['pair', 'start'], { signal: signal.signal });
@@ -176,7 +198,7 @@ describe('pair', () => {
       refusal = new XpmnError('security-failed', 'No.');
       const { status, stderr } = await xpmn(['pair', 'join', '--pin-file', await pinFile('111111')]);
       assert.equal(status, 4);
-      assert.match(stderr, /xpmn: security-failed: The PIN was wrong, or somebody is in between\. It can't be used again/);
+      assert.match(stderr, /xpmn: security-failed: The PIN was wrong, another device was just being tried, or somebody is in between\. Run this again with the PIN that the other machine shows now/);
     });
 
     it('works without a daemon, too', async () => {

@@ -22,7 +22,7 @@ describe('a button and a PIN', () => {
     const deps = { credentials, clock: systemClock, random: systemRandom, pin: new FakePin(pin), keyOf: deviceKeyOf };
     const method = createSrpCb(
       { ...deps, proven: (_, exporter) => void material.push(exporter('EXPORTER-XPMN-Comparison-v1', 32)) },
-      { ...settings.tls, proofTimeout: TIMEOUT, leastBurnTime: 5 }, name,
+      { ...settings.tls, ...settings.pairing, proofTimeout: TIMEOUT, leastBurnTime: 5 }, name,
     );
     return { ...(await srpCbParty(who, deps.pin, { clock: systemClock, timeout: TIMEOUT })), method };
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createHash, createHmac, generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { paddedBytes } from '../../../../src/xpmn/jingle/security/srp/arithmetic.ts';
@@ -13,7 +14,7 @@ import { DeadlineClock } from '../../../support/deadline-clock.ts';
 import { settle } from '../../../support/fake-clock.ts';
 import { PIN, WRONG_PIN } from '../../../support/pin-play.ts';
 import { settings } from '../../../support/settings.ts';
-import { asClient, asServer, lastWord, refused, scripts } from '../../../support/srp-cb-rig.ts';
+import { asClient, asServer, honest, lastWord, refused, scripts } from '../../../support/srp-cb-rig.ts';
 
 const N = GROUP_3072.prime;
 const padded = (value: bigint): Buffer => paddedBytes(value, 384);
@@ -52,6 +53,44 @@ describe('srp-cb against a peer that says what it likes', () => {
       assert.deepEqual([pin.burning, pin.ended], [0, [false]], 'nothing that could be tested was sent');
     });
   }
+
+  it('gives no stream to whoever has proven the PIN when the pairing has ended', async () => {
+    const pin = new FakePin(PIN);
+    pin.isOver = true;
+    const play = await start('responder', { pin });
+    const { body } = await play.read();
+    play.send('proof', asClient(play, body).proof);
+    await assert.rejects(play.secured, { code: 'security-failed' });
+    assert.ok(play.raw.destroyed);
+    assert.equal(pin.open, 0);
+  });
+
+  it('tells once when the stream is lost on which the PIN was proven', async () => {
+    const pin = new FakePin(PIN);
+    const play = await start('responder', { pin });
+    const { body } = await play.read();
+    play.send('proof', asClient(play, body).proof);
+    const { stream } = await play.secured;
+    assert.equal(pin.lost, 0);
+    stream.destroy();
+    await once(stream, 'close');
+    assert.equal(pin.lost, 1);
+  });
+
+  it('has so many runs at a time, and one more looks like a wrong PIN', async () => {
+    const pin = new FakePin(PIN);
+    const method = await honest({ pin }, 2);
+    const [first] = await Promise.all([start('responder', { pin, method }), start('responder', { pin, method })]);
+    await first.read();
+    const third = await start('responder', { pin, method });
+    await lastWord(third);
+    await assert.rejects(third.secured, { code: 'security-failed' });
+    assert.equal(pin.begun.length, 1);
+    first.tls.destroy();
+    await assert.rejects(first.secured);
+    const fourth = await start('responder', { pin, method });
+    assert.equal((await fourth.read()).type, 'challenge');
+  });
 
   it('does not take its own proof back as the confirmation', async () => {
     const pin = new FakePin(PIN);

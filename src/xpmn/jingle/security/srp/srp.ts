@@ -117,6 +117,7 @@ async function complete(
   // SECURITY: nobody can prove a password that was made up a moment ago. Whatever says so is not to be believed.
   if (!attempt) throw failed('There was no PIN to be proven.');
   attempt.done(true);
+  stream.once('close', () => attempt.lost());
   const exporter = (label: string, length: number): Buffer => exportKeys(keys, label, length);
   const peer = await abortable(deps.identify({ stream, context, exporter }, signal), signal);
   if (stream.destroyed) throw failed('The stream was lost.');
@@ -130,9 +131,11 @@ function once(attempt: PinAttempt | undefined): PinAttempt | undefined {
     pin: attempt.pin,
     burn: () => attempt.burn(),
     done(proven) {
-      if (!isOver) attempt.done(proven);
+      if (isOver) return;
       isOver = true;
+      attempt.done(proven);
     },
+    lost: () => attempt.lost(),
   };
 }
 
