@@ -19,7 +19,7 @@ export interface ChannelMethodDeps {
 }
 
 /** XML streams, by whichever path. Those through the server are asked less often whether they still live: every question goes through it. */
-export function createChannelMethod(given: ChannelMethodDeps, { endToEnd, pingAfterInBand, iq }: DeviceSettings): ApplicationMethod<EndToEndStream> {
+export function channelMethodFor(given: ChannelMethodDeps, { endToEnd, pingAfterInBand, iq }: DeviceSettings): ApplicationMethod<EndToEndStream> {
   const deps = { ...given, answers: new AnswerCache(iq) };
   const method = createXmlStreamMethod(deps, endToEnd);
   const inBand = createXmlStreamMethod(deps, { ...endToEnd, pingAfter: pingAfterInBand });

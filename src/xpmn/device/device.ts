@@ -24,7 +24,7 @@ import { abortStream, answerAborts } from '../profiles/abort-stream.ts';
 import type { Describe } from '../serverless/conversation.ts';
 import { pairingGate, serverGate } from '../xmpp/allow-list.ts';
 import { IqRouter } from '../xmpp/iq-router.ts';
-import { createChannelMethod } from './channel-method.ts';
+import { channelMethodFor } from './channel-method.ts';
 import { DeviceSecurities } from './device-securities.ts';
 import type { SecuritiesSpec } from './device-securities.ts';
 import type { DeviceSettings } from './device-settings.ts';
@@ -86,7 +86,7 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.turnedAway = new TurnedAway(settings.turnedAway);
     this.router = new IqRouter({ log, gate: (channel, stanza) => serverGate(channel, stanza) ?? pairingGate(channel, stanza) }, settings.iq);
     this.channelMethod = this.paths.watch(
-      createChannelMethod({ clock, random: shared.random, log, router: this.router, onMessage: (message, channel) => void this.emit('message', message, channel) }, settings),
+      channelMethodFor({ clock, random: shared.random, log, router: this.router, onMessage: (message, channel) => void this.emit('message', message, channel) }, settings),
     );
     this.bytesMethod = this.paths.watch(
       createOutOfBand({ clock, pool: shared.pool, budget: shared.budget, givenUp: (session, id) => this.tellGivenUp(session, id), doubted: ({ peer }) => this.doubt(peer.jid) }, settings.outOfBand),

@@ -26,7 +26,7 @@ export interface GatewayLinkDeps {
 }
 
 /** The local link of a gateway, for all its devices; undefined where nobody is to be found without the server. */
-export function createGatewayLink({ clock, random, log, discovery, network, host }: GatewayLinkDeps, options: LocalLinkOptions): LocalLink | undefined {
+export function gatewayLink({ clock, random, log, discovery, network, host }: GatewayLinkDeps, options: LocalLinkOptions): LocalLink | undefined {
   return discovery && new LocalLink({ clock, random, log: log.child('link'), discovery, network: network.id, host, concerns: (jid) => isListed(network, jid) }, options);
 }
 

@@ -23,14 +23,14 @@ import { servePairing } from './pairing-service.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
 import { knownDevices } from './known-devices.ts';
 import type { KnownDevice } from './known-devices.ts';
-import { LocalSide, createGatewayLink } from './local-side.ts';
+import { LocalSide, gatewayLink } from './local-side.ts';
 import type { MediaGatewayDeps } from './media-gateway-deps.ts';
 import { MediaSide } from './media-side.ts';
 import type { BrowseRequest } from './media-side.ts';
 import { Directories } from './neighbourhood.ts';
 import { PairingSide } from './pairing-side.ts';
 import type { PeerDirectory } from './peer-directory.ts';
-import { createSharedParts } from './shared-parts.ts';
+import { sharedParts } from './shared-parts.ts';
 
 export interface Removal {
   readonly isPutOut: boolean;
@@ -68,7 +68,7 @@ export class MediaGateway {
     network.lists.setMaxListeners(0);
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
     this.listener = new Socks5Listener({ clock, log }, settings.listener);
-    this.link = createGatewayLink(deps, settings.linkLocal);
+    this.link = gatewayLink(deps, settings.linkLocal);
     const shared = this.createShared();
     this.controller = new Device(shared, {
       credentials: network.gateway,
@@ -230,7 +230,7 @@ export class MediaGateway {
   }
 
   private createShared(): DeviceShared {
-    return createSharedParts({
+    return sharedParts({
       ...this.deps,
       listener: this.listener,
       linkLocal: this.link,

@@ -14,7 +14,7 @@ export interface SharedPartsDeps extends Pick<DeviceShared, 'clock' | 'random' |
 }
 
 /** What the devices of one gateway share, each thing once. */
-export function createSharedParts({ network: { lists }, lookUp, ...given }: SharedPartsDeps, settings: GatewaySettings): DeviceShared {
+export function sharedParts({ network: { lists }, lookUp, ...given }: SharedPartsDeps, settings: GatewaySettings): DeviceShared {
   const { clock, random, log } = given;
   return {
     ...given,
