@@ -76,7 +76,7 @@ describe('a machine whose button is pressed', function () {
 
   it('has nothing to do with PINs: neither window takes what is for the other', async () => {
     gateway.pressButton(true);
-    for (const pin of [BUTTON_PIN, '418220']) await assert.rejects(call(pin), { code: 'security-failed' });
+    for (const pin of [BUTTON_PIN, '418220']) await assert.rejects(call(pin), { code: 'peer-unavailable' });
     assert.equal(button.state.state, 'hosting');
     button.close();
     const { pin } = (await window.open()) as { pin: string };

@@ -125,6 +125,17 @@ describe('pairing with a gateway', function () {
     assert.equal(listed(), 1);
   });
 
+  it('ends the window when who has proven the PIN is lost, and takes it in when it comes again', async () => {
+    const laptop = await call('laptop', await open());
+    await ping(laptop.channel, undefined, { signal: never });
+    const ended = once(pairing, 'changed');
+    laptop.secured.stream.destroy();
+    await ended;
+    assert.deepEqual(pairing.state, { state: 'closed', why: 'unfinished' });
+    await join(await call('laptop', await open()));
+    assert.equal(listed(), 2);
+  });
+
   it('takes one device at a time: another one is offered nothing, and the first goes on', async () => {
     const pin = await open();
     const [laptop, other] = [await call('laptop', pin), new FakePin(pin)];
