@@ -99,7 +99,7 @@ interface Running extends PairingControls {
 function facade({ gateway, network, account, pairing, button }: Running, deps: GatewayDeps, release: () => Promise<void>): Gateway {
   return {
     pairing, button,
-    userKey: createUserKeyDesk({ network, issueDue: () => gateway.issueDue() }),
+    userKey: createUserKeyDesk({ network, issueDue: () => gateway.issueDue(), handOver: (device) => gateway.handOver(device) }),
     async removeDevice(device) {
       const { wasGateway, isPutOut } = await gateway.remove(device);
       const { login } = gateway;

@@ -8,7 +8,7 @@ import { exitStatus } from './exit-status.ts';
 import { parseByteRange, parseServer } from './file-name.ts';
 import { get, showUrl } from './get.ts';
 import type { CliDeps } from './io.ts';
-import { changeKeyPassword, lockKey, unlockKey } from './key-commands.ts';
+import { changeKeyPassword, handOverKey, lockKey, unlockKey } from './key-commands.ts';
 import type { KeyPasswordFlags } from './key-commands.ts';
 import { browse, listDevices, showStatus } from './look.ts';
 import { joinNetwork, keepDevice, removeDevice, startPairing } from './pair-commands.ts';
@@ -203,7 +203,7 @@ function addPairing(root: Command, context: () => CliContext): void {
 }
 
 function addKey(root: Command, context: () => CliContext): void {
-  const key = root.command('key').description('Keep the key of the media network under a password. Only where the network is managed.');
+  const key = root.command('key').description('Keep the key of the media network under a password, or give it to another machine. Only where the network is managed.');
   key
     .command('lock')
     .description('Let go of the key until it is unlocked; the first time, it gets a password. The network goes on meanwhile.')
@@ -221,6 +221,12 @@ function addKey(root: Command, context: () => CliContext): void {
     .option('--new-password-file <file>', 'the same for the new password')
     .option('--remove', 'the key lies on the disk without a password again')
     .action((options: KeyPasswordFlags) => changeKeyPassword(context(), options));
+  key
+    .command('hand-over')
+    .description('Let another machine manage the network in the place of this one. Both have to be reachable; broken off, run it again.')
+    .argument('<device>', DEVICE)
+    .option('--yes', 'do not ask whether to go on')
+    .action((device: string, options: { yes?: true }) => handOverKey(context(), device, options));
 }
 
 /** Arguments that a parser refuses are wrong usage, told in its words. */

@@ -44,6 +44,7 @@ import { servePairing } from './pairing-service.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
 import { knownDevices, listedDevices } from './known-devices.ts';
 import type { KnownDevice } from './known-devices.ts';
+import { handOver } from './hand-over.ts';
 import { Directories, Neighbourhood } from './neighbourhood.ts';
 import type { Answer, Neighbour } from './neighbourhood.ts';
 import type { PeerDirectory } from './peer-directory.ts';
@@ -70,7 +71,7 @@ export interface MediaGatewayDeps {
   readonly discovery?: ServiceDiscovery | undefined;
   /** Name of this machine on the link. */
   readonly host: string;
-  /** The lists give this gateway another JID: it is to be started anew. */
+  /** The lists give this gateway another JID, or it manages the network now, or no more: it is to be started anew. */
   onMoved?(): void;
   /** Another gateway has told how to log in; this one was made without knowing that. */
   onAccountFound?(account: CarriedAccount): void;
@@ -100,6 +101,8 @@ export class MediaGateway {
   private readonly mediaPort: MediaPort;
   private readonly expiry: ExpiryWatch;
   private readonly membership: Membership;
+  private readonly wasManagement: boolean;
+  private isOutdated = false;
   private refreshTimer: Timer | undefined;
   private problem: XpmnError | undefined;
 
@@ -109,6 +112,7 @@ export class MediaGateway {
     const { clock, random, log, network } = deps;
     // Every device listens for changed lists, and there may be many.
     network.lists.setMaxListeners(0);
+    this.wasManagement = network.isManagement;
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
     this.listener = new Socks5Listener({ clock, log }, settings.listener);
     this.link = deps.discovery && new LocalLink({ clock, random, log: log.child('link'), discovery: deps.discovery, network: network.id, host: deps.host, concerns: (jid) => this.isListed(jid) }, settings.linkLocal);
@@ -269,6 +273,14 @@ export class MediaGateway {
     return this.membership.relist(device, this.tasks.signal);
   }
 
+  /** Makes another gateway the management device, in the place of this one. @throws XpmnError as `handOver` */
+  async handOver(device: Jid): Promise<void> {
+    const { deps: { network, log }, controller: { links }, tasks: { signal }, settings } = this;
+    await handOver({ network, links, publish: (within) => this.services.publish(within) }, device, { signal, ...settings.pairing });
+    log.info('the media network is managed by another device now', { device });
+    this.followManagement();
+  }
+
   /** Issues what is due and can be signed here, and publishes it: the user key has been unlocked. Resolves to what it issued. */
   async issueDue(): Promise<readonly VerifiedList[]> {
     const issued = await this.deps.network.refresh();
@@ -352,8 +364,23 @@ export class MediaGateway {
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
   private readonly onListChanged = (): void => {
     this.neighbourhood?.lookAgain();
+    this.followManagement();
     if (!this.deps.network.isMember) this.controller.endSessions(new XpmnError('not-trusted', 'This machine was removed from the media network.'));
   };
+
+  /**
+   * A management device has nodes and an announcement of its own: a gateway that has become one, or has ceased to be one, is
+   * started anew, as soon as who waits for an answer has it.
+   */
+  private followManagement(): void {
+    const { network: { isManagement, transfer, gateway }, clock } = this.deps;
+    if (this.isOutdated || isManagement === this.wasManagement || isManagement !== transfer.isManager(gateway.key)) return;
+    this.isOutdated = true;
+    this.tasks.run(async (signal) => {
+      await sleep(clock, this.settings.stopTimeout, signal);
+      this.deps.onMoved?.();
+    });
+  }
 
   private reconsiderPeers(): void {
     this.controller.reconsiderPeers();

@@ -14,7 +14,7 @@ describe('the user key, as its owner handles it', function () {
   beforeEach(async () => {
     machine = new Machine('desk');
     network = await machine.create();
-    desk = createUserKeyDesk({ network, issueDue: () => network.refresh() });
+    desk = createUserKeyDesk({ network, issueDue: () => network.refresh(), handOver: () => Promise.resolve() });
   });
   const warnings = (): string[] => userKeyWarnings(network, machine.clock.now());
 

@@ -1,0 +1,73 @@
+import { XpmnError, asXpmnError } from '../kernel/errors.ts';
+import type { Jid } from '../model/jid.ts';
+import { resourceOf } from '../model/jid.ts';
+import { elements } from '../model/xml.ts';
+import type { PeerLinks } from '../ports/peer-link.ts';
+import type { StanzaChannel } from '../ports/stanza-channel.ts';
+import { formatHandOver } from '../profiles/hand-over.ts';
+import { headsElement } from '../trust/heads.ts';
+import type { DeviceEntry } from '../trust/list-document.ts';
+import type { Network } from '../trust/network.ts';
+import { listsElement, signedIn } from '../trust/signed-list.ts';
+import { devicesList, isManagedBy } from '../trust/snapshot.ts';
+
+export interface HandOverDeps {
+  readonly network: Network;
+  readonly links: PeerLinks;
+  /** Puts the lists on the account, if there is one that answers; never rejects for what goes wrong there. */
+  publish(signal: AbortSignal): Promise<void>;
+}
+
+/** How often the role is moved anew because a list that did not know of it came in between. */
+const ATTEMPTS = 3;
+
+/**
+ * Makes another host of the network its management device, in the place of this one: it gets the user key, then the list
+ * that says so; only when it has shown, on the same stream, that it goes by that list, the key is deleted here. Whatever
+ * breaks off in between leaves the key here, maybe on both; done again, it goes on from there.
+ * @throws XpmnError `not-allowed` (no user key here; it is this very device, or no gateway; a third one manages the network), `not-authorized` (the
+ *   key is locked), `not-found`, `conflict`, `storage-failed`; could not reach the other, or was refused
+ */
+export async function handOver(deps: HandOverDeps, device: Jid, { signal, listsPerAnswer }: { readonly signal: AbortSignal; readonly listsPerAnswer: number }): Promise<void> {
+  const { network, links, publish } = deps;
+  const parts = network.transfer.parts();
+  const next = successor(network, device);
+  try {
+    const channel = await links.to(next.jid).channel({ signal });
+    // SECURITY: the key goes to the very device that was named, not to whoever is let in under its name.
+    if (channel.peer?.verdict !== 'own' || channel.peer.key !== next.key) throw new XpmnError('not-trusted', 'Who is reached there is not that device.');
+    await channel.request({ type: 'set', payload: formatHandOver(parts) }, { signal });
+    await agree(network, channel, next, { signal, listsPerAnswer });
+    await publish(signal);
+    await network.transfer.forget(next.key);
+  } catch (thrown) {
+    const error = asXpmnError(thrown);
+    throw new XpmnError(error.code, `${error.message} The key is still here; once that is mended, hand it over again.`, { cause: error });
+  }
+}
+
+/** Moves the role, until the other one's newest list of devices is ours, and says so. */
+async function agree(network: Network, channel: StanzaChannel, { key }: DeviceEntry, { signal, listsPerAnswer }: { readonly signal: AbortSignal; readonly listsPerAnswer: number }): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const list = await network.transfer.moveRole(key);
+    await channel.request({ type: 'set', payload: listsElement([list]) }, { signal });
+    // Asked with nothing, it shows all that it goes by.
+    const [answer] = elements(await channel.request({ type: 'get', payload: headsElement([]) }, { signal }));
+    const theirs = answer ? await network.lists.offerAll(signedIn(answer, listsPerAnswer)) : [];
+    const newest = devicesList(network.lists.snapshot, network.id);
+    if (newest && isManagedBy(newest, key) && theirs.some((outcome) => outcome.outcome !== 'void' && outcome.list.hash === newest.hash)) return;
+  }
+  throw new XpmnError('conflict', 'The other device does not go by the list that makes it the manager.');
+}
+
+function successor(network: Network, device: Jid): DeviceEntry {
+  const devices = devicesList(network.lists.snapshot, network.id)?.devices ?? [];
+  const next = devices.find(({ jid, aliases }) => jid === device || aliases.includes(device));
+  if (!next) throw new XpmnError('not-found', 'That is no machine of the media network by itself: only a gateway can manage it.');
+  if (next.key === network.gateway.key) throw new XpmnError('not-allowed', 'That is this machine.');
+  if (!next.roles.includes('host')) throw new XpmnError('not-allowed', 'Only a gateway of the media network can manage it.');
+  const manager = devices.find(({ roles }) => roles.includes('management'));
+  const mayGo = manager === undefined || manager.key === next.key || network.transfer.isManager(network.gateway.key);
+  if (!mayGo) throw new XpmnError('not-allowed', `${resourceOf(manager.jid)} manages the media network: it is handed over from there.`);
+  return next;
+}
