@@ -131,7 +131,7 @@ function addSetup(root: Command, context: () => CliContext): void {
   const credentials = root.command('credentials').description('Make another machine part of the network by a file that you carry there.');
   credentials
     .command('export')
-    .description('Make a new device of the network, in a file under a password. Only where the network was made.')
+    .description('Make a new device of the network, in a file under a password. Only where the network is managed.')
     .argument('<file>', 'the new file')
     .option(...PASSWORD_FILE)
     .option('--name <name>', 'what the other machine is called (else as the file)')
@@ -147,7 +147,7 @@ function addSetup(root: Command, context: () => CliContext): void {
     .action((file: string, options: Parameters<typeof importCredentials>[2]) => importCredentials(context(), file, options));
   root
     .command('backup')
-    .description('Write the key of the media network, and what is known of it, into a file under a password. Only where the network was made.')
+    .description('Write the key of the media network, and what is known of it, into a file under a password. Only where the network is managed.')
     .argument('<file>', 'the new file')
     .option(...PASSWORD_FILE)
     .action((file: string, options: { passwordFile?: string }) => backup(context(), file, options));

@@ -9,6 +9,7 @@ import { headsElement } from '../trust/heads.ts';
 import type { DeviceEntry } from '../trust/list-document.ts';
 import type { Network } from '../trust/network.ts';
 import { listsElement, signedIn } from '../trust/signed-list.ts';
+import type { VerifiedList } from '../trust/signed-list.ts';
 import { devicesList, isManagedBy } from '../trust/snapshot.ts';
 
 export interface HandOverDeps {
@@ -18,26 +19,35 @@ export interface HandOverDeps {
   publish(signal: AbortSignal): Promise<void>;
 }
 
-/** How often the role is moved anew because a list that did not know of it came in between. */
-const ATTEMPTS = 3;
+export interface HandOverOptions {
+  readonly signal: AbortSignal;
+  readonly listsPerAnswer: number;
+}
+
+/**
+ * How often the two are brought to the same list. Each of them ends its streams with the other when that has new roles; and a
+ * list that did not know of them may come in between.
+ */
+const ATTEMPTS = 5;
+/** What a stream that one of them has ended for that says to who asks on it. */
+const ENDED: ReadonlySet<string> = new Set(['connection-lost', 'not-trusted']);
 
 /**
  * Makes another host of the network its management device, in the place of this one: it gets the user key, then the list
- * that says so; only when it has shown, on the same stream, that it goes by that list, the key is deleted here. Whatever
- * breaks off in between leaves the key here, maybe on both; done again, it goes on from there.
+ * that says so; only when it has shown, on a stream between the two, that it goes by that list, the key is deleted here.
+ * Whatever breaks off in between leaves the key here, maybe on both; done again, it goes on from there.
  * @throws XpmnError `not-allowed` (no user key here; it is this very device, or no gateway; a third one manages the network), `not-authorized` (the
- *   key is locked), `not-found`, `conflict`, `storage-failed`; could not reach the other, or was refused
+ *   key is locked), `not-found`, `not-trusted`, `conflict`, `storage-failed`; could not reach the other, or was refused
  */
-export async function handOver(deps: HandOverDeps, device: Jid, { signal, listsPerAnswer }: { readonly signal: AbortSignal; readonly listsPerAnswer: number }): Promise<void> {
-  const { network, links, publish } = deps;
+export async function handOver(deps: HandOverDeps, device: Jid, options: HandOverOptions): Promise<void> {
+  const { network, publish } = deps;
   const parts = network.transfer.parts();
   const next = successor(network, device);
+  const { signal } = options;
   try {
-    const channel = await links.to(next.jid).channel({ signal });
-    // SECURITY: the key goes to the very device that was named, not to whoever is let in under its name.
-    if (channel.peer?.verdict !== 'own' || channel.peer.key !== next.key) throw new XpmnError('not-trusted', 'Who is reached there is not that device.');
+    const channel = await channelTo(deps, next, options);
     await channel.request({ type: 'set', payload: formatHandOver(parts) }, { signal });
-    await agree(network, channel, next, { signal, listsPerAnswer });
+    await agree(deps, next, options);
     await publish(signal);
     await network.transfer.forget(next.key);
   } catch (thrown) {
@@ -46,18 +56,37 @@ export async function handOver(deps: HandOverDeps, device: Jid, { signal, listsP
   }
 }
 
+/** SECURITY: the key goes to the very device that was named, not to whoever is let in under its name. */
+async function channelTo({ links }: HandOverDeps, { key, jid }: DeviceEntry, { signal }: HandOverOptions): Promise<StanzaChannel> {
+  const channel = await links.to(jid).channel({ signal });
+  if (channel.peer?.verdict !== 'own' || channel.peer.key !== key) throw new XpmnError('not-trusted', 'Who is reached there is not that device.');
+  return channel;
+}
+
 /** Moves the role, until the other one's newest list of devices is ours, and says so. */
-async function agree(network: Network, channel: StanzaChannel, { key }: DeviceEntry, { signal, listsPerAnswer }: { readonly signal: AbortSignal; readonly listsPerAnswer: number }): Promise<void> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const list = await network.transfer.moveRole(key);
-    await channel.request({ type: 'set', payload: listsElement([list]) }, { signal });
-    // Asked with nothing, it shows all that it goes by.
-    const [answer] = elements(await channel.request({ type: 'get', payload: headsElement([]) }, { signal }));
-    const theirs = answer ? await network.lists.offerAll(signedIn(answer, listsPerAnswer)) : [];
-    const newest = devicesList(network.lists.snapshot, network.id);
-    if (newest && isManagedBy(newest, key) && theirs.some((outcome) => outcome.outcome !== 'void' && outcome.list.hash === newest.hash)) return;
+async function agree(deps: HandOverDeps, next: DeviceEntry, options: HandOverOptions): Promise<void> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const list = await deps.network.transfer.moveRole(next.key);
+    try {
+      if (await goesBy(deps, list, next, options)) return;
+    } catch (error) {
+      if (attempt === ATTEMPTS || !(error instanceof XpmnError) || !ENDED.has(error.code)) throw error;
+    }
   }
   throw new XpmnError('conflict', 'The other device does not go by the list that makes it the manager.');
+}
+
+/** Whether the other one, who is given that list, shows it, or one that says the same and is our newest by now. */
+async function goesBy(deps: HandOverDeps, list: VerifiedList, next: DeviceEntry, options: HandOverOptions): Promise<boolean> {
+  const { signal, listsPerAnswer } = options;
+  const { lists, id } = deps.network;
+  const channel = await channelTo(deps, next, options);
+  await channel.request({ type: 'set', payload: listsElement([list]) }, { signal });
+  // Asked with nothing, it shows all that it goes by.
+  const [answer] = elements(await channel.request({ type: 'get', payload: headsElement([]) }, { signal }));
+  const theirs = answer ? await lists.offerAll(signedIn(answer, listsPerAnswer)) : [];
+  const newest = devicesList(lists.snapshot, id);
+  return newest !== undefined && isManagedBy(newest, next.key) && theirs.some((outcome) => outcome.outcome !== 'void' && outcome.list.hash === newest.hash);
 }
 
 function successor(network: Network, device: Jid): DeviceEntry {
