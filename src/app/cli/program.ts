@@ -12,6 +12,8 @@ import { changeKeyPassword, handOverKey, lockKey, unlockKey } from './key-comman
 import type { KeyPasswordFlags } from './key-commands.ts';
 import { browse, listDevices, showStatus } from './look.ts';
 import { joinNetwork, keepDevice, removeDevice, startPairing } from './pair-commands.ts';
+import type { StartFlags } from './pair-commands.ts';
+import { joinByShownPin } from './shown-pin.ts';
 import { backup, exportCredentials, importCredentials, init, restore } from './setup-commands.ts';
 
 const PASSWORD_FILE = ['--password-file <file>', 'read the password from the first line of a file, - is standard input; without it, it is asked for'] as const;
@@ -170,7 +172,8 @@ function addPairing(root: Command, context: () => CliContext): void {
     .command('start')
     .description('On a machine that is in the network: show a PIN for the new one, and wait for it.')
     .option('--pin-file <file>', 'take the PIN from the first line of a file, - is standard input; without it, one is made')
-    .action((options: { pinFile?: string }) => startPairing(context(), options));
+    .option('--pin', 'ask for the PIN that the new machine shows (`xpmn pair join --show-pin` there), instead of showing one')
+    .action((options: StartFlags) => startPairing(context(), options));
   pair
     .command('join')
     .description('On the new machine: find the network, and become a device of it.')
@@ -180,10 +183,11 @@ function addPairing(root: Command, context: () => CliContext): void {
     .option(...SERVER)
     .option(...CA)
     .option('--pin-file <file>', 'read the PIN from the first line of a file, - is standard input; without it, it is asked for')
+    .option('--show-pin', 'show a PIN here, on the same local network, and wait for the machine on which it is typed: `xpmn pair start --pin`')
     .option('--name <name>', 'what this machine is called (else its host name)')
     .option('--replace', 'leave the media network that this machine is part of, for ever')
     .option(...YES)
-    .action((network: string | undefined, options: Parameters<typeof joinNetwork>[2]) => joinNetwork(context(), network, options));
+    .action((network: string | undefined, { showPin, ...options }: Parameters<typeof joinNetwork>[2] & { showPin?: true }) => (showPin ? joinByShownPin : joinNetwork)(context(), network, options));
   pair
     .command('button')
     .description('On both machines, within two minutes: pair the two on this local network whose buttons are pressed. Nothing is proven.')
