@@ -30,6 +30,7 @@ export async function joinByShownPin(context: CliContext, wanted: string | undef
   const { pairing } = await loadConfig(context.home.configFile, { mustExist: false });
   const opening = new Opening(context, wanted, pairing);
   for (let burnt = 0; burnt < pairing.attempts; burnt += 1) {
+    await opening.closed();
     const pin = makePin(context.deps.random, pairing.pinDigits);
     const expires = context.deps.clock.now() + pairing.pinLifetime;
     tell(context, { state: 'showing', pin, expires, burnt });
@@ -54,7 +55,7 @@ class Opening {
   private readonly context: CliContext;
   private readonly wanted: string | undefined;
   private readonly pairing: Pairing;
-  /** Who has had a PIN already, until it was seen closed: its window is still announced for a moment. */
+  /** Who has had a PIN already, until it was seen closed: what is open there is for that PIN. */
   private readonly tried = new Set<string>();
   private hasToldOfSeveral = false;
 
@@ -66,6 +67,19 @@ class Opening {
 
   failed({ jid }: FoundNetwork): void {
     this.tried.add(jid);
+  }
+
+  /**
+   * Whoever is typed another PIN may open again at once, so that is shown when the windows of before are closed, as they
+   * should be any moment. One that stays open is not waited for, and not tried again either.
+   */
+  async closed(): Promise<void> {
+    const { clock, signal } = this.context.deps;
+    const until = clock.now() + this.pairing.lookRound;
+    while (this.tried.size > 0 && clock.now() < until) {
+      await this.look();
+      if (this.tried.size > 0) await sleep(clock, this.pairing.lookFurther, signal);
+    }
   }
 
   /** The next one that opens, as soon as there is no other. @throws XpmnError `timeout`; the signal's reason */

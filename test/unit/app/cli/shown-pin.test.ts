@@ -81,16 +81,30 @@ describe('a PIN that the new machine shows', () => {
       assert.deepEqual(joined.map(({ jid }) => jid), [desk.jid, nas.jid]);
     });
 
-    it('is spent when it was wrong: another one waits until that machine has opened anew', async () => {
+    it('is not tried again where the window stays open', async () => {
+      await configure({ lookFurther: 1, lookRound: 20, pinLifetime: 100 });
+      outcomes = [wrong()];
+      const { status, stdout } = await xpmn(['pair', 'join', '--show-pin', '--json']);
+      assert.deepEqual([status, states(stdout), joined.length], [3, ['showing', 'joining', 'wrong', 'showing'], 1]);
+    });
+
+    it('is spent when it was wrong: another one is shown when that window has closed, and waits until it opens anew', async () => {
       outcomes = [wrong()];
       let looked = 0;
       looks = [[nas], [nas], [nas], [closed(nas)], [nas]];
       const counted = looks.shift.bind(looks);
       looks.shift = () => ((looked += 1), counted());
-      const { status, stdout } = await xpmn(['pair', 'join', '--show-pin']);
+      const shownAfter: number[] = [];
+      let stdout = '';
+      const write = (text: unknown): boolean => {
+        if (String(text).includes('\n\n    ')) shownAfter.push(looked);
+        stdout += String(text);
+        return true;
+      };
+      const { status } = await xpmn(['pair', 'join', '--show-pin'], { stdout: { write } });
       assert.equal(status, 0);
       assert.match(stdout, /given another PIN, or somebody is in between\. The PIN can't be used again\.\nThis is another one; run `xpmn pair start --pin` again/);
-      assert.deepEqual([joined.length, new Set(joined.map(({ pin }) => pin)).size, looked], [2, 2, 4]);
+      assert.deepEqual([joined.length, new Set(joined.map(({ pin }) => pin)).size, shownAfter], [2, 2, [0, 4]]);
     });
 
     it('is shown no more often than the settings say', async () => {
