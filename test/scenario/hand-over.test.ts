@@ -74,4 +74,17 @@ describe('the management, handed over from one gateway to the other', function (
     await assert.rejects(async () => running.get(first)?.handOver(second.gateway.jid), { code: 'peer-unavailable', message: /The key is still here/ });
     assert.deepEqual([first.canSign, managers(first), stale.size], [true, [first.gateway.jid], 0]);
   });
+
+  it('that was broken off before the key was deleted is left so by a restart, and ended by the same command', async () => {
+    await second.transfer.take(first.transfer.parts());
+    await first.transfer.moveRole(second.gateway.key);
+    for (const network of [first, second]) await start(network);
+    await seeEachOther();
+    await waitUntil('both go by that list', () => managers(second)[0] === second.gateway.jid);
+    assert.deepEqual([first.canSign, managers(first), await first.refresh()], [true, [second.gateway.jid], []]);
+    await assert.rejects(async () => running.get(second)?.handOver(second.gateway.jid), { code: 'not-allowed', message: 'That is this machine.' });
+    await assert.rejects(async () => running.get(second)?.handOver(parseJid(`${account.jid}/nobody`)), { code: 'not-found' });
+    await running.get(first)?.handOver(second.gateway.jid);
+    assert.deepEqual([first.isManagement, second.canSign, managers(first)], [false, true, [second.gateway.jid]]);
+  });
 });

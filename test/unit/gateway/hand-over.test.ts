@@ -75,7 +75,7 @@ describe('handing over the management', function () {
     assert.deepEqual(machines.nas.keys, ['device', 'user']);
   }
 
-  it('moves the key and the role, on one stream, and publishes the list', async () => {
+  it('moves the key and the role, and publishes the list', async () => {
     await hand();
     assertDone();
     assert.equal(published, 1);

@@ -47,8 +47,9 @@ describe('the transfer of a user key', function () {
     await next.transfer.take(parts);
     await assert.rejects(next.transfer.take(other), { code: 'not-acceptable' });
     await next.lockUserKey('honey');
-    await next.transfer.take(parts);
+    await next.transfer.take({ ...parts, removed: new Map([['devices', [fakeKey('tablet')]]]) });
     assert.deepEqual([nas.keys, next.isLocked], [['device', 'user-sealed'], true], 'its owner has put it under a password');
+    assert.equal(next.lists.removedBy({ network: former.id, type: 'devices', signer: former.id }).size, 0);
   });
 
   it('needs the key at hand', async () => {
