@@ -18,6 +18,8 @@ export interface GatewayStatus {
   /** Whether the user key is here: only then devices can be added. */
   readonly isManagement: boolean;
   readonly userKey: UserKeyState;
+  /** Full JID of the device that manages the network, as its lists say; undefined while none does. */
+  readonly manager: string | undefined;
   readonly connection: {
     readonly state: 'local-only' | 'connecting' | 'online' | 'waiting' | 'stopped';
     /** Why it is not online: one sentence. */
@@ -117,6 +119,11 @@ export interface UserKeyControl {
   changePassword(passwords: { readonly current: string | undefined; readonly next: string }): Promise<void>;
   /** It lies here without a password again. @throws `bad-password`, `storage-failed` */
   removePassword(current: string): Promise<void>;
+  /**
+   * Makes another gateway of the network the one that manages it: the key is there then, without a password, and not here.
+   * @throws XpmnError `not-authorized` (it is locked), `not-allowed` (that device can't, or this one may not), `not-found`, `conflict`; could not reach it
+   */
+  handOver(device: Jid): Promise<void>;
 }
 
 export interface ButtonControl {
@@ -176,6 +183,6 @@ export type GatewayFactory = (deps: GatewayDeps, options: GatewayFactoryOptions)
 
 export interface GatewayFactoryOptions {
   readonly signal: AbortSignal;
-  /** The state has changed beneath the gateway, which should be started anew: it has moved to an account. */
+  /** The state has changed beneath the gateway, which should be started anew: it has moved to an account, or its part in managing the network has changed. */
   readonly onStale?: (() => void) | undefined;
 }

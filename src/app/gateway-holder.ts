@@ -112,11 +112,11 @@ export class GatewayHolder implements Controlled {
     }
   }
 
-  /** The media network has moved, and this gateway with it. */
+  /** The media network has moved, and this gateway with it; or its management has. */
   private renew(): void {
     this.queue.run(async () => {
       if (this.stopping.signal.aborted) return;
-      this.deps.log.info('the media network has moved: starting anew');
+      this.deps.log.info('the place of this gateway in the media network has changed: starting anew');
       await this.end('The gateway is being restarted.');
       await this.relaunch(this.options.restartBackOff.first);
     }).catch(() => undefined);

@@ -7,7 +7,7 @@ import { formatMediaUri } from '../xpmn/model/media-uri.ts';
 import type { MediaPage } from '../xpmn/model/media.ts';
 import type { Network } from '../xpmn/trust/network.ts';
 import type { GatewayDeps, GatewayDevice, GatewayStatus, LibraryPage, UnlistedDevice } from './gateway-api.ts';
-import { userKeyState, userKeyWarnings } from './user-key-desk.ts';
+import { handOverWarnings, managerOf, userKeyState, userKeyWarnings } from './user-key-desk.ts';
 
 export function describeDevice(device: KnownDevice): GatewayDevice {
   const { jid, name, trust, isHere, services } = device;
@@ -44,6 +44,7 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
     jid: gateway.jid,
     isManagement: network.isManagement,
     userKey: userKeyState(network),
+    manager: managerOf(network),
     connection: {
       state: connection ? (connection.state === 'idle' ? 'connecting' : connection.state) : 'local-only',
       reason: connection?.problem?.message,
@@ -54,7 +55,7 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
       unreachable: devices.filter(({ reach }) => reach === 'unreachable').length,
     },
     mediaPort: mediaAddress && formatAuthority(mediaAddress),
-    warnings: [...warningsOf(gateway, network), ...userKeyWarnings(network, clock.now())],
+    warnings: [...warningsOf(gateway, network), ...handOverWarnings(network), ...userKeyWarnings(network, clock.now())],
   };
 }
 

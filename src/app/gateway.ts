@@ -92,7 +92,7 @@ interface Running extends PairingControls {
 function facade({ gateway, network, account, pairing, button }: Running, deps: GatewayDeps, release: () => Promise<void>): Gateway {
   return {
     pairing, button,
-    userKey: userKeyControl({ network, issueDue: () => gateway.issueDue() }),
+    userKey: userKeyControl({ network, issueDue: () => gateway.issueDue(), handOver: (device) => gateway.handOver(device) }),
     async removeDevice(device) {
       const { wasGateway, isPutOut } = await gateway.remove(device);
       const { login } = gateway;

@@ -43,7 +43,7 @@ async function prepareInit(deps: SetupDeps, options: InitOptions, { signal }: { 
 async function refuseMove(deps: SetupDeps, { jid }: StoredAccount, { replace }: InitOptions): Promise<void> {
   const now = await readStanding(deps);
   if (!now || now.account === jid) return;
-  if (!now.isManagement) throw new XpmnError('not-allowed', 'Only the machine where the media network was made can take it to another account.');
+  if (!now.isManagement) throw new XpmnError('not-allowed', 'Only the machine that manages the media network can take it to another account.');
   if (now.hasKeyPassword) throw new XpmnError('not-allowed', 'While the media network moves, its user key has to be without a password: `xpmn key password --remove`, then this, then `xpmn key password`.');
   const { account, machines } = now;
   if (account === undefined || replace === 'always') return;

@@ -1,16 +1,21 @@
 import { XpmnError } from '../xpmn/kernel/errors.ts';
+import { resourceOf } from '../xpmn/model/jid.ts';
+import type { Jid } from '../xpmn/model/jid.ts';
 import type { Network } from '../xpmn/trust/network.ts';
 import type { VerifiedList } from '../xpmn/trust/signed-list.ts';
+import { currentManagers } from '../xpmn/trust/snapshot.ts';
 import type { UserKeyControl, UserKeyState } from './gateway-api.ts';
 
 export interface UserKeyDeskDeps {
   readonly network: Network;
   /** Issues what is due, here and for all others. Never rejects for what goes wrong on the way to them. */
   issueDue(): Promise<readonly VerifiedList[]>;
+  /** @throws XpmnError as `MediaGateway.handOver` */
+  handOver(device: Jid): Promise<void>;
 }
 
 /** The user key, as its owner handles it. */
-export function userKeyControl({ network, issueDue }: UserKeyDeskDeps): UserKeyControl {
+export function userKeyControl({ network, issueDue, handOver }: UserKeyDeskDeps): UserKeyControl {
   return {
     async lock(password) {
       if (password !== undefined && network.hasUserKeyPassword) throw new XpmnError('conflict', 'The user key has a password already.');
@@ -22,6 +27,7 @@ export function userKeyControl({ network, issueDue }: UserKeyDeskDeps): UserKeyC
     },
     changePassword: ({ current, next }) => network.changeUserKeyPassword(current, next),
     removePassword: (current) => network.removeUserKeyPassword(current),
+    handOver,
   };
 }
 
@@ -29,6 +35,19 @@ export function userKeyState({ isManagement, isLocked, hasUserKeyPassword }: Net
   if (!isManagement) return 'elsewhere';
   if (!hasUserKeyPassword) return 'plain';
   return isLocked ? 'locked' : 'unlocked';
+}
+
+/** Who manages the network, as its newest list says. */
+export function managerOf({ lists: { snapshot }, id }: Network): Jid | undefined {
+  return currentManagers(snapshot, id)[0]?.jid;
+}
+
+/** A hand-over that was broken off: whoever has the role, the key is here, too. */
+export function handOverWarnings(network: Network): string[] {
+  const manager = managerOf(network);
+  if (!network.isManagement || !network.isMember || manager === undefined || network.transfer.isManager(network.gateway.key)) return [];
+  const id = resourceOf(manager);
+  return [`${id} manages the media network, and its key lies on this machine, too: \`xpmn key hand-over ${id}\` makes an end of that.`];
 }
 
 /** What the owner should know while it is locked: which lists wait for it, and what comes of that. */

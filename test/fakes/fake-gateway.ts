@@ -57,8 +57,13 @@ export class FakeGateway implements Gateway {
       this.assertKeyPassword(current);
       [this.keyPassword, this.keyState] = [undefined, 'plain'];
     },
+    handOver: async (device) => {
+      if (this.failure) throw this.failure;
+      [this.keyState, this.manager] = ['elsewhere', device];
+    },
   };
   keyState: UserKeyState = 'plain';
+  manager = parseJid('anna@example.org/gateway-k3fq');
   /** Of the user key, while it has one. */
   keyPassword: string | undefined;
   /** What waits for it. */
@@ -83,7 +88,7 @@ export class FakeGateway implements Gateway {
 
   status(): GatewayStatus {
     return {
-      version: '0.0.0', network: 'ab'.repeat(32), jid: 'anna@example.org/gateway-k3fq', isManagement: true, userKey: this.keyState,
+      version: '0.0.0', network: 'ab'.repeat(32), jid: 'anna@example.org/gateway-k3fq', isManagement: this.keyState !== 'elsewhere', userKey: this.keyState, manager: this.manager,
       connection: { state: 'waiting', reason: 'The server does not answer.' },
       devices: { here: 1, elsewhere: 1, unreachable: 1 }, mediaPort: '127.0.0.1:4711', warnings: ['The TV can\'t be reached.'],
     };

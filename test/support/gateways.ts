@@ -61,6 +61,7 @@ export interface TestGatewayOptions {
   /** What the gateway remembers of its logins; with a memory of its own, it begins with the password. */
   readonly memory?: TestMemory;
   readonly onAccountFound?: (account: CarriedAccount) => void;
+  readonly onMoved?: () => void;
   readonly change?: (settings: GatewaySettings) => GatewaySettings;
 }
 
@@ -82,7 +83,7 @@ export function testPairing(clock: Clock = systemClock): PairingWindow {
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, memory = { storage: new MemoryStorage(), password: account?.password }, onAccountFound, discovery, pairing = testPairing(clock), button = new ButtonWindow({ clock, random: systemRandom }, config.pairing), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, memory = { storage: new MemoryStorage(), password: account?.password }, onAccountFound, onMoved, discovery, pairing = testPairing(clock), button = new ButtonWindow({ clock, random: systemRandom }, config.pairing), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = {
     ...shipped,
@@ -100,6 +101,7 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
     host: 'machine',
     discovery,
     ...(onAccountFound ? { onAccountFound } : {}),
+    ...(onMoved ? { onMoved } : {}),
     pairing, button, srp,
   }, change(settings));
 }

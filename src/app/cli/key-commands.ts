@@ -1,4 +1,5 @@
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
+import { confirm } from './confirm.ts';
 import type { CliContext } from './context.ts';
 import { getPassword } from './password.ts';
 import type { PasswordSource } from './password.ts';
@@ -43,14 +44,29 @@ export async function changeKeyPassword(context: CliContext, { passwordFile, new
   context.answer({ userKey: isLocked ? 'locked' : 'unlocked' }, () => `The user key has that password now${isLocked ? ', and is locked' : '. It is at hand until `xpmn key lock`, or until the gateway is started anew'}. ${LOST}\n`);
 }
 
+/** Another machine manages the network from then on. */
+export async function handOverKey(context: CliContext, device: string, { yes }: { readonly yes?: true }): Promise<void> {
+  const { userKey } = await context.call('status', {});
+  if (userKey === 'elsewhere') throw elsewhere();
+  if (!yes) await confirm(`${device} gets the key of the media network and manages it from then on; this machine can add and remove nobody any more.`, context.deps);
+  const answer = await withUserKey(() => context.call('key-hand-over', { device }));
+  context.answer({ ...answer, userKey: 'elsewhere' }, () => `${answer.jid} manages the media network now: machines are added and removed there, and the key is on this machine no more.
+There it lies without a password: \`xpmn key lock\` on that machine gives it one. Make a new backup there, too; those of before hold the same key, so keep them safe.
+`);
+}
+
 function newPassword({ deps, settings }: CliContext, passwordFile: string | undefined): Promise<string> {
   return getPassword('New password for the user key', { passwordFile, isNew: true }, deps, settings.passwordBytes);
 }
 
 /** Where the key is not, the gateway says so: nobody has to remember a password for that. */
 async function presentPassword({ deps, settings }: CliContext, passwordFile: string | undefined, userKey: string): Promise<string> {
-  if (userKey === 'elsewhere') throw new XpmnError('not-allowed', 'The user key of the media network is not on this machine: it is on the one that manages the network.');
+  if (userKey === 'elsewhere') throw elsewhere();
   return getPassword('Password of the user key', { passwordFile }, deps, settings.passwordBytes);
+}
+
+function elsewhere(): XpmnError {
+  return new XpmnError('not-allowed', 'The user key of the media network is not on this machine: it is on the one that manages the network.');
 }
 
 /** Runs `work`; where it needs the user key, and that is locked, whoever runs it is told what to do. */

@@ -8,16 +8,22 @@ export async function showStatus(context: CliContext): Promise<void> {
   context.answer(status, () => statusText(status));
 }
 
-function statusText({ version, network, jid, isManagement, userKey, connection, devices, mediaPort, warnings }: GatewayStatus): string {
+function statusText({ version, network, jid, manager, userKey, connection, devices, mediaPort, warnings }: GatewayStatus): string {
   const lines = [
     `xpmn-gateway ${version} runs as ${jid}`,
-    `network     ${network}${isManagement ? ` (managed here${userKey === 'locked' ? '; its key is locked' : ''})` : ''}`,
+    `network     ${network}${managedText({ jid, manager, userKey })}`,
     `connection  ${connection.state}${connection.reason === undefined ? '' : `: ${connection.reason}`}`,
     `devices     ${devices.here} here, ${devices.elsewhere} elsewhere, ${devices.unreachable} unreachable`,
     `media port  ${mediaPort ?? 'closed'}`,
     ...warnings.map((warning) => `warning     ${warning}`),
   ];
   return lines.map((line) => `${printable(line)}\n`).join('');
+}
+
+function managedText({ jid, manager, userKey }: Pick<GatewayStatus, 'jid' | 'manager' | 'userKey'>): string {
+  const key = { elsewhere: '', plain: '', unlocked: '', locked: '; its key is locked' }[userKey];
+  if (manager === undefined) return '';
+  return manager === jid ? ` (managed here${key})` : ` (managed by ${manager.slice(manager.indexOf('/') + 1)}${key})`;
 }
 
 export async function listDevices(context: CliContext): Promise<void> {

@@ -3,31 +3,56 @@ import { resourceOf } from '../../xpmn/model/jid.ts';
 import type { Jid } from '../../xpmn/model/jid.ts';
 import type { Output } from '../control/operations.ts';
 import type { PairingView } from '../pairing-desk.ts';
-import type { FoundNetwork } from '../setup-api.ts';
+import type { FindOptions, FoundNetwork, JoinOptions } from '../setup-api.ts';
 import { printable } from '../text.ts';
 import { confirm } from './confirm.ts';
 import type { CliContext } from './context.ts';
 import { withUserKey } from './key-commands.ts';
 import { JOIN_ADVICE, advised } from './login-advice.ts';
+import { askLine } from './line.ts';
 import { getPassword } from './password.ts';
 import { change, keptKey, knownAccount } from './setup-commands.ts';
-import type { AccountFlags } from './setup-commands.ts';
+import type { AccountFlags, Changed } from './setup-commands.ts';
 
-/** Opens the pairing here, shows what happens in it, and closes it when the user has had enough. */
-export async function startPairing(context: CliContext, { pinFile }: { readonly pinFile?: string }): Promise<void> {
-  const chosen = pinFile === undefined ? {} : { pin: spoken(await getPassword('PIN', { passwordFile: pinFile }, context.deps, context.settings.passwordBytes)) };
-  await withUserKey(() => watchPairing(context, chosen));
+export interface StartFlags {
+  readonly pinFile?: string;
+  /** The new machine shows the PIN. */
+  readonly pin?: boolean;
 }
 
-async function watchPairing(context: CliContext, chosen: { readonly pin?: string }): Promise<void> {
+/** What a pairing looks like from here: whether the new machine is waited for that shows the PIN, and where else it may be. */
+interface Scene {
+  readonly isShownThere: boolean;
+  readonly account: string | undefined;
+}
+
+/** Opens the pairing here, shows what happens in it, and closes it when the user has had enough. */
+export async function startPairing(context: CliContext, { pinFile, pin: isShownThere = false }: StartFlags): Promise<void> {
+  const chosen = pinFile !== undefined ? { pin: await pinFrom(context, pinFile) } : isShownThere ? { pin: await typedPin(context) } : {};
+  await withUserKey(() => watchPairing(context, chosen, isShownThere));
+}
+
+async function pinFrom({ deps, settings }: CliContext, pinFile: string): Promise<string> {
+  return spoken(await getPassword('PIN', { passwordFile: pinFile }, deps, settings.passwordBytes));
+}
+
+/** It shows on the other machine anyway. */
+async function typedPin({ deps }: CliContext): Promise<string> {
+  if (!deps.stdin.isTTY) throw new XpmnError('usage', 'There is no terminal to type the PIN on: give --pin-file FILE (- is standard input).');
+  const pin = spoken(await askLine('The PIN that the new machine shows (`xpmn pair join --show-pin` there): ', deps));
+  if (pin === '') throw new XpmnError('usage', 'There was no PIN.');
+  return pin;
+}
+
+async function watchPairing(context: CliContext, chosen: { readonly pin?: string }, isShownThere: boolean): Promise<void> {
   const { jid, connection } = await context.call('status', {});
   const account = connection.state === 'local-only' ? undefined : jid.split('/')[0];
   let view = await context.call('pair-open', chosen);
   try {
     for (;;) {
-      tell(context, view, account);
+      tell(context, view, { account, isShownThere });
       if (view.state === 'paired') return;
-      if (view.state === 'closed') throw ended(view);
+      if (view.state === 'closed') throw ended(view, isShownThere);
       view = await context.call('pair-wait', { after: view.revision });
     }
   } catch (error) {
@@ -43,15 +68,16 @@ async function closeAnyway(context: CliContext): Promise<void> {
 }
 
 /** For programs a line each; for people what to do. */
-function tell(context: CliContext, view: PairingView, account: string | undefined): void {
+function tell(context: CliContext, view: PairingView, scene: Scene): void {
   if (context.isJson) context.deps.stdout.write(`${JSON.stringify(view)}\n`);
-  else context.deps.stdout.write(sentence(view, account));
+  else context.deps.stdout.write(sentence(view, scene));
 }
 
-function sentence(view: PairingView, account: string | undefined): string {
+function sentence(view: PairingView, { account, isShownThere }: Scene): string {
   switch (view.state) {
     case 'open': {
       const until = new Date(view.expires).toTimeString().slice(0, 5);
+      if (isShownThere) return `The machine on this network that shows the PIN ${grouped(view.pin)} becomes a device of your media network, until ${until}; Ctrl-C ends it.\n`;
       const again = view.burnt > 0 ? `That was a wrong PIN, or somebody else's guess (${view.burnt} so far). This is another one:` : `On the new machine, ${joinCommand(account)} and type this PIN:`;
       return `${again}\n\n    ${grouped(view.pin)}\n\nWho has it becomes a device of your media network. It is good for one try, until ${until}; Ctrl-C ends it.\n`;
     }
@@ -67,7 +93,7 @@ function joinCommand(account: string | undefined): string {
 }
 
 /** `418 220`: easier to read aloud. */
-function grouped(pin: string): string {
+export function grouped(pin: string): string {
   return /^\d{6}$/.test(pin) ? `${pin.slice(0, 3)} ${pin.slice(3)}` : pin;
 }
 
@@ -77,7 +103,8 @@ function spoken(pin: string): string {
   return /^\d+$/.test(digits) ? digits : pin;
 }
 
-function ended(view: Extract<PairingView, { state: 'closed' }>): XpmnError {
+function ended(view: Extract<PairingView, { state: 'closed' }>, isShownThere: boolean): XpmnError {
+  if (view.why === 'burnt' && isShownThere) return new XpmnError('not-trusted', 'That is not the PIN that the new machine shows, or somebody else has guessed at it: nobody was added. The new machine shows another PIN now: run this again with that.');
   switch (view.why) {
     case 'refused': return new XpmnError(view.code, view.message);
     case 'expired': return new XpmnError('timeout', 'Nobody has joined in time.');
@@ -107,22 +134,43 @@ export async function joinNetwork(context: CliContext, wanted: string | undefine
   const account = await knownAccount(context, flags);
   const where = account ? { account } : {};
   if (!context.isJson) context.notice(account ? `Logging in as ${account.jid}, to see which of its machines waits for this one …` : 'Looking round on the local network …');
-  const { networks } = await advised(JOIN_ADVICE, () => change(context, () => context.call('networks', where), async (setup, deps, waiting) => {
-    const found = await setup.findNetworks(deps, where, waiting);
-    return () => Promise.resolve({ networks: found });
-  }));
+  const networks = await findNetworks(context, where);
   const found = chosen(networks, wanted, account?.jid);
   context.notice(`${printable(found.name)} (${printable(found.jid)}) can take this machine into its media network. Everything in there can then be seen and played here, and what this machine finds, there.${account ? ' The server carries the messages of the two, and can read or change none: the PIN proves each machine to the other.' : ''}`);
   if (replace && !yes) await confirm('This machine leaves the media network that it is part of for ever.', context.deps);
   const pin = spoken(await getPassword('The PIN that it shows', { passwordFile: pinFile }, context.deps, context.settings.passwordBytes));
   const options = { jid: found.jid, pin, ...where, ...(name === undefined ? {} : { name }), ...(replace ? { replace } : {}) };
-  const { byDaemon, ...result } = await withUserKey(() => advised(JOIN_ADVICE, () => change(context, () => context.call('join', options), (setup, deps, waiting) => setup.prepareJoin(deps, options, waiting))))
-    .catch((error: unknown) => Promise.reject(keptKey(wrongPin(error), context)));
-  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${byDaemon ? 'The gateway works with that from now on: `xpmn devices` lists what is in it.' : 'Next: `xpmn daemon`.'}\n`);
+  const joined = await joinAt(context, options).catch((error: unknown) => Promise.reject(wrongPin(error)));
+  const { byDaemon: _, ...result } = joined;
+  context.answer(result, () => welcome(joined));
+}
+
+/** What can be seen now, by the gateway that runs here, or without one. */
+export async function findNetworks(context: CliContext, where: FindOptions): Promise<readonly FoundNetwork[]> {
+  const { networks } = await advised(JOIN_ADVICE, () => change(context, () => context.call('networks', where), async (setup, deps, waiting) => {
+    const found = await setup.findNetworks(deps, where, waiting);
+    return () => Promise.resolve({ networks: found });
+  }));
+  return networks;
+}
+
+/** Becomes a device of that network, by the PIN. @throws XpmnError as `Setup.prepareJoin`, with what to do about it */
+export async function joinAt(context: CliContext, options: JoinOptions): Promise<Changed> {
+  const join = (): Promise<Changed> => change(context, () => context.call('join', options), (setup, deps, waiting) => setup.prepareJoin(deps, options, waiting));
+  return withUserKey(() => advised(JOIN_ADVICE, join)).catch((error: unknown) => Promise.reject(keptKey(error, context)));
+}
+
+export function welcome({ jid, network, byDaemon }: Changed): string {
+  return `This machine is ${jid} in the media network ${network}.\n${byDaemon ? 'The gateway works with that from now on: `xpmn devices` lists what is in it.' : 'Next: `xpmn daemon`.'}\n`;
+}
+
+/** Whether a user may have meant that one: by its name, its id, or the JID of its device. */
+export function isNamed({ jid, network, name }: FoundNetwork, wanted: string): boolean {
+  return [jid, jid.split('/')[0], jid.split('/')[1], network, name].includes(wanted);
 }
 
 function chosen(networks: readonly FoundNetwork[], wanted: string | undefined, account: string | undefined): FoundNetwork {
-  const named = wanted === undefined ? networks : networks.filter(({ jid, network, name }) => [jid, jid.split('/')[0], jid.split('/')[1], network, name].includes(wanted));
+  const named = wanted === undefined ? networks : networks.filter((network) => isNamed(network, wanted));
   const open = named.filter(({ isOpen }) => isOpen);
   const [found, ...others] = open.length > 0 ? open : wanted === undefined ? [] : named;
   if (!found) {

@@ -8,10 +8,12 @@ import { exitStatus } from './exit-status.ts';
 import { parseByteRange, parseServer } from './file-name.ts';
 import { get, showUrl } from './get.ts';
 import type { CliDeps } from './io.ts';
-import { changeKeyPassword, lockKey, unlockKey } from './key-commands.ts';
+import { changeKeyPassword, handOverKey, lockKey, unlockKey } from './key-commands.ts';
 import type { KeyPasswordFlags } from './key-commands.ts';
 import { browse, listDevices, showStatus } from './look.ts';
 import { joinNetwork, keepDevice, removeDevice, startPairing } from './pair-commands.ts';
+import type { StartFlags } from './pair-commands.ts';
+import { joinByShownPin } from './shown-pin.ts';
 import { backup, exportCredentials, importCredentials, init, restore } from './setup-commands.ts';
 
 const PASSWORD_FILE = ['--password-file <file>', 'read the password from the first line of a file, - is standard input; without it, it is asked for'] as const;
@@ -131,7 +133,7 @@ function addSetup(root: Command, context: () => CliContext): void {
   const credentials = root.command('credentials').description('Make another machine part of the network by a file that you carry there.');
   credentials
     .command('export')
-    .description('Make a new device of the network, in a file under a password. Only where the network was made.')
+    .description('Make a new device of the network, in a file under a password. Only where the network is managed.')
     .argument('<file>', 'the new file')
     .option(...PASSWORD_FILE)
     .option('--name <name>', 'what the other machine is called (else as the file)')
@@ -147,7 +149,7 @@ function addSetup(root: Command, context: () => CliContext): void {
     .action((file: string, options: Parameters<typeof importCredentials>[2]) => importCredentials(context(), file, options));
   root
     .command('backup')
-    .description('Write the key of the media network, and what is known of it, into a file under a password. Only where the network was made.')
+    .description('Write the key of the media network, and what is known of it, into a file under a password. Only where the network is managed.')
     .argument('<file>', 'the new file')
     .option(...PASSWORD_FILE)
     .action((file: string, options: { passwordFile?: string }) => backup(context(), file, options));
@@ -170,7 +172,8 @@ function addPairing(root: Command, context: () => CliContext): void {
     .command('start')
     .description('On a machine that is in the network: show a PIN for the new one, and wait for it.')
     .option('--pin-file <file>', 'take the PIN from the first line of a file, - is standard input; without it, one is made')
-    .action((options: { pinFile?: string }) => startPairing(context(), options));
+    .option('--pin', 'ask for the PIN that the new machine shows (`xpmn pair join --show-pin` there), instead of showing one')
+    .action((options: StartFlags) => startPairing(context(), options));
   pair
     .command('join')
     .description('On the new machine: find the network, and become a device of it.')
@@ -180,10 +183,11 @@ function addPairing(root: Command, context: () => CliContext): void {
     .option(...SERVER)
     .option(...CA)
     .option('--pin-file <file>', 'read the PIN from the first line of a file, - is standard input; without it, it is asked for')
+    .option('--show-pin', 'show a PIN here, on the same local network, and wait for the machine on which it is typed: `xpmn pair start --pin`')
     .option('--name <name>', 'what this machine is called (else its host name)')
     .option('--replace', 'leave the media network that this machine is part of, for ever')
     .option(...YES)
-    .action((network: string | undefined, options: Parameters<typeof joinNetwork>[2]) => joinNetwork(context(), network, options));
+    .action((network: string | undefined, { showPin, ...options }: Parameters<typeof joinNetwork>[2] & { showPin?: true }) => (showPin ? joinByShownPin : joinNetwork)(context(), network, options));
   pair
     .command('button')
     .description('On both machines, within two minutes: pair the two on this local network whose buttons are pressed. Nothing is proven.')
@@ -203,7 +207,7 @@ function addPairing(root: Command, context: () => CliContext): void {
 }
 
 function addKey(root: Command, context: () => CliContext): void {
-  const key = root.command('key').description('Keep the key of the media network under a password. Only where the network is managed.');
+  const key = root.command('key').description('Keep the key of the media network under a password, or give it to another machine. Only where the network is managed.');
   key
     .command('lock')
     .description('Let go of the key until it is unlocked; the first time, it gets a password. The network goes on meanwhile.')
@@ -221,6 +225,12 @@ function addKey(root: Command, context: () => CliContext): void {
     .option('--new-password-file <file>', 'the same for the new password')
     .option('--remove', 'the key lies on the disk without a password again')
     .action((options: KeyPasswordFlags) => changeKeyPassword(context(), options));
+  key
+    .command('hand-over')
+    .description('Let another machine manage the network in the place of this one. Both have to be reachable; broken off, run it again.')
+    .argument('<device>', DEVICE)
+    .option('--yes', 'do not ask whether to go on')
+    .action((device: string, options: { yes?: true }) => handOverKey(context(), device, options));
 }
 
 /** Arguments that a parser refuses are wrong usage, told in its words. */

@@ -187,7 +187,7 @@ async function writeSealed<Answer extends { readonly file: string }>(context: Cl
   }
 }
 
-type Changed<Result = SetupResult> = Result & { readonly byDaemon: boolean };
+export type Changed<Result = SetupResult> = Result & { readonly byDaemon: boolean };
 type Prepare<Result> = (setup: Setup, deps: SetupDeps, waiting: { readonly signal: AbortSignal }) => Promise<() => Promise<Result>>;
 
 /** By the daemon if one runs, else right here, on the state that nobody else may use meanwhile. */

@@ -93,6 +93,13 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
     return { userKey: gateway.status().userKey };
   },
 
+  async 'key-hand-over'({ device }, { controlled }) {
+    const gateway = controlled.gateway();
+    const { jid } = findDevice(device, gateway.devices());
+    await gateway.userKey.handOver(jid);
+    return { jid };
+  },
+
   'pair-open': async ({ pin }, { controlled }) => controlled.gateway().pairing.open(pin),
   'pair-wait': async ({ after }, { controlled, signal }) => controlled.gateway().pairing.wait(after, signal),
   'pair-close': async (_, { controlled }) => controlled.gateway().pairing.close(),

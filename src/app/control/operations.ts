@@ -30,6 +30,7 @@ export interface Operations {
   /** `issued`: the types of the lists that have waited. */
   readonly 'key-unlock': { readonly input: { readonly password: string }; readonly output: { readonly userKey: UserKeyState; readonly issued: readonly string[] } };
   readonly 'key-password': { readonly input: { readonly current?: string; readonly password?: string }; readonly output: { readonly userKey: UserKeyState } };
+  readonly 'key-hand-over': { readonly input: { readonly device: string }; readonly output: { readonly jid: string } };
   readonly 'pair-open': { readonly input: { readonly pin?: string }; readonly output: PairingView };
   readonly 'pair-wait': { readonly input: { readonly after: number }; readonly output: PairingView };
   readonly 'pair-close': { readonly input: Record<string, never>; readonly output: PairingView };
@@ -94,6 +95,7 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
   'key-lock': { summary: 'Lets go of the user key until it is unlocked; the first time under a password.', input: { properties: { password: PASSWORD } } },
   'key-unlock': { summary: 'Puts the user key at hand, and issues what has waited for it.', input: { properties: { password: PASSWORD }, required: ['password'] } },
   'key-password': { summary: 'Puts the user key under a password, or another one; without one, its password is removed.', input: { properties: { current: PASSWORD, password: PASSWORD } } },
+  'key-hand-over': { summary: 'Gives the user key to another gateway of the network, which manages it from then on; it is here no more.', input: { properties: { device: TEXT }, required: ['device'] } },
   'pair-open': { summary: 'Lets one device be added by a PIN: a given one, or one that is made.', input: { properties: { pin: PIN } } },
   'pair-wait': { summary: 'The state of the pairing, as soon as it is newer than a revision.', input: { properties: { after: { ...COUNT, minimum: -1 } }, required: ['after'] } },
   'pair-close': { summary: 'Lets nobody be added any more.', input: { properties: {} } },

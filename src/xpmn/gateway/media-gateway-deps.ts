@@ -34,7 +34,7 @@ export interface MediaGatewayDeps {
   readonly discovery?: ServiceDiscovery | undefined;
   /** Name of this machine on the link. */
   readonly host: string;
-  /** The lists give this gateway another JID: it is to be started anew. */
+  /** The lists give this gateway another JID, or it manages the network now, or no more: it is to be started anew. */
   onMoved?(): void;
   /** Another gateway has told how to log in; this one was made without knowing that. */
   onAccountFound?(account: CarriedAccount): void;

@@ -3,7 +3,7 @@ import type { DeviceShared } from '../device/device-shared.ts';
 import { Socks5Listener } from '../jingle/transports/socks5-listener.ts';
 import type { Timer } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
-import { TaskGroup, untilAborted } from '../kernel/tasks.ts';
+import { TaskGroup, sleep, untilAborted } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
@@ -27,6 +27,7 @@ import { LocalSide, gatewayLink } from './local-side.ts';
 import type { MediaGatewayDeps } from './media-gateway-deps.ts';
 import { MediaSide } from './media-side.ts';
 import type { BrowseRequest } from './media-side.ts';
+import { handOver } from './hand-over.ts';
 import { Directories } from './neighbourhood.ts';
 import { PairingSide } from './pairing-side.ts';
 import type { PeerDirectory } from './peer-directory.ts';
@@ -57,6 +58,8 @@ export class MediaGateway {
   private readonly media: MediaSide;
   private readonly expiry: ExpiryWatch;
   private readonly membership: Membership;
+  private readonly wasManagement: boolean;
+  private isOutdated = false;
   private refreshTimer: Timer | undefined;
   private problem: XpmnError | undefined;
 
@@ -66,6 +69,7 @@ export class MediaGateway {
     const { clock, log, network } = deps;
     // Every device listens for changed lists, and there may be many.
     network.lists.setMaxListeners(0);
+    this.wasManagement = network.isManagement;
     this.tasks = new TaskGroup((error) => log.warn('something in the background failed', { error }));
     this.listener = new Socks5Listener({ clock, log }, settings.listener);
     this.link = gatewayLink(deps, settings.linkLocal);
@@ -222,6 +226,14 @@ export class MediaGateway {
     return this.membership.relist(device, this.tasks.signal);
   }
 
+  /** Makes another gateway the management device, in the place of this one. @throws XpmnError as `handOver` */
+  async handOver(device: Jid): Promise<void> {
+    const { deps: { network, log }, controller: { links }, tasks: { signal }, settings } = this;
+    await handOver({ network, links, publish: (within) => this.services.publish(within) }, device, { signal, ...settings.pairing });
+    log.info('the media network is managed by another device now', { device });
+    this.followManagement();
+  }
+
   /** Issues what is due and can be signed here, and publishes it: the user key has been unlocked. Resolves to what it issued. */
   async issueDue(): Promise<readonly VerifiedList[]> {
     const issued = await this.deps.network.refresh();
@@ -247,8 +259,23 @@ export class MediaGateway {
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
   private readonly onListChanged = (): void => {
     this.local?.neighbourhood.lookAgain();
+    this.followManagement();
     if (!this.deps.network.isMember) this.controller.endSessions(new XpmnError('not-trusted', 'This machine was removed from the media network.'));
   };
+
+  /**
+   * A management device has nodes and an announcement of its own: a gateway that has become one, or has ceased to be one, is
+   * started anew, as soon as who waits for an answer has it.
+   */
+  private followManagement(): void {
+    const { network: { isManagement, transfer, gateway }, clock } = this.deps;
+    if (this.isOutdated || isManagement === this.wasManagement || isManagement !== transfer.isManager(gateway.key)) return;
+    this.isOutdated = true;
+    this.tasks.run(async (signal) => {
+      await sleep(clock, this.settings.stopTimeout, signal);
+      this.deps.onMoved?.();
+    });
+  }
 
   private reconsiderPeers(): void {
     this.controller.reconsiderPeers();

@@ -6,6 +6,7 @@ import type { ButtonWindow } from '../pairing/button-window.ts';
 import { hostPairing } from '../pairing/pairing-host.ts';
 import type { HostLimits } from '../pairing/pairing-host.ts';
 import type { IqRegistry } from '../ports/stanza-channel.ts';
+import { serveHandOver } from '../profiles/hand-over.ts';
 import { serveManagement } from '../profiles/management.ts';
 import type { AnswerLimits } from '../trust/heads.ts';
 import { joiningLists } from '../trust/joining-lists.ts';
@@ -43,7 +44,9 @@ export function servePairing({ registry, network, membership, window, button, lo
       return logins?.letIn({ ...entry, name: resourceOf(entry.jid), certificate }, signal);
     },
   }, limits);
-  if (network.isManagement) serveManagement({ registry, signer: network });
+  // Where the user key is not, they say so: it may come.
+  serveManagement({ registry, signer: network });
+  serveHandOver({ registry, taker: network.transfer });
   hostPairing({
     registry, window, button, log,
     admit: async ({ key, name, roles, certificate }, { signal, listing }) => {

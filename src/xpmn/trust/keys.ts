@@ -68,6 +68,23 @@ export function privateKeyFromPem(pem: string): KeyObject {
   return key;
 }
 
+/** @param der PKCS#8. @throws XpmnError as `privateKeyFromPem` */
+export function privateKeyFromDer(der: Buffer): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  } catch {
+    throw new XpmnError('malformed', 'That is not a private key.');
+  }
+  if (!isAcceptableKey(key)) throw new XpmnError('not-acceptable', `Only RSA keys of ${RSA_BITS} bits or more are accepted.`);
+  return key;
+}
+
+/** PKCS#8 DER, unencrypted: a secret. */
+export function privateKeyDer(key: KeyObject): Buffer {
+  return key.export({ type: 'pkcs8', format: 'der' });
+}
+
 /** PKCS#8 PEM, unencrypted: a secret. */
 export function privateKeyPem(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }).toString();

@@ -48,6 +48,14 @@ export class NetworkDocuments {
     this.storage = storage;
   }
 
+  /** Where there is no installation yet, nor anything left of one. @throws XpmnError `already-initialised`, `storage-failed` */
+  static async empty(storage: Storage): Promise<NetworkDocuments> {
+    const documents = new NetworkDocuments(storage);
+    if (await documents.load()) throw new XpmnError('already-initialised', 'There is a media network here already.');
+    await documents.clear();
+    return documents;
+  }
+
   /** @throws XpmnError `storage-failed` */
   async load(): Promise<NetworkRecord | undefined> {
     const json = await this.json(NETWORK);
@@ -94,6 +102,12 @@ export class NetworkDocuments {
 
   deletePlainUserKey(): Promise<void> {
     return this.storage.delete(USER_KEY);
+  }
+
+  /** The one that counts goes last: a crash in between leaves the key as it was. */
+  async deleteUserKey(): Promise<void> {
+    await this.storage.delete(SEALED_USER_KEY);
+    await this.deletePlainUserKey();
   }
 
   /** Deletes what an installation that never came to be may have left: its lists must not turn up in the next one, nor its user key. */

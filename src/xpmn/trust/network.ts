@@ -31,6 +31,7 @@ import type { VerifiedList } from './signed-list.ts';
 import { devicesList, hostedList, isRemoved } from './snapshot.ts';
 import { UserKey } from './user-key.ts';
 import type { StoredUserKey } from './user-key.ts';
+import { UserKeyTransfer } from './user-key-transfer.ts';
 import { UserLists } from './user-lists.ts';
 import type { Unlisted } from './user-lists.ts';
 
@@ -50,6 +51,8 @@ export interface JoinParts {
  */
 export class Network {
   readonly lists: ListStore;
+  /** The user key, on its way to another device or here from one. */
+  readonly transfer: UserKeyTransfer;
   private readonly deps: NetworkDeps;
   private readonly options: TrustOptions;
   private readonly documents: NetworkDocuments;
@@ -70,6 +73,7 @@ export class Network {
     this.userKey = new UserKey({ ...deps, documents: this.documents }, options.credentials, network, parts.userKey);
     this.issuer = new ListIssuer({ lists, clock: deps.clock }, options, network);
     this.userLists = new UserLists({ lists, issuer: this.issuer, clock: deps.clock, userKey: this.userKey }, options, network);
+    this.transfer = new UserKeyTransfer({ lists, queue: this.queue, userKey: this.userKey, userLists: this.userLists }, network, this.gateway.key);
     this.hosted = new HostedDevices({ ...deps, lists, issuer: this.issuer, documents: this.documents }, options, network, parts.hosted);
   }
 
@@ -78,7 +82,7 @@ export class Network {
    * @throws XpmnError `already-initialised`, `storage-failed`
    */
   static async create(deps: NetworkDeps, options: TrustOptions, { name, account }: { readonly name: string; readonly account?: Jid | undefined }): Promise<Network> {
-    const documents = await emptyDocuments(deps);
+    const documents = await NetworkDocuments.empty(deps.storage);
     const [userKey, deviceKey] = [await deps.generateKey(), await deps.generateKey()];
     const network = keyNameOf(userKey);
     const jid = withResource(account ?? localBareJid(network), resourceName(name, keyNameOf(deviceKey)));
@@ -100,7 +104,7 @@ export class Network {
    * @throws XpmnError `already-initialised`, `malformed` (not the parts of one network), `too-large`, `storage-failed`
    */
   static async restore(deps: NetworkDeps, options: TrustOptions, parts: BackupParts): Promise<Network> {
-    const documents = await emptyDocuments(deps);
+    const documents = await NetworkDocuments.empty(deps.storage);
     const { name, userKey, userCertificate } = parts;
     const { network, lists, device } = await restoreDevice(deps, options, parts);
     await documents.saveUserKey(userKey);
@@ -114,7 +118,7 @@ export class Network {
    * @throws XpmnError `already-initialised`, `not-trusted` (the lists don't have it), `malformed`, `storage-failed`
    */
   static async join(deps: NetworkDeps, options: TrustOptions, parts: JoinParts): Promise<Network> {
-    const documents = await emptyDocuments(deps);
+    const documents = await NetworkDocuments.empty(deps.storage);
     const { device, userCertificate, name } = parts;
     const network = Network.judgeJoin(deps, options, parts);
     const lists = await ListStore.open(deps, options, network);
@@ -385,11 +389,4 @@ export class Network {
     if (isRemoved(snapshot, this.id, 'devices', this.gateway.key)) return undefined;
     return devicesList(snapshot, this.id)?.devices.find(({ key }) => key === this.gateway.key);
   }
-}
-
-async function emptyDocuments({ storage }: NetworkDeps): Promise<NetworkDocuments> {
-  const documents = new NetworkDocuments(storage);
-  if (await documents.load()) throw new XpmnError('already-initialised', 'There is a media network here already.');
-  await documents.clear();
-  return documents;
 }

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../kernel/errors.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PairingPin, PinAttempt } from '../ports/pairing-pin.ts';
 import type { Storage } from '../ports/storage.ts';
+import { makePin } from './pin.ts';
 
 export interface PairingWindowOptions {
   /** Milliseconds that a PIN is good for. */
@@ -239,14 +240,7 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
     return this.deps.storage.put(DOCUMENT, Buffer.from(JSON.stringify({ version: 1, burnt })));
   }
 
-  /** Evenly distributed: what does not divide is drawn again. */
   private makePin(): string {
-    const { pinDigits } = this.options;
-    const count = 10 ** pinDigits;
-    const limit = Math.floor(2 ** 32 / count) * count;
-    for (;;) {
-      const drawn = this.deps.random.bytes(4).readUInt32BE();
-      if (drawn < limit) return String(drawn % count).padStart(pinDigits, '0');
-    }
+    return makePin(this.deps.random, this.options.pinDigits);
   }
 }

@@ -65,6 +65,6 @@ export async function restoreDevice(
   return { network, lists, device };
 }
 
-function withoutManagement(entry: DeviceEntry): DeviceEntry {
+export function withoutManagement(entry: DeviceEntry): DeviceEntry {
   return { ...entry, roles: entry.roles.filter((role) => role !== 'management') };
 }

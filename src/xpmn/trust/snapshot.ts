@@ -42,6 +42,12 @@ export function currentManagers(lists: TrustSnapshot, network: KeyName): readonl
   return devicesWithRole(lists, network, 'management');
 }
 
+/** Whether that device, and no other, has the role `management` in a `devices` list. */
+export function isManagedBy({ devices }: Pick<VerifiedList, 'devices'>, key: KeyName): boolean {
+  const managers = devices.filter(({ roles }) => roles.includes('management'));
+  return managers.length === 1 && managers[0]?.key === key;
+}
+
 function devicesWithRole(lists: TrustSnapshot, network: KeyName, role: string): readonly DeviceEntry[] {
   const devices = devicesList(lists, network)?.devices ?? [];
   return devices.filter(({ key, roles }) => roles.includes(role) && !isRemoved(lists, network, 'devices', key));

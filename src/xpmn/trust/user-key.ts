@@ -108,6 +108,20 @@ export class UserKey {
     this.sealed = undefined;
   }
 
+  /** The key has been handed over to this machine: it lies here without a password. @throws XpmnError `storage-failed` (also: not of this network) */
+  async take(key: KeyObject): Promise<void> {
+    if (this.isHere) return;
+    await this.deps.documents.saveUserKey(this.verified(key));
+    this.key = key;
+  }
+
+  /** It is on another machine now, and nowhere here. If it rejects, it is as much at hand as before. @throws XpmnError `storage-failed` */
+  async forget(): Promise<void> {
+    await this.deps.documents.deleteUserKey();
+    this.key = undefined;
+    this.sealed = undefined;
+  }
+
   private async setPassword(password: string): Promise<void> {
     const key = this.required();
     const sealed = await seal(SEALED_USER_KEY, privateKeyPem(key), password, this.deps, this.options);

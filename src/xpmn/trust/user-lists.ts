@@ -11,8 +11,9 @@ import type { TrustOptions } from './options.ts';
 import { entriesOf, unlistedEntries } from './overtaken.ts';
 import { followingList, needsReissue } from './reissue.ts';
 import type { ListChange } from './reissue.ts';
+import { withoutManagement } from './restore.ts';
 import type { VerifiedList } from './signed-list.ts';
-import { devicesList, friendsList, isRemoved } from './snapshot.ts';
+import { devicesList, friendsList, isManagedBy, isRemoved } from './snapshot.ts';
 import type { UserKey } from './user-key.ts';
 
 export interface UserListsDeps {
@@ -81,6 +82,17 @@ export class UserLists {
     await this.issue('devices', (previous) => ({ devices: (previous?.devices ?? []).map((device) => this.moved(device, account)) }));
   }
 
+  /**
+   * Gives the role `management` to that host, and takes it from all others; a list that says so already is left as it is.
+   * @throws XpmnError `not-allowed` (no host of the network has that key)
+   */
+  async moveManagement(to: KeyName): Promise<VerifiedList> {
+    this.deps.userKey.required();
+    const current = this.devices;
+    if (current && isManagedBy(current, to)) return current;
+    return this.issue('devices', (previous) => ({ devices: withManager(previous?.devices ?? [], to) }));
+  }
+
   get unlisted(): Unlisted {
     const { overtaken } = this.deps.lists;
     return {
@@ -100,7 +112,7 @@ export class UserLists {
     const friend = friends.find((entry) => entry.key === key);
     if (device) {
       const { jid, roles, aliases } = this.moved(device, account);
-      const entry = { key, jid, roles: roles.filter((role) => role !== 'management'), aliases };
+      const entry = withoutManagement({ key, jid, roles, aliases });
       return this.issue('devices', (previous) => ({ devices: withDevice(previous?.devices ?? [], entry) }));
     }
     if (friend) return this.issue('friends', (previous) => ({ friends: [...(previous?.friends ?? []), friend] }));
@@ -160,8 +172,22 @@ export class UserLists {
   }
 }
 
+/** Whoever has handed the role over does not take it back by itself, though the key may still be there. */
 function mended({ type, devices }: VerifiedList, self: DeviceEntry): ListChange {
-  return type === 'friends' || devices.some(({ key }) => key === self.key) ? {} : { devices: [...devices, self] };
+  if (type === 'friends' || devices.some(({ key }) => key === self.key)) return {};
+  return { devices: [...devices, devices.some(isManager) ? withoutManagement(self) : self] };
+}
+
+function withManager(devices: readonly DeviceEntry[], to: KeyName): DeviceEntry[] {
+  if (!devices.some(({ key, roles }) => key === to && roles.includes('host'))) throw new XpmnError('not-allowed', 'Only a gateway of the media network can manage it.');
+  return devices.map((device) => {
+    const entry = withoutManagement(device);
+    return device.key === to ? { ...entry, roles: [...entry.roles, 'management'] } : entry;
+  });
+}
+
+function isManager({ roles }: DeviceEntry): boolean {
+  return roles.includes('management');
 }
 
 function withDevice(devices: readonly DeviceEntry[], device: DeviceEntry): DeviceEntry[] {

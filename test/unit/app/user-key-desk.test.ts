@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { userKeyControl, userKeyState, userKeyWarnings } from '../../../src/app/user-key-desk.ts';
+import { handOverWarnings, managerOf, userKeyControl, userKeyState, userKeyWarnings } from '../../../src/app/user-key-desk.ts';
 import type { UserKeyControl } from '../../../src/app/gateway-api.ts';
 import type { Network } from '../../../src/xpmn/trust/network.ts';
 import { Machine } from '../trust/machine.ts';
@@ -14,7 +14,7 @@ describe('the user key, as its owner handles it', function () {
   beforeEach(async () => {
     machine = new Machine('desk');
     network = await machine.create();
-    desk = userKeyControl({ network, issueDue: () => network.refresh() });
+    desk = userKeyControl({ network, issueDue: () => network.refresh(), handOver: () => Promise.resolve() });
   });
   const warnings = (): string[] => userKeyWarnings(network, machine.clock.now());
 
@@ -61,5 +61,17 @@ describe('the user key, as its owner handles it', function () {
     const locked = { isLocked: true, waitingLists: [{ type: 'friends', expiresAt }] } as unknown as Network;
     assert.equal(userKeyWarnings(locked, expiresAt)[1], 'The list of friends waits for the user key: friends are turned away here since 2026-12-22 18:00 UTC.');
     assert.equal(userKeyWarnings(locked, expiresAt - 1)[1], 'The list of friends waits for the user key: friends are turned away here from 2026-12-22 18:00 UTC on.');
+  });
+
+  it('that was left behind by a hand-over is something to warn of, and says how to end it', async () => {
+    const other = await new Machine('desk-next').join(network, 'Nas');
+    await other.transfer.take(network.transfer.parts());
+    assert.deepEqual([managerOf(network), handOverWarnings(network)], [network.gateway.jid, []]);
+    const home = network.gateway.jid.slice(network.gateway.jid.indexOf('/') + 1);
+    assert.equal(handOverWarnings(other)[0], `${home} manages the media network, and its key lies on this machine, too: \`xpmn key hand-over ${home}\` makes an end of that.`);
+    await other.lists.offer((await network.transfer.moveRole(other.gateway.key)).element);
+    assert.deepEqual([managerOf(network), handOverWarnings(network).length, handOverWarnings(other)], [other.gateway.jid, 1, []]);
+    await network.transfer.forget(other.gateway.key);
+    assert.deepEqual([userKeyState(network), handOverWarnings(network)], ['elsewhere', []]);
   });
 });

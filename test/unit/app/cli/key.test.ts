@@ -139,4 +139,25 @@ describe('key', () => {
     gateway.keyState = 'locked';
     assert.match((await xpmn(['status'])).stdout, /\nnetwork {5}(ab)+ \(managed here; its key is locked\)\n/);
   });
+
+  it('hand-over asks first, says that the key lies there without a password, and how it gets one', async () => {
+    const { jid } = gateway.list[0] as (typeof gateway.list)[number];
+    assert.match((await xpmn(['key', 'hand-over', 'NAS'])).stderr, /^xpmn: usage: NAS gets the key of the media network.* say --yes\.\n$/);
+    assert.equal(gateway.keyState, 'plain');
+    const { status, stdout } = await xpmn(['key', 'hand-over', 'NAS', '--yes']);
+    assert.deepEqual([status, gateway.keyState, gateway.manager], [0, 'elsewhere', jid]);
+    assert.match(stdout, /^anna@example\.org\/nas-k3fq manages the media network now: [^]*without a password: `xpmn key lock` on that machine/);
+    assert.match((await xpmn(['status'])).stdout, /\nnetwork {5}(ab){32} \(managed by nas-k3fq\)\n/);
+    const again = await xpmn(['key', 'hand-over', 'NAS', '--yes']);
+    assert.deepEqual([again.status, again.stderr.split(':')[1]], [1, ' not-allowed']);
+    gateway.keyState = 'plain';
+    assert.deepEqual(JSON.parse((await xpmn(['key', 'hand-over', 'NAS', '--yes', '--json'])).stdout), { jid, userKey: 'elsewhere' });
+  });
+
+  it('hand-over of a key that is locked says what to do first', async () => {
+    gateway.failure = new XpmnError('not-authorized', 'It is locked.');
+    const { status, stderr } = await xpmn(['key', 'hand-over', 'NAS', '--yes']);
+    assert.equal(status, 1);
+    assert.match(stderr, LOCKED);
+  });
 });
