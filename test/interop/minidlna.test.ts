@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LIBRARY, generateFilm, generateMedia } from '../peers/media.ts';
@@ -44,6 +44,9 @@ describe('minidlna as a peer', function () {
   });
 
   it('finds what is added later', async () => {
+    const entries = await readdir(media, { recursive: true, withFileTypes: true });
+    const folders = 1 + entries.filter((entry) => entry.isDirectory()).length;
+    await waitUntil('it watches all folders', async () => (await server.watched()) >= folders, { timeout: 30_000 });
     const before = await server.count(ALL_MUSIC);
     await cp(join(media, 'music/plain.ogg'), join(media, 'music/later.ogg'));
     await waitUntil('one more', async () => (await server.count(ALL_MUSIC)) === before + 1);

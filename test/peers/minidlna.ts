@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { httpIn } from './http-in.ts';
@@ -33,6 +33,8 @@ export interface Minidlna {
   readonly process: ManagedProcess;
   /** The number of objects under a container, as the ContentDirectory says. */
   count(container?: string): Promise<number>;
+  /** Folders that it watches for changes by now: what comes into others it finds at its next start. */
+  watched(): Promise<number>;
   /** Ends it (`crash`: without byebye) and starts it again, with its database. */
   restart(options?: { readonly crash?: boolean }): Promise<void>;
   /** Says byebye, ends, and removes its state; `crash`: without byebye. Idempotent. */
@@ -107,6 +109,12 @@ class RunningMinidlna implements Minidlna {
     const total = /<TotalMatches>(\d+)</.exec(answer.body)?.[1];
     if (total === undefined) throw new Error(`Browse: ${answer.status} ${answer.body.slice(0, 300)}`);
     return Number(total);
+  }
+
+  async watched(): Promise<number> {
+    const folder = `/proc/${this.process.pid}/fdinfo`;
+    const infos = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8').catch(() => '')));
+    return infos.join('').match(/^inotify wd:/gm)?.length ?? 0;
   }
 
   async restart(how: { readonly crash?: boolean } = {}): Promise<void> {
