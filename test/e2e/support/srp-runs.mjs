@@ -16,7 +16,7 @@ const [romeo, juliet] = ['romeo@montague.test/phone', 'juliet@capulet.test/tv'];
 const outcomes = {};
 
 function method(pin) {
-  const attempt = { pin, burn: () => Promise.resolve(), done: () => undefined };
+  const attempt = { pin, burn: () => Promise.resolve(), done: () => undefined, lost: () => undefined };
   return createSrp({ clock: systemClock, random: systemRandom, pin: { begin: () => attempt }, identify: () => Promise.resolve({}) }, { ...options, runs: 2 * atATime });
 }
 
