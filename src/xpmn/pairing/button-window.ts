@@ -6,6 +6,7 @@ import type { Deferred } from '../kernel/tasks.ts';
 import type { KeyName } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PairingPin, PinAttempt } from '../ports/pairing-pin.ts';
+import { ListingHold } from '../trust/listing-hold.ts';
 import type { ButtonState, Presser, Refusal } from './button-state.ts';
 import { commitmentTo, comparisonNumber, makeNonce } from './comparison.ts';
 import { callTime } from './pairing-joiner.ts';
@@ -64,9 +65,7 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
   private caller: Caller | undefined;
   private call = new AbortController();
   private timer: Timer | undefined;
-  private isListing = false;
-  /** What would have ended the window while the device was being listed. */
-  private ending: Ending | undefined;
+  private readonly listingHold = new ListingHold<Ending>();
 
   constructor(deps: { readonly clock: Clock; readonly random: Random }, options: ButtonOptions) {
     super();
@@ -191,14 +190,14 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
   /** As `PairingWindow.listing`. @throws XpmnError `not-allowed` */
   listing(peer: Jid): void {
     this.assertJoining(peer);
-    this.isListing = true;
+    this.listingHold.hold();
   }
 
   /** As `PairingWindow.notListed`. */
   notListed(peer: Jid): void {
     if (!this.isJoining(peer)) return;
-    this.isListing = false;
-    if (this.ending) this.shut(this.ending);
+    const ending = this.listingHold.release();
+    if (ending) this.shut(ending);
   }
 
   /** The device is listed, and knows it. @throws XpmnError `not-allowed` if it is not the one that is being added */
@@ -248,8 +247,7 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
   }
 
   private admit({ peer }: Caller, number: string): void {
-    this.isListing = false;
-    this.ending = undefined;
+    this.listingHold.reset();
     this.enter({ state: 'joining', peer, number });
   }
 
@@ -260,8 +258,7 @@ export class ButtonWindow extends EventEmitter<{ changed: [state: ButtonState] }
   }
 
   private end(why: Ending): void {
-    if (this.now.state === 'joining' && this.isListing) this.ending ??= why;
-    else this.shut(why);
+    if (this.now.state !== 'joining' || !this.listingHold.defers(why)) this.shut(why);
   }
 
   private shut(why: Ending): void {

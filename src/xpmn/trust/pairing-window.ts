@@ -5,6 +5,7 @@ import type { ErrorCode } from '../kernel/errors.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PairingPin, PinAttempt } from '../ports/pairing-pin.ts';
 import type { Storage } from '../ports/storage.ts';
+import { ListingHold } from './listing-hold.ts';
 import { makePin } from './pin.ts';
 
 export interface PairingWindowOptions {
@@ -68,9 +69,7 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
   private attempt: Attempt | undefined;
   /** The attempt of the device that is being added. */
   private joining: Attempt | undefined;
-  private isListing = false;
-  /** What would have ended the window while it was listing. */
-  private ending: Ending | undefined;
+  private readonly listingHold = new ListingHold<Ending>();
   private timer: Timer | undefined;
   private isOverdue = false;
 
@@ -141,14 +140,14 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
   /** Asked right before the device is listed: from here on it is, unless `notListed` is called. @throws XpmnError `not-allowed` if it is not the one that is being added */
   listing(peer: Jid): void {
     this.assertJoining(peer);
-    this.isListing = true;
+    this.listingHold.hold();
   }
 
   /** It came to nothing; the device may ask again, unless the window has got to end meanwhile. */
   notListed(peer: Jid): void {
     if (!this.isJoining(peer)) return;
-    this.isListing = false;
-    if (this.ending) this.shut(this.ending);
+    const ending = this.listingHold.release();
+    if (ending) this.shut(ending);
   }
 
   /** The device that has proven itself is listed, and knows it. @throws XpmnError `not-allowed` if it is not the one that is being added */
@@ -183,8 +182,7 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
 
   private admit(peer: Jid, attempt: Attempt): void {
     this.joining = attempt;
-    this.isListing = false;
-    this.ending = undefined;
+    this.listingHold.reset();
     this.until(this.options.joinTime, () => this.end('unfinished'));
     this.enter({ state: 'joining', peer });
   }
@@ -216,8 +214,7 @@ export class PairingWindow extends EventEmitter<{ changed: [state: PairingState]
   }
 
   private end(why: Ending): void {
-    if (this.now.state === 'joining' && this.isListing) this.ending ??= why;
-    else this.shut(why);
+    if (this.now.state !== 'joining' || !this.listingHold.defers(why)) this.shut(why);
   }
 
   private shut(why: Ending): void {
