@@ -32,6 +32,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'xpmn/pubsub': [...PORTS, 'xpmn/xmpp'],
   'xpmn/profiles': [...PORTS, 'xpmn/xmpp', 'xpmn/pubsub', 'xpmn/trust'],
   'xpmn/media': [...PORTS, 'xpmn/profiles'],
+  'xpmn/player': PORTS,
   'xpmn/links': [...PORTS, 'xpmn/xmpp', 'xpmn/trust', 'xpmn/jingle', 'xpmn/jingle/*'],
   'xpmn/serverless': [...PORTS, 'xpmn/xmpp', 'xpmn/jingle', 'xpmn/jingle/transports', 'xpmn/links'],
   'xpmn/device': ['xpmn/*'],

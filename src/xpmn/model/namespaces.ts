@@ -5,6 +5,12 @@ export const NS = {
   mediaServerTransfer: 'urn:xmpp:media:server:0#transfer',
   mediaServerDirectory: 'urn:xmpp:media:server:0#directory',
   metadata: 'urn:xmpp:media:metadata:0',
+  /** Media Playback Control. */
+  player: 'urn:xmpp:media:player:0',
+  /** Media Rendering Control. */
+  control: 'urn:xmpp:media:control:0',
+  /** As the thesis prints it. */
+  controlAlias: 'urn:xmpp:tmp:media:control:0',
   outOfBand: 'urn:xmpp:jingle:apps:out-of-band:0',
   outOfBandAlias: 'urn:xmpp:jingle:apps:oob:0',
   xmlStream: 'urn:xmpp:jingle:apps:xmlstream:0',

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { MediaObject, MediaPage } from '../model/media.ts';
+import type { MediaPlayer } from './media-player.ts';
 import type { MediaSource } from './media-source.ts';
 
 /** What the legacy side tells about a device. `id` never changes for the same device (a UDN, a bus name). */
@@ -34,6 +35,7 @@ export interface MediaLibrary {
 export interface MediaDevice {
   readonly description: MediaDeviceDescription;
   readonly library: MediaLibrary | undefined;
+  readonly player?: MediaPlayer | undefined;
 }
 
 export interface DeviceSourceEvents {
