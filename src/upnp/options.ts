@@ -2,6 +2,7 @@ import type { XmlLimits } from '../xpmn/model/xml-parser.ts';
 import type { ContentDirectoryOptions } from './content-directory.ts';
 import type { DescriptionLimits } from './description.ts';
 import type { DiscoveryOptions } from './discovery.ts';
+import type { GenaOptions } from './gena-options.ts';
 import type { RequesterOptions } from './http-requester.ts';
 import type { MediaServerOptions } from './media-server.ts';
 import type { SsdpSocketOptions } from './dgram-ssdp-socket.ts';
@@ -19,6 +20,7 @@ export interface UpnpOptions {
   };
   readonly contentDirectory: ContentDirectoryOptions;
   readonly mediaServer: MediaServerOptions;
+  readonly gena: GenaOptions;
   /** Further hosts that the owner lets media come from, as in URLs. */
   readonly mediaHosts: readonly string[];
   /** `modelName` of what gateways export: never imported. */
