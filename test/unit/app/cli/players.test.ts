@@ -9,7 +9,9 @@ import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { FakeGateway, fakeDevice } from '../../../fakes/fake-gateway.ts';
+import { playbackStatus } from '../../../fakes/fake-players.ts';
 import { fakeControlled } from '../../../fakes/fake-setup.ts';
+import { waitUntil } from '../../../peers/wait.ts';
 import { cli } from '../../../support/cli.ts';
 import type { CliResult } from '../../../support/cli.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -128,8 +130,13 @@ describe('commands for players', () => {
     });
 
     it('waits until it plays', async () => {
-      gateway.players.after = [{ state: 'opened' }, { state: 'buffering' }, { state: 'playing' }];
-      assert.equal(await said(['play', FILM, '--on', 'living']), 'playing Title 1 on Living room\n');
+      gateway.players.after = [{ state: 'opened' }];
+      const running = said(['play', FILM, '--on', 'living']);
+      for (const [state, revision] of [['buffering', 2], ['playing', 3]] as const) {
+        await waitUntil('it waits', () => gateway.players.waiting === 1 && gateway.players.view.revision === revision);
+        gateway.players.change({ status: playbackStatus({ session: 's2', state, index: 0, count: 1 }) });
+      }
+      assert.equal(await running, 'playing Title 1 on Living room\n');
       gateway.players.after = [{ state: 'opened' }, { state: 'paused' }];
       assert.equal(await said(['play', FILM, FILM, '--on', 'living']), 'paused Title 1 on Living room (1 of 2)\n');
     });
@@ -160,8 +167,11 @@ describe('commands for players', () => {
     });
 
     it('is not taken in by what was open before', async () => {
-      gateway.players.after = [{ session: 'older' }, { state: 'paused' }];
-      assert.equal(await said(['play', FILM, '--on', 'living']), 'paused Title 1 on Living room\n');
+      gateway.players.after = [{ session: 'older' }];
+      const running = said(['play', FILM, '--on', 'living']);
+      await waitUntil('it waits for its own', () => gateway.players.waiting === 1);
+      gateway.players.change({ status: playbackStatus({ session: 's2', state: 'paused', index: 0, count: 1 }) });
+      assert.equal(await running, 'paused Title 1 on Living room\n');
     });
 
     it('ends when the user has had enough', async () => {
