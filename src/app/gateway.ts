@@ -6,6 +6,7 @@ import { createUpnpAdapter } from '../upnp/adapter.ts';
 import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
+import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import { ButtonWindow } from '../xpmn/pairing/button-window.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
@@ -106,6 +107,8 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
       return describePage(await gateway.browse(device, { container, offset, limit }, signal), device);
     },
     url: (item, options) => gateway.url(item, options),
+    players: { open: noPlayers, command: noPlayers, now: noPlayers, wait: noPlayers },
+    share: noPlayers,
     exportCredentials: ({ name, password }) => exported({ gateway, network, account }, deps, { name, password }),
     exportBackup: async (options) => sealBackup(network, await account(), options, deps),
     async close({ signal }) {
@@ -116,6 +119,8 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
     },
   };
 }
+
+const noPlayers = (): Promise<never> => Promise.reject(new XpmnError('not-supported', 'This gateway controls no players.'));
 
 /** A new device in a file. It is let into the account before the file is there; one that can't be let in is no device. */
 async function exported({ gateway, network, account }: Pick<Running, 'gateway' | 'network' | 'account'>, deps: GatewayDeps, { name, password }: { readonly name: string; readonly password: string }): Promise<{ file: Buffer; jid: string }> {
