@@ -1,6 +1,6 @@
 import type { KnownDevice } from '../xpmn/gateway/known-devices.ts';
 import type { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
-import { formatAuthority } from '../xpmn/media/media-port.ts';
+import { formatAuthority } from '../xpmn/media/http-host.ts';
 import { resourceOf } from '../xpmn/model/jid.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
 import { formatMediaUri } from '../xpmn/model/media-uri.ts';
