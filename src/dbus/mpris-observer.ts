@@ -263,7 +263,7 @@ export class MprisObserver {
     const end = loaded?.phase === 'on' && isPlaying && length !== undefined ? (1000 * Math.max(0, length - this.here)) / reading.rate + endTolerance : Infinity;
     const delay = Math.min(watch, end);
     if (!this.remote || delay === Infinity) return;
-    this.timer = this.clock.after(delay, () => void this.look(!this.hasToldChanges || end <= watch));
+    this.timer = this.clock.after(delay, () => void this.look(true));
   }
 }
 

@@ -38,7 +38,7 @@ const STANDS_STILL = 0.1;
 const STUCK_AT_END = 1500;
 /** Seconds within which what stops was not played at all. */
 const NOT_PLAYED = 1;
-/** Seconds in which a player may still name what it has. */
+/** Seconds in which a player may still name what it has, and by which it may err about its length. */
 const SETTLING = 2;
 
 /** What is known after a look. Pure. */
@@ -92,11 +92,14 @@ function whilePlayed(before: MprisState, next: MprisState, loaded: Loaded, facts
   return standsAtEnd(before, next, facts) ? { loaded: kept, problem, ended: url } : { loaded, problem };
 }
 
-/** COMPAT: of a player that names no addresses, only another track tells. */
+/** COMPAT: of a player that names no addresses, only another track or another length tells. */
 function isReplaced(before: MprisState, next: MprisState, { expected }: Facts): boolean {
   if (!hasLoaded(next)) return true;
   const [was, is] = [before.reading.track, next.reading.track];
-  return is.url === undefined && was.url === undefined && was.id !== undefined && is.id !== undefined && was.id !== is.id && expected >= SETTLING;
+  if (is.url !== undefined || was.url !== undefined) return false;
+  if (was.id !== undefined && is.id !== undefined && was.id !== is.id && expected >= SETTLING) return true;
+  const differs = (length: number | undefined): boolean => Math.abs((length ?? NaN) - (next.loaded?.media.item.duration ?? NaN)) > SETTLING;
+  return differs(is.duration) && !differs(was.duration);
 }
 
 function isNearEnd(state: MprisState, { expected, endTolerance }: Facts): boolean {

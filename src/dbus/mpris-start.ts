@@ -6,6 +6,9 @@ import type { MprisPlayerOptions } from './mpris-options.ts';
 import type { MprisRemote, RemoteCall } from './mpris-remote.ts';
 import { hasLoaded } from './mpris-state.ts';
 
+/** How often it is told once more. */
+const NUDGES = 3;
+
 /**
  * Gives a player what it is to play, and makes sure that it plays. It is to do so by OpenUri alone; COMPAT: mpv-mpris 0.7 that was
  * started without a file says that it is stopped, until it is paused and played; others only load. So one that has it
@@ -24,7 +27,7 @@ export class MprisStart {
     this.call = call;
   }
 
-  /** @throws XpmnError `origin-unreachable` if it does not come to have it, `not-acceptable` if it has it and does not play */
+  /** @throws XpmnError `origin-unreachable` if it does not come to have it, or to play it */
   async begin(media: PlayerMedia): Promise<void> {
     const { observer, remote, call } = this;
     observer.told = undefined;
@@ -42,18 +45,27 @@ export class MprisStart {
     const { observer, options: { startTimeout, nudgeDelay } } = this;
     const { signal } = this.call;
     await abortable(observer.look(true), signal);
+    const end = observer.clock.monotonic() + startTimeout;
+    const left = (): number => end - observer.clock.monotonic();
     if (!(await observer.until(() => this.isDecided(media) || this.isShown, startTimeout, signal))) throw unreachable();
-    const nudges = [[], ['Play'], ['Pause', 'Play']];
-    for (const nudge of nudges) {
+    for (let round = 1; !this.isDecided(media) && left() > 0; round += 1) {
+      await observer.until(() => this.isDecided(media) || !this.isShown, Math.min(nudgeDelay, left()), signal);
       if (this.isDecided(media)) break;
-      for (const member of nudge) await this.remote.tell(member, this.call);
-      await observer.until(() => this.isDecided(media) || !this.isShown, nudgeDelay, signal);
       // What it had and has not any more, it could not play.
-      if (!this.isDecided(media) && !this.isShown) throw unreachable();
+      if (!this.isShown) throw unreachable();
+      if (round <= NUDGES) await this.nudge(round);
     }
     const { problem } = observer.state;
     if (problem) throw problem;
-    if (!this.isDecided(media)) throw new XpmnError('not-acceptable', 'The player does not play it.');
+    if (!this.isDecided(media)) throw new XpmnError('origin-unreachable', 'The player has it, and does not play it.');
+  }
+
+  /** While it fetches, it needs none; one that is on its way already only says that it is not. */
+  private async nudge(round: number): Promise<void> {
+    const { remote, call } = this;
+    const isOnItsWay = ((await remote.position(call).catch(() => undefined)) ?? 0) > 0;
+    if (isOnItsWay || round > 1) await remote.tell('Pause', call);
+    await remote.tell('Play', call);
   }
 
   /** It plays, or did, or somebody wants something else. */

@@ -68,7 +68,7 @@ export async function mprisRig(bus: Bus, defects: MprisDefects = {}): Promise<Mp
         scripted.playList([track]);
         return defects.noUrl ? undefined : track.url;
       },
-      playList: async () => scripted.playList([own(), own()]),
+      ...(defects.noUrl || defects.staleStatus ? {} : { playList: async () => scripted.playList([own(), own()]) }),
       finish: async () => scripted.seek((scripted.track?.seconds ?? 10) - 8),
       refuse: async () => void scripted.refusals.set('OpenUri', 'org.mpris.MediaPlayer2.Error.No'),
       stall: async () => void (scripted.isStalled = true),

@@ -89,9 +89,9 @@ export class ScriptedMpris {
   }
 
   /** Somebody at the machine plays that. */
-  playList(list: readonly ScriptedTrack[], at = 0): void {
+  playList(list: readonly ScriptedTrack[], at = 0, status = 'Playing'): void {
     [this.list, this.at] = [list, at];
-    this.begin(this.defects.onlyLoads ? 'Paused' : 'Playing');
+    this.begin(status);
   }
 
   play(): void {
@@ -194,7 +194,7 @@ export class ScriptedMpris {
   }
 
   private open(url: string): void {
-    if (!this.missing.has(url)) return this.playList([{ url, seconds: this.lengths.get(url) }]);
+    if (!this.missing.has(url)) return this.playList([{ url, seconds: this.lengths.get(url) }], 0, this.defects.onlyLoads ? 'Paused' : 'Playing');
     if (!this.defects.showsMissing) return this.stop();
     this.list = [{ url, seconds: undefined }];
     this.tell('Metadata');
