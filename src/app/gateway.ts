@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { createHttpOrigin } from '../upnp/http-origin.ts';
 import { createHttpRequester } from '../upnp/http-requester.ts';
 import { createSsdpSocket } from '../upnp/dgram-ssdp-socket.ts';
+import type { EventSubscriber } from '../upnp/gena.ts';
 import { createUpnpAdapter } from '../upnp/adapter.ts';
 import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
@@ -23,10 +24,17 @@ import { describeDevice, describePage, describeStatus, describeUnlisted } from '
 import { openDiscovery } from './local-link.ts';
 import { pairingControls } from './pairing-control.ts';
 import type { PairingControls } from './pairing-control.ts';
+import { loadQuirks } from './quirks.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 import { srpIfAvailable } from './srp.ts';
 import { canMakeRoom } from './take-over.ts';
 import { userKeyControl } from './user-key-desk.ts';
+
+/** Players are asked how they are. */
+const NO_EVENTS: EventSubscriber = {
+  subscribe: () => ({ state: 'refused', renewNow: () => undefined, close: async () => undefined }),
+  close: async () => undefined,
+};
 
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
 export const createGateway: GatewayFactory = async (deps, { signal, onStale = () => undefined }) => {
@@ -42,6 +50,8 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     clock, random,
     log: log.child('upnp'),
     openOrigin: (origin) => createHttpOrigin({ pool, clock }, config.upnp.origin, origin),
+    events: NO_EVENTS,
+    quirks: await loadQuirks({ folders: config.upnp.quirkFolders, log: log.child('quirks') }),
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,
   }, config.upnp);
