@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { createHttpOrigin } from '../upnp/http-origin.ts';
 import { createHttpRequester } from '../upnp/http-requester.ts';
 import { createSsdpSocket } from '../upnp/dgram-ssdp-socket.ts';
-import type { EventSubscriber } from '../upnp/gena.ts';
+import { createEventSubscriber } from '../upnp/gena-subscriber.ts';
 import { createUpnpAdapter } from '../upnp/adapter.ts';
 import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
@@ -30,12 +30,6 @@ import { srpIfAvailable } from './srp.ts';
 import { canMakeRoom } from './take-over.ts';
 import { userKeyControl } from './user-key-desk.ts';
 
-/** Players are asked how they are. */
-const NO_EVENTS: EventSubscriber = {
-  subscribe: () => ({ state: 'refused', renewNow: () => undefined, close: async () => undefined }),
-  close: async () => undefined,
-};
-
 /** The composition root of a running gateway: everything is made here, by hand, from top to bottom. */
 export const createGateway: GatewayFactory = async (deps, { signal, onStale = () => undefined }) => {
   const { storage, config, log, clock, random } = deps;
@@ -44,13 +38,14 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
   const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
   const srp = await srpIfAvailable(deps, pairing, signal);
   const pool = new OriginPool(clock, config.upnp.originPool);
+  const requester = createHttpRequester({ clock }, config.upnp.requester);
   const upnp = createUpnpAdapter({
     ssdp: createSsdpSocket({ clock, log: log.child('ssdp') }, config.upnp.ssdp),
-    requester: createHttpRequester({ clock }, config.upnp.requester),
+    requester,
     clock, random,
     log: log.child('upnp'),
     openOrigin: (origin) => createHttpOrigin({ pool, clock }, config.upnp.origin, origin),
-    events: NO_EVENTS,
+    events: createEventSubscriber({ requester, clock, random, log: log.child('gena') }, config.upnp.gena),
     quirks: await loadQuirks({ folders: config.upnp.quirkFolders, log: log.child('quirks') }),
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,

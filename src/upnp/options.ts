@@ -2,6 +2,7 @@ import type { XmlLimits } from '../xpmn/model/xml-parser.ts';
 import type { ContentDirectoryOptions } from './content-directory.ts';
 import type { DescriptionLimits } from './description.ts';
 import type { DiscoveryOptions } from './discovery.ts';
+import type { GenaOptions } from './gena-options.ts';
 import type { RequesterOptions } from './http-requester.ts';
 import type { DescriberOptions } from './describer.ts';
 import type { MediaRendererOptions } from './media-renderer.ts';
@@ -22,6 +23,7 @@ export interface UpnpOptions {
   readonly contentDirectory: ContentDirectoryOptions;
   readonly mediaServer: MediaServerOptions;
   readonly renderer: MediaRendererOptions;
+  readonly gena: GenaOptions;
   /** Further hosts that the owner lets media come from, as in URLs. */
   readonly mediaHosts: readonly string[];
   /** `modelName` of what gateways export: never imported. */
