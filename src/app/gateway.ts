@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { createHttpOrigin } from '../upnp/http-origin.ts';
 import { createHttpRequester } from '../upnp/http-requester.ts';
 import { createSsdpSocket } from '../upnp/dgram-ssdp-socket.ts';
+import { createEventSubscriber } from '../upnp/gena-subscriber.ts';
 import { createUpnpAdapter } from '../upnp/adapter.ts';
 import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
@@ -24,6 +25,7 @@ import { describeDevice, describePage, describeStatus, describeUnlisted } from '
 import { openDiscovery } from './local-link.ts';
 import { pairingControls } from './pairing-control.ts';
 import type { PairingControls } from './pairing-control.ts';
+import { loadQuirks } from './quirks.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 import { srpIfAvailable } from './srp.ts';
 import { canMakeRoom } from './take-over.ts';
@@ -37,12 +39,15 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
   const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
   const srp = await srpIfAvailable(deps, pairing, signal);
   const pool = new OriginPool(clock, config.upnp.originPool);
+  const requester = createHttpRequester({ clock }, config.upnp.requester);
   const upnp = createUpnpAdapter({
     ssdp: createSsdpSocket({ clock, log: log.child('ssdp') }, config.upnp.ssdp),
-    requester: createHttpRequester({ clock }, config.upnp.requester),
+    requester,
     clock, random,
     log: log.child('upnp'),
     openOrigin: (origin) => createHttpOrigin({ pool, clock }, config.upnp.origin, origin),
+    events: createEventSubscriber({ requester, clock, random, log: log.child('gena') }, config.upnp.gena),
+    quirks: await loadQuirks({ folders: config.upnp.quirkFolders, log: log.child('quirks') }),
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,
   }, config.upnp);
