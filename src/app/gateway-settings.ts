@@ -34,6 +34,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     directoryController: config.directory,
     transferController: config.transfer,
     mediaPort: config.mediaPort,
+    feed: config.feed,
     logins: config.xmpp.clientCertificates,
     pairing: { ...config.pairing, ...config.trust },
     account: {

@@ -5,7 +5,7 @@ import { SerialQueue, untilAborted } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { AccountAccess } from '../login/account-access.ts';
 import type { Jid } from '../model/jid.ts';
-import type { DeviceSource, MediaDevice } from '../ports/media-device.ts';
+import type { DeviceSource, MediaDevice, MediaLibrary } from '../ports/media-device.ts';
 import type { LocalLink } from '../serverless/local-link.ts';
 import type { Network } from '../trust/network.ts';
 import type { AccountLogins } from './account-logins.ts';
@@ -33,6 +33,7 @@ interface Bridged {
   readonly device: Device;
   readonly announcement: Announcement;
   readonly name: string;
+  readonly library: MediaLibrary | undefined;
 }
 
 /**
@@ -74,6 +75,11 @@ export class Bridge {
 
   has(jid: Jid): boolean {
     return [...this.bridged.values()].some(({ device }) => device.jid === jid);
+  }
+
+  /** What the legacy device behind one of ours has. */
+  libraryOf(jid: Jid): MediaLibrary | undefined {
+    return [...this.bridged.values()].find(({ device }) => device.jid === jid)?.library;
   }
 
   nameOf(jid: Jid): string | undefined {
@@ -143,7 +149,7 @@ export class Bridge {
     provideServices(device, media, shared, this.settings);
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => ({ certificate: credentials.certificate.der, signatures: [] }) });
     const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES, link });
-    this.bridged.set(id, { device, announcement, name });
+    this.bridged.set(id, { device, announcement, name, library: media.library });
     device.start();
     announcement.start();
     this.deps.logins?.keep(device, credentials, name);
