@@ -37,6 +37,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     watch: config.watch,
     pubsub: config.pubsub,
     mediaPort: config.mediaPort,
+    feed: config.feed,
     logins: config.xmpp.clientCertificates,
     pairing: { ...config.pairing, ...config.trust },
     account: {

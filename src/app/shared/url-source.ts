@@ -1,7 +1,6 @@
 import http from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import https from 'node:https';
-import { rootCertificates } from 'node:tls';
 import { checkContent, checkStatus, entityOf, isEmptyAnyway, placeOf } from '../../upnp/origin-answer.ts';
 import { contentLength, sizeOfUnsatisfied } from '../../upnp/http-head.ts';
 import type { HttpHead } from '../../upnp/http-head.ts';
@@ -26,7 +25,7 @@ export interface UrlSourceDeps {
   /** Asked for every address that a connection is made to. */
   readonly mayConnect: MayConnect;
   readonly resolve?: Resolve | undefined;
-  /** Certificates of authorities that count beside the system's, PEM. */
+  /** Certificates of the authorities that count instead of the system's, PEM. */
   readonly ca?: readonly string[] | undefined;
 }
 
@@ -62,7 +61,7 @@ export function createUrlSource(deps: UrlSourceDeps, options: UrlSourceOptions, 
     assertMayConnect(url, deps.mayConnect);
     const { ca, mayConnect, resolve } = deps;
     const how: RequestOptions & { ca?: string[] } = { method, agent: false, lookup: guardedLookup(mayConnect, resolve), headers: { ...rangeHeader(range), 'Accept-Encoding': 'identity', 'User-Agent': 'xpmn-gateway' } };
-    if (ca) how.ca = [...rootCertificates, ...ca];
+    if (ca) how.ca = [...ca];
     return new Promise((done, reject) => {
       const request = client.request(url, how, (message) => done({ head: headOf(message), message }));
       const leave = (): void => void request.destroy(asXpmnError(signal.reason, 'aborted'));

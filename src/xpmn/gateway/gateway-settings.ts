@@ -5,7 +5,9 @@ import type { InProcessOptions } from '../jingle/security/in-process.ts';
 import type { Socks5ListenerOptions } from '../jingle/transports/socks5-listener.ts';
 import type { AcceptorOptions } from '../links/acceptor.ts';
 import type { AccountCertificatesOptions } from '../login/account-certificates.ts';
+import type { LocalTransferOptions } from '../media/local-transfer.ts';
 import type { MediaPortOptions } from '../media/media-port.ts';
+import type { PlayerFeedOptions } from '../media/player-feed.ts';
 import type { HostLimits } from '../pairing/pairing-host.ts';
 import type { DirectoryControllerOptions } from '../profiles/directory-controller.ts';
 import type { DirectoryOptions } from '../profiles/directory.ts';
@@ -37,6 +39,7 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   /** Of the nodes of a bridged device. */
   readonly pubsub: PubsubLimits & OutboxOptions;
   readonly mediaPort: MediaPortOptions;
+  readonly feed: PlayerFeedOptions & { readonly local: LocalTransferOptions };
   readonly account: AccountServicesOptions;
   readonly logins: AccountCertificatesOptions;
   readonly pairing: HostLimits & AnswerLimits & MembershipOptions;

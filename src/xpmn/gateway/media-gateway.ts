@@ -8,6 +8,7 @@ import type { Jid } from '../model/jid.ts';
 import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
 import type { MediaPage } from '../model/media.ts';
+import type { PlayerFeed } from '../ports/player-feed.ts';
 import type { ConnectionState } from '../ports/xmpp-connection.ts';
 import type { LocalLink } from '../serverless/local-link.ts';
 import type { CarriedAccount } from '../pairing/pairing-codec.ts';
@@ -94,12 +95,12 @@ export class MediaGateway {
     this.local = this.link && new LocalSide({ ...deps, tasks, controller, link: this.link, isHere: (jid) => this.isHere(jid) }, settings.account.questions);
     this.pairing = new PairingSide({ ...deps, tasks, controller }, settings);
     this.directory = this.local ? new Directories(this.local.neighbourhood, this.services) : this.services;
-    this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.directory, link: this.link, logins: this.logins }, settings);
+    this.media = new MediaSide({ ...deps, controller, libraryOf: (jid) => this.bridge.libraryOf(jid) }, settings);
+    this.bridge = new Bridge({ ...deps, feed: this.media.feed, shared, tasks: this.tasks, directory: this.directory, link: this.link, logins: this.logins }, settings);
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, clock, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
     servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, button: deps.button, log, signal: this.tasks.signal, logins: this.logins }, settings.pairing);
     this.seeker = network.isLocalOnly || deps.access ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, clock, log, onFound: (account) => deps.onAccountFound?.(account) }, settings.account.questions);
-    this.media = new MediaSide({ ...deps, controller }, settings);
     this.players = new PlayerSide({ clock, log, tasks, controller, directory: this.directory }, settings);
   }
 
@@ -195,6 +196,16 @@ export class MediaGateway {
 
   browse(device: Jid, request: BrowseRequest, signal: AbortSignal): Promise<MediaPage> {
     return this.media.browse(device, request, signal);
+  }
+
+  /** What the players here are fed by. */
+  get feed(): PlayerFeed {
+    return this.media.feed;
+  }
+
+  /** The URI under which own devices find a file or a URL of this machine, for a while. @throws XpmnError as `SharedMedia.share` */
+  share(what: string, options: { readonly signal: AbortSignal }): Promise<string> {
+    return this.media.share(what, options);
   }
 
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<{ url: string; expires: number; entity: MediaEntity }> {

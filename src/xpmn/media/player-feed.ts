@@ -35,7 +35,7 @@ export interface PlayerFeedDeps {
   libraryOf(device: Jid): MediaLibrary | undefined;
   readonly networks: OwnNetworks;
   /** Where public URLs become items, and the device that serves them; undefined: none can be had. */
-  readonly shared?: { readonly media: SharedMedia; readonly device: Jid } | undefined;
+  readonly shared?: { readonly media: Pick<SharedMedia, 'share'>; readonly device: Jid } | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
