@@ -58,7 +58,12 @@ export interface NotifyHead {
   readonly seq: number | undefined;
 }
 
-export const MAX_SEQ = 2 ** 32 - 1;
+const MAX_SEQ = 2 ** 32 - 1;
+
+/** After the last comes 1: 0 is kept for the first event. */
+export function nextSeq(seq: number): number {
+  return seq >= MAX_SEQ ? 1 : seq + 1;
+}
 
 export function readNotifyHead(headers: Headers): NotifyHead {
   const match = /^\s*(\d{1,10})\s*$/.exec(headers.seq ?? '');

@@ -1,7 +1,7 @@
 import type { Random } from '../xpmn/kernel/clock.ts';
 import { nextState } from '../xpmn/kernel/fsm.ts';
 import type { TransitionTable } from '../xpmn/kernel/fsm.ts';
-import { MAX_SEQ } from './gena-codec.ts';
+import { nextSeq } from './gena-codec.ts';
 import type { Grant, PropertySet } from './gena-codec.ts';
 import type { SubscriptionState } from './gena.ts';
 
@@ -176,8 +176,8 @@ export class GenaMachine {
 
   private moveBy({ seq, content }: Notification): 'first' | 'next' | 'gap' {
     const { expected } = this;
-    if (seq !== undefined) this.expected = successor(seq);
-    const isInOrder = seq === undefined || seq === expected || (seq > 0 && successor(seq) === expected);
+    if (seq !== undefined) this.expected = nextSeq(seq);
+    const isInOrder = seq === undefined || seq === expected || (seq > 0 && nextSeq(seq) === expected);
     if (isInOrder && content?.complete === true) return this.phase === 'live' ? 'next' : 'first';
     if (this.phase !== 'gapped') this.effects.push({ kind: 'missed', count: seq !== undefined && seq > expected ? seq - expected : 1 });
     return 'gap';
@@ -195,7 +195,7 @@ export class GenaMachine {
     const to = nextState(PHASES, from, move);
     if (to === undefined) return; // too late to matter
     this.phase = to;
-    if (to === 'asking' || to === 'closed') this.drop(move);
+    if (to === 'asking' || to === 'closed') this.drop();
     if (to === 'asking') this.ask(move);
     if (to === from) return;
     this.turnAt = this.endOf(to);
@@ -204,10 +204,10 @@ export class GenaMachine {
     if (to === 'live') this.liveSince = this.now;
   }
 
-  /** The device knows of no subscription any more, or is told. */
-  private drop(move: Move): void {
+  /** Also where it is lost: a device that has room for few may still keep it. */
+  private drop(): void {
     const sid = this.sids.at(-1);
-    if (sid !== undefined && move !== 'lost') this.effects.push({ kind: 'leave', sid });
+    if (sid !== undefined) this.effects.push({ kind: 'leave', sid });
     [this.sids, this.early, this.renewing, this.renewAt] = [[], [], false, undefined];
   }
 
@@ -250,9 +250,4 @@ export class GenaMachine {
   private jitter(): number {
     return 0.75 + 0.5 * this.random.fraction();
   }
-}
-
-/** SEQ after the last is 1: 0 is kept for the first event. */
-function successor(seq: number): number {
-  return seq >= MAX_SEQ ? 1 : seq + 1;
 }
