@@ -12,7 +12,8 @@ import type { AccountLogins } from './account-logins.ts';
 import { Announcement } from './announcement.ts';
 import { devicesWithOlderRight } from './bridging.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
-import { LIBRARY_FEATURES, provideServices } from './hosted-device.ts';
+import { provideServices } from './hosted-device.ts';
+import type { HostedServices } from './hosted-device.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { answerPublicKeys } from './public-keys.ts';
 
@@ -32,6 +33,7 @@ export interface BridgeDeps {
 interface Bridged {
   readonly device: Device;
   readonly announcement: Announcement;
+  readonly services: HostedServices;
   readonly name: string;
 }
 
@@ -78,6 +80,11 @@ export class Bridge {
 
   nameOf(jid: Jid): string | undefined {
     return [...this.bridged.values()].find(({ device }) => device.jid === jid)?.name;
+  }
+
+  /** What a device announces, beside what every device does; undefined for one that is not bridged here. */
+  featuresOf(jid: Jid): readonly string[] | undefined {
+    return [...this.bridged.values()].find(({ device }) => device.jid === jid)?.services.features;
   }
 
   /** Devices without a connection to the server of their own, though there is an account: beyond the limit, or not let in. */
@@ -140,10 +147,10 @@ export class Bridge {
     const credentials = await network.hostDevice(id, name);
     const identity = { verdict: 'own-hosted', key: credentials.key, jid: credentials.jid, network: network.id, roles: [] } as const;
     const device = new Device(shared, { credentials, identity, account: this.mayConnect() ? this.deps.access?.accountOf(credentials) : undefined }, this.settings.device);
-    provideServices(device, media, shared, this.settings);
+    const services = provideServices(device, { library: media.library, control: undefined }, shared, this.settings);
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => ({ certificate: credentials.certificate.der, signatures: [] }) });
-    const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES, link });
-    this.bridged.set(id, { device, announcement, name });
+    const announcement = Announcement.of(device, { name, features: services.features, link, nodes: () => services.nodes });
+    this.bridged.set(id, { device, announcement, services, name });
     device.start();
     announcement.start();
     this.deps.logins?.keep(device, credentials, name);
@@ -156,8 +163,10 @@ export class Bridge {
     this.bridged.delete(id);
     this.deps.logins?.release(entry.device);
     // While the gateway goes on the same device may be back at once: under its old name, that has to be free.
+    const ended = entry.services.end();
     await untilAborted(entry.announcement.stop(), this.isStopped ? signal : undefined);
     await entry.device.stop({ signal });
+    await ended;
     this.deps.log.info('a device is not bridged any more', { name: entry.name, jid: entry.device.jid });
   }
 

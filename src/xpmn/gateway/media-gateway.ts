@@ -31,6 +31,7 @@ import { handOver } from './hand-over.ts';
 import { Directories } from './neighbourhood.ts';
 import { PairingSide } from './pairing-side.ts';
 import type { PeerDirectory } from './peer-directory.ts';
+import { PlayerSide } from './player-side.ts';
 import { sharedParts } from './shared-parts.ts';
 
 export interface Removal {
@@ -41,6 +42,8 @@ export interface Removal {
 
 /** A gateway: the controller device of this machine, the legacy devices it bridges, and the port players fetch from. */
 export class MediaGateway {
+  /** Players of the network, as those see them who sit at this gateway. */
+  readonly players: PlayerSide;
   private readonly deps: MediaGatewayDeps;
   private readonly settings: GatewaySettings;
   private readonly tasks: TaskGroup;
@@ -97,6 +100,7 @@ export class MediaGateway {
     servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, button: deps.button, log, signal: this.tasks.signal, logins: this.logins }, settings.pairing);
     this.seeker = network.isLocalOnly || deps.access ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, clock, log, onFound: (account) => deps.onAccountFound?.(account) }, settings.account.questions);
     this.media = new MediaSide({ ...deps, controller }, settings);
+    this.players = new PlayerSide({ clock, log, tasks, controller, directory: this.directory }, settings);
   }
 
   /** @throws XpmnError `bad-configuration` if a port can't be had; the server and the LAN may come later */
@@ -116,6 +120,7 @@ export class MediaGateway {
       this.pairing.start();
       this.local?.start();
       this.seeker?.start();
+      this.players.start();
       await this.bridge.start({ signal });
       this.refresh();
     } catch (error) {
@@ -130,6 +135,7 @@ export class MediaGateway {
     const timer = this.deps.clock.after(this.settings.stopTimeout, () => late.abort(new XpmnError('timeout', 'Closing took too long.')));
     const within = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
     this.deps.network.lists.off('changed', this.onListChanged);
+    this.players.stop();
     this.pairing.stop();
     this.seeker?.stop();
     this.local?.stop();
@@ -182,6 +188,7 @@ export class MediaGateway {
       isHere: (jid) => this.isHere(jid),
       isOnLink: (jid) => this.local?.neighbourhood.find(jid) !== undefined,
       path: (jid) => (jid === this.jid ? 'in-process' : this.controller.links.find(jid)?.path),
+      featuresOf: (jid) => this.bridge.featuresOf(jid),
       nameOf: (jid) => (jid === this.jid ? this.deps.network.name : this.bridge.nameOf(jid)),
     });
   }
@@ -247,7 +254,7 @@ export class MediaGateway {
       listener: this.listener,
       linkLocal: this.link,
       lookUp: (account) => this.services.lookUp(account, this.tasks.signal),
-      features: (peer) => this.directory.find(peer)?.features,
+      features: (peer) => (peer === this.jid ? this.services.features : this.directory.find(peer)?.features),
       isAvailable: (peer) => this.services.find(peer) !== undefined,
     }, this.settings);
   }
