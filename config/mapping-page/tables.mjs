@@ -17,4 +17,11 @@ export const TABLES = [
     file: 'rendering-control.ts', table: 'RENDERING_CONTROL_MAPPING',
     row: ({ kind, upnp, here, note }) => ({ kind, name: upnp, to: here, lost: note }),
   },
+  {
+    title: 'MPRIS 2.2',
+    of: 'MPRIS',
+    to: 'Media Playback Control, Media Rendering Control',
+    file: 'mpris-table.ts', table: 'MPRIS_MAPPING',
+    row: ({ kind, interface: of, name, xpmn, lost }) => ({ kind, name: kind === 'metadata' ? name : `${of.split('.').at(-1)}.${name}`, to: xpmn, lost }),
+  },
 ];

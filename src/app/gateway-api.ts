@@ -147,9 +147,9 @@ export interface ButtonControl {
 export interface PlayersControl {
   open(device: Jid, request: OpenRequest, options: { readonly signal: AbortSignal }): Promise<OpenedList>;
   command(device: Jid, command: PlayerCommand, options: { readonly signal: AbortSignal }): Promise<void>;
-  /** What is known of it, as soon as it was heard once. */
+  /** How it is: it is asked. */
   now(device: Jid, options: { readonly signal: AbortSignal }): Promise<PlayerView>;
-  /** The same, when it is newer than `after`; also when the device is lost or comes back. */
+  /** The same, when it is newer than `after`; also when the device is lost or comes back. From the first time on it is listened to: a `now` after that is the whole of what later ones change. */
   wait(device: Jid, after: number, signal: AbortSignal): Promise<PlayerView>;
 }
 

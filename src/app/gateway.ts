@@ -19,7 +19,7 @@ import { AccountAccess } from '../xpmn/login/account-access.ts';
 import { forgetPassword, keepCarried, loadAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { sealBackup } from './backup.ts';
-import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
+import type { Gateway, GatewayDeps, GatewayFactory, PlayersControl } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
 import { openDiscovery } from './local-link.ts';
@@ -112,8 +112,8 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
       return describePage(await gateway.browse(device, { container, offset, limit }, signal), device);
     },
     url: (item, options) => gateway.url(item, options),
-    players: { open: noPlayers, command: noPlayers, now: noPlayers, wait: noPlayers },
-    share: noPlayers,
+    players: playersOf(gateway),
+    share: () => Promise.reject(new XpmnError('not-supported', 'This gateway shares no files and URLs.')),
     exportCredentials: ({ name, password }) => exported({ gateway, network, account }, deps, { name, password }),
     exportBackup: async (options) => sealBackup(network, await account(), options, deps),
     async close({ signal }) {
@@ -125,7 +125,14 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
   };
 }
 
-const noPlayers = (): Promise<never> => Promise.reject(new XpmnError('not-supported', 'This gateway controls no players.'));
+function playersOf({ players }: MediaGateway): PlayersControl {
+  return {
+    open: (device, request, { signal }) => players.open(device, request, signal),
+    command: (device, command, { signal }) => players.command(device, command, signal),
+    now: (device, { signal }) => players.now(device, signal),
+    wait: (device, after, signal) => players.wait(device, after, signal),
+  };
+}
 
 /** A new device in a file. It is let into the account before the file is there; one that can't be let in is no device. */
 async function exported({ gateway, network, account }: Pick<Running, 'gateway' | 'network' | 'account'>, deps: GatewayDeps, { name, password }: { readonly name: string; readonly password: string }): Promise<{ file: Buffer; jid: string }> {

@@ -29,6 +29,8 @@ export class FakePlayers implements PlayersControl {
   private readonly events = new EventEmitter<{ changed: [] }>();
   /** How many wait for news now. */
   waiting = 0;
+  /** What the last one who waits has seen. */
+  waitingAfter: number | undefined;
 
   async open(device: Jid, request: OpenRequest): Promise<OpenedList> {
     if (this.failure) throw this.failure;
@@ -52,7 +54,11 @@ export class FakePlayers implements PlayersControl {
   }
 
   async wait(device: Jid, after: number, signal: AbortSignal): Promise<PlayerView> {
-    while (this.view.revision <= after) await this.next(signal);
+    this.waitingAfter = undefined;
+    while (this.view.revision <= after) {
+      this.waitingAfter = after;
+      await this.next(signal);
+    }
     return { ...this.view, device };
   }
 

@@ -4,7 +4,7 @@ import type { CliContext } from './context.ts';
 import type { CliDeps } from './io.ts';
 import { onDevice, withAdvice } from './player-commands.ts';
 import type { PlayerFlags } from './player-commands.ts';
-import { nowLine, nowText } from './playing-text.ts';
+import { isNews, nowLine, nowText } from './playing-text.ts';
 import type { NamedView } from './playing-text.ts';
 
 /** Of a terminal that does not say how wide it is. */
@@ -23,7 +23,11 @@ async function watchPlayer(context: CliContext, flags: PlayerFlags): Promise<voi
   const { deps, settings, isJson } = context;
   const display = isJson || !deps.stdout.isTTY ? linesOf(deps, isJson) : new LiveLine(deps, settings.liveInterval);
   try {
-    let view = await withAdvice(flags, () => context.call('now', onDevice(flags)));
+    // It is listened to first, so that nothing is missed between the two.
+    let view = await withAdvice(flags, async () => {
+      const { device } = await context.call('now-wait', { ...onDevice(flags), after: -1 });
+      return context.call('now', { device });
+    });
     for (;;) {
       display.show(view);
       view = await context.call('now-wait', { device: view.device, after: view.revision });
@@ -43,8 +47,12 @@ interface Display {
 
 /** A line for each change. */
 function linesOf({ stdout, clock }: CliDeps, isJson: boolean): Display {
+  let last: NamedView | undefined;
   return {
-    show: (view) => void stdout.write(`${isJson ? JSON.stringify(view) : nowLine(view, { now: clock.now() })}\n`),
+    show: (view) => {
+      if (!last || isNews(view, last)) stdout.write(`${isJson ? JSON.stringify(view) : nowLine(view, { now: clock.now() })}\n`);
+      last = view;
+    },
     end: () => undefined,
   };
 }

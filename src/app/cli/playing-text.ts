@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { bareJid, resourceOf } from '../../xpmn/model/jid.ts';
 import type { PlaybackStatus, PlayerView } from '../../xpmn/model/playback.ts';
 import type { NamedPlayer } from '../control/operations.ts';
@@ -7,6 +8,8 @@ export type NamedView = NamedPlayer & PlayerView;
 
 /** Signs of a progress bar between its ends. */
 const BAR = 20;
+/** Seconds by which devices are wrong about where they are. */
+const JUMP = 2;
 
 /** What plays, for people: a few lines. `now` in Unix ms. */
 export function nowText(view: NamedView, { now, hasBar }: { readonly now: number; readonly hasBar: boolean }): string {
@@ -39,6 +42,14 @@ export function positionAt({ status, heard }: Pick<PlayerView, 'status' | 'heard
   if (status.state !== 'playing') return status.position;
   const position = Math.max(0, status.position + (status.speed * Math.max(0, now - heard)) / 1000);
   return status.duration === undefined ? position : Math.min(position, Math.max(status.duration, status.position));
+}
+
+/** Whether it is other than what the one before would have become: who has just been asked, may tell the same again. */
+export function isNews(view: NamedView, before: NamedView): boolean {
+  const rest = ({ status, heard: _heard, revision: _revision, ...others }: NamedView): unknown => ({ ...others, status: status && { ...status, position: undefined } });
+  const [position, expected] = [view.status?.position, positionAt(before, view.heard)];
+  if (!isDeepStrictEqual(rest(view), rest(before)) || (position === undefined) !== (expected === undefined)) return true;
+  return Math.abs((position ?? 0) - (expected ?? 0)) > JUMP;
 }
 
 export function titleOf({ item, status }: Pick<PlayerView, 'item' | 'status'>): string | undefined {

@@ -32,7 +32,7 @@ export interface Operations {
   };
   readonly player: { readonly input: { readonly device?: string; readonly command: PlayerCommand }; readonly output: NamedPlayer };
   readonly now: { readonly input: { readonly device?: string }; readonly output: NamedPlayer & PlayerView };
-  readonly 'now-wait': { readonly input: { readonly device: string; readonly after: number }; readonly output: NamedPlayer & PlayerView };
+  readonly 'now-wait': { readonly input: { readonly device?: string; readonly after: number }; readonly output: NamedPlayer & PlayerView };
   readonly 'export-credentials': {
     readonly input: { readonly name: string; readonly password: string };
     /** `file` in base64. */
@@ -104,7 +104,7 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
   },
   player: { summary: 'Tells a player to do something with what it has.', input: { properties: { device: TEXT, command: COMMAND }, required: ['command'] } },
   now: { summary: 'What a player plays, and how.', input: { properties: { device: TEXT } } },
-  'now-wait': { summary: 'The same, as soon as it is newer than a revision.', input: { properties: { device: TEXT, after: { ...COUNT, minimum: -1 } }, required: ['device', 'after'] } },
+  'now-wait': { summary: 'The same, as soon as it is newer than a revision.', input: { properties: { device: TEXT, after: { ...COUNT, minimum: -1 } }, required: ['after'] } },
   'export-credentials': {
     summary: 'Makes a new device of the network, in a file under a password, to be carried to another machine.',
     input: { properties: { name: { ...TEXT, maxLength: 256 }, password: PASSWORD }, required: ['name', 'password'] },

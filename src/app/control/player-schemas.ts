@@ -6,7 +6,7 @@ export const SECONDS = { type: 'number', minimum: 0, maximum: LONGEST };
 
 /** JSON Schema of a list to play. */
 export const ITEMS = {
-  type: 'array', minItems: 1, maxItems: 10_000,
+  type: 'array', minItems: 1, maxItems: 1000,
   items: { type: 'object', oneOf: ['uri', 'file', 'url'].map((name) => exactly({ [name]: TEXT })) },
 };
 

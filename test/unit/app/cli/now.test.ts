@@ -32,7 +32,7 @@ describe('xpmn now', () => {
     await waits();
     return { running };
   };
-  const waits = (): Promise<boolean> => waitUntil('news are waited for', () => gateway.players.waiting === 1);
+  const waits = (after = gateway.players.view.revision): Promise<boolean> => waitUntil('news are waited for', () => gateway.players.waitingAfter === after);
   const changed = async (changes: Partial<PlayerView>): Promise<void> => {
     const before = stdout.written.length;
     gateway.players.change(changes);
@@ -146,6 +146,35 @@ describe('xpmn now', () => {
       interrupt();
       assert.deepEqual(await running, { status: 0, stdout: '', stderr: '' });
       assert.equal(text(), 'playing  1:02 / 4:36  2 of 12  volume 35  Nightwish: Nemo\nLiving room can\'t be reached: waiting for it …\nplaying  1:02 / 4:36  2 of 12  volume 20, muted  Nightwish: Nemo\n');
+    });
+
+    it('writes none for what is told again, and one for a jump', async () => {
+      stdout.isTTY = false;
+      const { running } = await watched();
+      const told = async (passed: number, position: number): Promise<void> => {
+        await clock.advance(passed);
+        gateway.players.change({ status: playbackStatus({ position }), heard: clock.now() });
+        await waits(gateway.players.view.revision);
+      };
+      await told(0, 62);
+      await told(10_000, 73);
+      assert.equal(stdout.written.length, 1);
+      await told(1000, 100);
+      await told(1000, 50);
+      assert.deepEqual(stdout.written.slice(1).map((line) => line.split('  ')[1]), ['1:40 / 4:36', '0:50 / 4:36']);
+      interrupt();
+      await running;
+    });
+
+    it('listens before it asks, so that nothing is missed in between', async () => {
+      const order: string[] = [];
+      const { now, wait } = gateway.players;
+      gateway.players.now = (...call) => (order.push('now'), now.apply(gateway.players, call));
+      gateway.players.wait = (...call) => (order.push(`wait ${call[1]}`), wait.apply(gateway.players, call));
+      const { running } = await watched();
+      assert.deepEqual(order, ['wait -1', 'now', 'wait 1']);
+      interrupt();
+      await running;
     });
 
     it('gives programs a line of JSON for each change, also on a terminal', async () => {
