@@ -35,7 +35,7 @@ function followed(opened: Opened): Opened {
 }
 
 function hasFailed({ phase, media, oldProblem }: Opened, { problem }: PlayerSnapshot): boolean {
-  return media !== undefined && phase !== 'failed' && phase !== 'stopped' && problem !== undefined && problem !== oldProblem && isTitleProblem(problem);
+  return media !== undefined && phase !== 'failed' && phase !== 'stopped' && problem !== undefined && problem.code !== oldProblem?.code && isTitleProblem(problem);
 }
 
 /** What the player does with our title. */

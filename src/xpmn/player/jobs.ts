@@ -34,6 +34,11 @@ export class Jobs {
     }
   }
 
+  /** Whether something of these kinds is under way, or waits. */
+  has(kinds: readonly JobKind[]): boolean {
+    return [...this.living].some(({ kind }) => kinds.includes(kind));
+  }
+
   /** Resolves when nothing is under way any more. */
   async idle(): Promise<void> {
     await this.queue.idle();

@@ -54,7 +54,7 @@ export class Mover {
     try {
       await attempt.go(goal, signal);
     } catch (error) {
-      if (!attempt.isOver) stage.opened = attempt.isTouched ? broken(stage.opened, error, signal) : rested(before);
+      if (!attempt.isOver) stage.opened = attempt.isTouched ? broken(stage.opened, error, signal) : before;
       throw error;
     } finally {
       stage.isMoving = false;
@@ -67,11 +67,6 @@ export class Mover {
 function broken(opened: Opened | undefined, error: unknown, signal: AbortSignal): Opened | undefined {
   if (!opened) return undefined;
   return signal.aborted ? { ...opened, phase: 'stopped', startAt: undefined } : failed(opened, asXpmnError(error));
-}
-
-/** A title that was looked for, and is not any more. */
-function rested(opened: Opened | undefined): Opened | undefined {
-  return opened?.phase === 'starting' && !opened.media ? { ...opened, phase: 'stopped' } : opened;
 }
 
 /** One way through the list, once. */

@@ -84,7 +84,7 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
     this.mover = new Mover(parts);
     this.follower = new Follower({ ...parts, tasks: this.tasks }, options);
     this.announcer = new Announcer(this.stage, this, options);
-    this.news = new PlayerNews({ stage: this.stage, announcer: this.announcer, follower: this.follower, hears: () => this.isHeard, advance: (list) => this.advance(list), goOn: (to) => this.goOn(to) }, options);
+    this.news = new PlayerNews({ stage: this.stage, announcer: this.announcer, follower: this.follower, hears: () => this.isHeard, isGoing: () => this.jobs.has(TITLES), advance: (list) => this.advance(list), goOn: (to) => this.goOn(to) }, options);
     // It tells of a new listener before it has it, and is not typed for that.
     (this as EventEmitter).on('newListener', () => queueMicrotask(() => this.news.watch())).on('removeListener', () => this.news.watch());
   }
@@ -192,13 +192,11 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
   }
 
   private async job<T>(kind: JobKind, ends: readonly JobKind[], signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.jobs.run({ kind, ends, signal: AbortSignal.any([signal, this.tasks.signal]) }, async (within) => {
-      try {
-        return await work(within);
-      } finally {
-        this.news.refresh();
-      }
-    });
+    try {
+      return await this.jobs.run({ kind, ends, signal: AbortSignal.any([signal, this.tasks.signal]) }, work);
+    } finally {
+      this.news.refresh();
+    }
   }
 
   private told(session: string): OpenedList {

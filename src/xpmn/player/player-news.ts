@@ -21,6 +21,8 @@ export interface PlayerNewsDeps {
   readonly follower: Follower;
   /** Whether anybody wants to know. */
   hears(): boolean;
+  /** Whether another title is on its way, or about to be. */
+  isGoing(): boolean;
   /** Another title is to come, in the place where the list is now. */
   advance(opened: Opened): void;
   /** It plays, and is to go on at its `startAt`. */
@@ -82,6 +84,7 @@ export class PlayerNews {
     const [before, now] = [this.last, snapshot].map((one) => ({ ...one, position: 0, measured: 0 }));
     if (isDeepStrictEqual(before, now)) this.deps.announcer.jumped();
     this.last = snapshot;
+    if (!snapshot.problem) this.deps.stage.forgive();
     this.refreshSoon();
   };
 
@@ -110,6 +113,8 @@ export class PlayerNews {
     const { stage } = this.deps;
     const { snapshot } = stage.player;
     if (!stage.opened || stage.isMoving) return;
+    // It was looked for, and is not any more.
+    if (stage.opened.phase === 'starting' && !stage.opened.media && !this.deps.isGoing()) stage.opened = { ...stage.opened, phase: 'stopped' };
     const { opened, effect } = judge(stage.opened, snapshot);
     stage.opened = opened;
     if (effect === 'taken') [stage.opened, stage.closed] = [undefined, undefined];

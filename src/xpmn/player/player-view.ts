@@ -91,7 +91,7 @@ function deviceStatus(seen: Seen): PlaybackStatus {
 
 function deviceState({ closed, snapshot }: Seen): PlaybackState {
   const { state, media, problem } = snapshot;
-  if (problem && problem !== closed?.problem) return 'error';
+  if (problem && problem.code !== closed?.problem?.code) return 'error';
   const isLeftover = closed !== undefined && (media?.url === undefined || media.url === closed.url);
   return state === 'stopped' && (isLeftover || !media) ? 'idle' : state;
 }

@@ -32,6 +32,12 @@ export class Stage {
     [this.opened, this.closed] = [undefined, { url: media?.url, problem }];
   }
 
+  /** The player has no problem now: the next one is a new one, though it may look the same. */
+  forgive(): void {
+    if (this.opened?.oldProblem) this.opened = { ...this.opened, oldProblem: undefined };
+    if (this.closed?.problem) this.closed = { ...this.closed, problem: undefined };
+  }
+
   private get seen(): Seen {
     return { opened: this.opened, closed: this.closed, snapshot: this.player.snapshot, now: this.clock.monotonic() };
   }
