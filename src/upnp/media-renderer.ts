@@ -286,7 +286,7 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
     let refusal: unknown;
     for (const format of seekFormats(position, { known, modes })) {
       try {
-        await this.services.call('AVTransport', 'Seek', { ...seekArguments(position, format) }, { signal });
+        await this.whileTransitioning(() => this.services.call('AVTransport', 'Seek', { ...seekArguments(position, format) }, { signal }), signal);
         this.learnt.seek = format;
         return;
       } catch (error) {

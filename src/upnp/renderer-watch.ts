@@ -183,7 +183,8 @@ export class RendererWatch {
     // COMPAT: some tell their variables one by one.
     const variables = values.size > 0 ? values : properties;
     this.answered();
-    if (service === 'AVTransport') tracker.heard(factsFromVariables(variables, this.options.didl));
+    const facts = factsFromVariables(variables, this.options.didl);
+    if (service === 'AVTransport') tracker.heard(facts);
     else if (!tracker.heardRendering(renderingFacts(variables))) {
       this.isLoudnessDoubted = true;
       this.confirmAt = this.deps.clock.monotonic() + tracker.echo.window;
@@ -191,7 +192,8 @@ export class RendererWatch {
     const { phase, own, uri, trackUri, expectedUntil } = tracker.state;
     const isOn = phase === 'playing' || phase === 'paused';
     const isAnother = own !== before.own || uri !== before.uri || trackUri !== before.trackUri;
-    if (isOn && (phase !== before.phase || isAnother) && (this.watchers > 0 || own)) this.confirmAt = this.deps.clock.monotonic() + this.options.settle;
+    // Also where it says again that it plays: so do those on which somebody has gone to another place.
+    if (isOn && (facts.phase !== undefined || isAnother) && (this.watchers > 0 || own)) this.confirmAt = this.deps.clock.monotonic() + this.options.settle;
     if (expectedUntil !== before.expectedUntil || isOn) this.endAsked = undefined;
     this.schedule();
   }
