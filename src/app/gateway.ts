@@ -7,7 +7,7 @@ import { createUpnpAdapter } from '../upnp/adapter.ts';
 import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
-import { XpmnError } from '../xpmn/kernel/errors.ts';
+import { systemNetworks } from '../xpmn/media/reach.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import { ButtonWindow } from '../xpmn/pairing/button-window.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
@@ -27,6 +27,7 @@ import { pairingControls } from './pairing-control.ts';
 import type { PairingControls } from './pairing-control.ts';
 import { loadQuirks } from './quirks.ts';
 import { loadOrCreateNetwork } from './setup.ts';
+import { createSharedMedia } from './shared/shared-media.ts';
 import { srpIfAvailable } from './srp.ts';
 import { canMakeRoom } from './take-over.ts';
 import { userKeyControl } from './user-key-desk.ts';
@@ -65,6 +66,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     onAccountFound: (found) => void keepCarried(storage, network.bare, found).then((isKept) => isKept && onStale(), (error: unknown) => log.error('how to log in could not be stored', { error })),
     access: accessOf(deps, network, account),
     sources: [upnp],
+    shared: createSharedMedia({ clock, random, networks: systemNetworks }, config.feed.shared),
     connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
     addresses: systemAddresses,
   }, gatewaySettings(config));
@@ -113,7 +115,7 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
     },
     url: (item, options) => gateway.url(item, options),
     players: playersOf(gateway),
-    share: () => Promise.reject(new XpmnError('not-supported', 'This gateway shares no files and URLs.')),
+    share: async (source, options) => ({ uri: await gateway.share('file' in source ? source.file : source.url, options) }),
     exportCredentials: ({ name, password }) => exported({ gateway, network, account }, deps, { name, password }),
     exportBackup: async (options) => sealBackup(network, await account(), options, deps),
     async close({ signal }) {
