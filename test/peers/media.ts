@@ -107,6 +107,12 @@ function tags({ title, artist, album, path }: MediaFile): string[] {
   return Object.entries(known).flatMap(([name, value]) => (value ? ['-metadata', `${name}=${value}`] : []));
 }
 
+/** Writes an mp3 of so many seconds, with tags. */
+export async function generateSong(target: string, { duration, ...tagged }: { readonly duration: number; readonly title: string; readonly artist: string; readonly album: string; readonly track: number }): Promise<void> {
+  const named = Object.entries(tagged).flatMap(([name, value]) => ['-metadata', `${name}=${value}`]);
+  await ffmpeg(['-f', 'lavfi', '-i', `sine=frequency=${300 + 50 * tagged.track}:duration=${duration}`, '-b:a', '128k', ...named, target]);
+}
+
 /**
  * Writes a playable, seekable film of at least `bytes` bytes (at most 2 MB more) into `directory` and gives its path:
  * MPEG-TS, whose seconds are copies of one another with the clock running on (ffmpeg, stream copy). 1 GB takes seconds.

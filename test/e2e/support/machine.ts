@@ -18,6 +18,8 @@ export interface MachineOptions {
   readonly config?: object | undefined;
   /** Address of its system bus; none by default. */
   readonly bus?: string | undefined;
+  /** Of its user's session bus; none by default. */
+  readonly session?: string | undefined;
 }
 
 /** One machine with the program on it: its state directory, its daemon, and a shell for commands. */
@@ -28,12 +30,15 @@ export class Machine {
   readonly home: string;
   daemon: ManagedProcess | undefined;
   private readonly bus: string;
+  private readonly session: string;
 
-  private constructor({ ns, bus }: MachineOptions, folder: string) {
+  private constructor({ ns, bus, session }: MachineOptions, folder: string) {
     this.ns = ns;
     this.folder = folder;
     // Never that of the machine that the test runs on.
-    this.bus = bus ?? `unix:path=${join(folder, 'no-bus')}`;
+    const none = `unix:path=${join(folder, 'no-bus')}`;
+    this.bus = bus ?? none;
+    this.session = session ?? none;
     this.home = join(folder, 'home');
   }
 
@@ -149,6 +154,6 @@ export class Machine {
   }
 
   private get env(): NodeJS.ProcessEnv {
-    return { PATH: process.env.PATH, HOME: this.folder, XPMN_HOME: this.home, LANG: 'C.UTF-8', DBUS_SYSTEM_BUS_ADDRESS: this.bus };
+    return { PATH: process.env.PATH, HOME: this.folder, XPMN_HOME: this.home, LANG: 'C.UTF-8', DBUS_SYSTEM_BUS_ADDRESS: this.bus, DBUS_SESSION_BUS_ADDRESS: this.session };
   }
 }

@@ -74,8 +74,8 @@ export class World {
     return server;
   }
 
-  async machine(host: Host, config?: object, bus?: string): Promise<Machine> {
-    const machine = await Machine.create({ ns: host.ns, config, bus });
+  async machine(host: Host, config?: object, bus?: string, session?: string): Promise<Machine> {
+    const machine = await Machine.create({ ns: host.ns, config, bus, session });
     this.machines.push(machine);
     return machine;
   }
@@ -93,8 +93,8 @@ export class World {
   }
 
   /** Another machine, with credentials that the first has written. */
-  async join(founder: Machine, host: Host, { name = 'away', config }: { readonly name?: string; readonly config?: object } = {}): Promise<Machine> {
-    const machine = await this.machine(host, config);
+  async join(founder: Machine, host: Host, { name = 'away', config, session }: { readonly name?: string; readonly config?: object; readonly session?: string } = {}): Promise<Machine> {
+    const machine = await this.machine(host, config, undefined, session);
     const password = await machine.file('stick-password', 'milk of human kindness\n');
     const stick = join(machine.folder, 'stick');
     await founder.json(['credentials', 'export', stick, '--name', name, '--password-file', password]);
