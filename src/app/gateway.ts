@@ -19,12 +19,13 @@ import { AccountAccess } from '../xpmn/login/account-access.ts';
 import { forgetPassword, keepCarried, loadAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { sealBackup } from './backup.ts';
-import type { Gateway, GatewayDeps, GatewayFactory, PlayersControl } from './gateway-api.ts';
+import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
 import { openDiscovery } from './local-link.ts';
 import { pairingControls } from './pairing-control.ts';
 import type { PairingControls } from './pairing-control.ts';
+import { playersControl } from './players-control.ts';
 import { loadQuirks } from './quirks.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 import { createSharedMedia } from './shared/shared-media.ts';
@@ -114,7 +115,7 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
       return describePage(await gateway.browse(device, { container, offset, limit }, signal), device);
     },
     url: (item, options) => gateway.url(item, options),
-    players: playersOf(gateway),
+    players: playersControl(gateway.players),
     share: async (source, options) => ({ uri: await gateway.share('file' in source ? source.file : source.url, options) }),
     exportCredentials: ({ name, password }) => exported({ gateway, network, account }, deps, { name, password }),
     exportBackup: async (options) => sealBackup(network, await account(), options, deps),
@@ -124,15 +125,6 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
       await gateway.stop({ signal });
       await release();
     },
-  };
-}
-
-function playersOf({ players }: MediaGateway): PlayersControl {
-  return {
-    open: (device, request, { signal }) => players.open(device, request, signal),
-    command: (device, command, { signal }) => players.command(device, command, signal),
-    now: (device, { signal }) => players.now(device, signal),
-    wait: (device, after, signal) => players.wait(device, after, signal),
   };
 }
 

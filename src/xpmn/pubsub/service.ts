@@ -127,18 +127,23 @@ export class PubsubService<P> {
   }
 
   /**
-   * From now on `who` is told of changes, while it is there; twice is the same as once. Returns what it is told first.
+   * From now on `who` is told of changes, while it is there; twice is the same as once. First it is told how things are: `welcome`.
    * @throws XpmnError `not-found`, `not-allowed`, `security-required`, `resource-limit`
    */
-  subscribe(name: string, who: Visitor | undefined): Notification<P> | undefined {
+  subscribe(name: string, who: Visitor | undefined): void {
     const { jid } = known(who);
-    const node = this.open(name, who, 'subscribe');
+    this.open(name, who, 'subscribe');
     const subscribers = this.subscribersOf(name);
     if (!subscribers.has(jid) && subscribers.size >= this.limits.subscribers) {
       throw new XpmnError('resource-limit', `A node has no more than ${this.limits.subscribers} subscribers.`, { details: { condition: 'too-many-subscriptions' } });
     }
     subscribers.add(jid);
-    return this.whatIs(node, jid);
+  }
+
+  /** How things are on a node, for one who has subscribed and is still to be told; undefined if there is nothing. */
+  welcome(name: string, who: Visitor): Notification<P> | undefined {
+    const node = this.nodes.get(name);
+    return node && this.audience(node, [who]).length > 0 ? this.whatIs(node, who.jid) : undefined;
   }
 
   /** Who is told without having asked has nothing to take back. @throws XpmnError `not-found`, `not-allowed`, `security-required`, `unexpected-request` */

@@ -62,7 +62,8 @@ export class PubsubWire {
     if (!peer) return;
     for (const node of nodes) {
       try {
-        this.afterAnswer(this.deps.service.subscribe(node, peer));
+        this.deps.service.subscribe(node, peer);
+        this.welcomeAfterAnswer(node, peer);
       } catch (error) {
         this.deps.log.info('a device could not be subscribed to what it has begun', { peer: peer.jid, node, error });
       }
@@ -111,17 +112,21 @@ export class PubsubWire {
         return void service.unsubscribe(node, peer);
       case 'subscribe':
         assertOneself(request.jid, peer);
-        this.afterAnswer(service.subscribe(node, peer));
+        service.subscribe(node, peer);
+        this.welcomeAfterAnswer(node, peer);
         this.watch(channel, peer);
         return formatAnswer({ answer: 'subscribed', node, jid: peer.jid });
     }
   }
 
-  /** Answers are on their way within this turn of the event loop; what it is told comes after it has been told that it will be. */
-  private afterAnswer(notification: Notification<XmlElement> | undefined): void {
+  /**
+   * Answers are on their way within this turn of the event loop; what it is told comes after it has been told that it will be.
+   * It is told how things are then: they may have changed, and it may have heard of that.
+   */
+  private welcomeAfterAnswer(node: string, peer: PeerIdentity): void {
     this.deps.tasks.run(async () => {
       await new Promise((resolve) => setImmediate(resolve));
-      this.notify(notification);
+      this.notify(this.deps.service.welcome(node, peer));
     });
   }
 

@@ -63,16 +63,17 @@ describe('configuration', () => {
   it('has a schema that bounds every number and text and lets no unknown setting through', () => {
     const unbounded: string[] = [];
     const visit = (node: Schema, path: string): void => {
-      const { type, properties, additionalProperties, minimum, maximum, maxLength, maxItems, items, enum: choices } = resolved(node);
+      const { type, properties, additionalProperties, minimum, maximum, maxLength, maxItems, items, oneOf, enum: choices } = resolved(node);
       const isBounded =
         type === 'object' ? additionalProperties === false
         : type === 'integer' || type === 'number' ? typeof minimum === 'number' && typeof maximum === 'number'
         : type === 'string' ? typeof maxLength === 'number'
         : type === 'array' ? typeof maxItems === 'number'
-        : type === 'boolean' || choices !== undefined;
+        : type === 'boolean' || choices !== undefined || oneOf !== undefined;
       if (!isBounded) unbounded.push(path);
       for (const [key, child] of Object.entries((properties ?? {}) as Record<string, Schema>)) visit(child, `${path}.${key}`);
       if (items) visit(items as Schema, `${path}[]`);
+      for (const choice of (oneOf ?? []) as Schema[]) visit(choice, `${path}|`);
     };
     visit(schema, '');
     assert.deepEqual(unbounded, []);

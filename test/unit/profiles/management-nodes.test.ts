@@ -170,7 +170,8 @@ describe('the nodes of the management device', () => {
     assert.deepEqual(greeting.map(({ node, published }) => [node, published.map(({ id }) => id).join()]), [[NS.trust, `devices,hosted-${nas.name}`], [NS.trustFriends, 'friends']]);
     assert.deepEqual(greeting[0]?.published[0]?.payload, headsElement([headOf(devices())]));
     for (const verdict of ['own-hosted', 'friend', 'pairing'] as const) assert.deepEqual(service.greeting(peer(verdict)), []);
-    assert.deepEqual(service.subscribe(NS.trust, peer('friend'))?.published.length, 2);
+    service.subscribe(NS.trust, peer('friend'));
+    assert.deepEqual(service.welcome(NS.trust, peer('friend'))?.published.length, 2);
     make(false);
     assert.deepEqual(service.greeting(peer('own')), []);
   });

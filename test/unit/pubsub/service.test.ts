@@ -148,9 +148,13 @@ describe('the pubsub service', () => {
 
     it('are told first how things are', async () => {
       service.addNode(node());
-      assert.equal(service.subscribe(NODE, friend), undefined, 'there is nothing');
+      service.subscribe(NODE, friend);
+      assert.equal(service.welcome(NODE, friend), undefined, 'there is nothing');
       await has('a', 'b');
-      assert.deepEqual(told(service.subscribe(NODE, friend)), [jids(friend), 'a=a,b=b', '', false]);
+      assert.deepEqual(told(service.welcome(NODE, friend)), [jids(friend), 'a=a,b=b', '', false]);
+      assert.equal(service.welcome(NODE, own), undefined, 'who has not subscribed');
+      service.unsubscribe(NODE, friend);
+      assert.equal(service.welcome(NODE, friend), undefined, 'nor who has left again');
     });
 
     it('whose verdict gives them the right no more hear nothing', () => {

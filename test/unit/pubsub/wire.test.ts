@@ -266,6 +266,23 @@ describe('publish-subscribe on a stream', () => {
     });
   });
 
+  it('tells a subscriber how things are when it is told, not how they were when it asked', async () => {
+    const pair = connect();
+    let value = 'old';
+    service.addNode({ name: NODE, rights: { list: EVERYBODY, read: EVERYBODY, publish: [], retract: [], subscribe: EVERYBODY }, automatic: [], items: { all: () => [{ id: 'a', payload: payload(value) }] } });
+    pair.tap = (from, stanza) => {
+      // The answer goes out; the news come before what it is told first.
+      if (from === 'b' && stanza.name === 'iq') {
+        value = 'new';
+        wire.notify(service.notification(NODE, { published: [{ id: 'a', payload: payload(value) }], retracted: [] }, wire.present()));
+      }
+      return stanza;
+    };
+    await subscribe(pair);
+    await settle();
+    assert.deepEqual(heard, ['controller: a=<value>new</value>', 'controller: a=<value>new</value>']);
+  });
+
   it('builds an event once, for all whom it tells', async () => {
     for (const resource of ['one', 'two', 'three']) connect({ resource });
     addNode(['own']);

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { gatewaySettings, trustOptions } from '../../src/app/gateway-settings.ts';
+import { Device } from '../../src/xpmn/device/device.ts';
+import type { DeviceShared } from '../../src/xpmn/device/device-shared.ts';
+import { Announcement } from '../../src/xpmn/gateway/announcement.ts';
+import { PLAYER_FEATURES, provideServices } from '../../src/xpmn/gateway/hosted-device.ts';
+import type { HostedServices } from '../../src/xpmn/gateway/hosted-device.ts';
+import { PlayerSide } from '../../src/xpmn/gateway/player-side.ts';
+import { SendPool } from '../../src/xpmn/jingle/applications/oob-pool.ts';
+import { WindowBudget } from '../../src/xpmn/jingle/applications/oob-window.ts';
+import { Socks5Listener } from '../../src/xpmn/jingle/transports/socks5-listener.ts';
+import { silentLogger } from '../../src/xpmn/kernel/log.ts';
+import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
+import { TaskGroup } from '../../src/xpmn/kernel/tasks.ts';
+import { createAcceptor } from '../../src/xpmn/links/acceptor.ts';
+import { LocalExchange } from '../../src/xpmn/links/local-exchange.ts';
+import type { ListedPeer } from '../../src/xpmn/model/identity.ts';
+import type { Jid } from '../../src/xpmn/model/jid.ts';
+import type { PlayerView } from '../../src/xpmn/model/playback.ts';
+import { CONTROLLER_FEATURES, STATUS_NODE, controlNode } from '../../src/xpmn/profiles/player-nodes.ts';
+import type { DeviceCredentials } from '../../src/xpmn/trust/device-credentials.ts';
+import { generateKey } from '../../src/xpmn/trust/keys.ts';
+import { Network } from '../../src/xpmn/trust/network.ts';
+import { queryInfo, queryItems } from '../../src/xpmn/xmpp/disco.ts';
+import { FakePlayback, playingItem } from '../fakes/fake-playback.ts';
+import { MemoryStorage } from '../support/memory-storage.ts';
+import { settings as config } from '../support/settings.ts';
+
+const settings = gatewaySettings(config);
+const never = new AbortController().signal;
+const now = AbortSignal.abort();
+const [clock, random, log] = [systemClock, systemRandom, silentLogger];
+
+interface Controller {
+  readonly device: Device;
+  readonly side: PlayerSide;
+}
+
+/** One player and several controllers, each a device of its own, with XML streams between them. */
+describe('a player and those who control it', () => {
+  let network: Network;
+  let shared: DeviceShared;
+  let control: FakePlayback;
+  let player: Device;
+  let services: HostedServices;
+  let tasks: TaskGroup;
+  let failures: unknown[];
+  const announced = new Map<Jid, ReadonlySet<string>>();
+  const devices: Device[] = [];
+
+  beforeEach(async () => {
+    failures = [];
+    tasks = new TaskGroup((error) => failures.push(error));
+    network = await Network.create({ storage: new MemoryStorage(), clock, random, generateKey }, trustOptions(config), { name: 'test' });
+    const { lists } = network;
+    shared = {
+      clock, random, log, lists,
+      acceptor: createAcceptor({ lists, clock, log, lookUp: () => Promise.resolve() }, settings.acceptor),
+      exchange: new LocalExchange({ random }, settings.inProcess),
+      listener: new Socks5Listener({ clock, log }, settings.listener),
+      addresses: () => [],
+      pool: new SendPool(settings.pool),
+      budget: new WindowBudget(settings.windowBudget),
+      connect: () => assert.fail('nothing goes to a server here'),
+      features: (peer) => announced.get(peer),
+      isAvailable: () => false,
+    };
+    control = new FakePlayback();
+    await appear();
+  });
+
+  afterEach(async () => {
+    const ended = services.end();
+    for (const device of devices.splice(0)) await device.stop({ signal: now });
+    await ended;
+    await tasks.close();
+    assert.deepEqual(failures, []);
+  });
+
+  function start(credentials: DeviceCredentials, verdict: ListedPeer['verdict']): Device {
+    const device = new Device(shared, { credentials, identity: { verdict, key: credentials.key, jid: credentials.jid, network: network.id, roles: [] }, account: undefined }, settings.device);
+    devices.push(device);
+    device.start();
+    return device;
+  }
+
+  async function appear(): Promise<void> {
+    player = start(await network.hostDevice('uuid:player', 'Player'), 'own-hosted');
+    services = provideServices(player, { library: undefined, control }, shared, settings);
+    Announcement.of(player, { name: 'Player', features: services.features, nodes: () => services.nodes });
+  }
+
+  async function controller(name: string, features: readonly string[] = []): Promise<Controller> {
+    const device = start(await network.createDevice(name, ['host']), 'own');
+    announced.set(device.jid, new Set(features));
+    const directory = { on: () => undefined, off: () => undefined, all: () => [], find: () => undefined };
+    const side = new PlayerSide({ clock, log, tasks, controller: device, directory }, settings);
+    side.start();
+    return { device, side };
+  }
+
+  async function until({ side }: Controller, holds: (view: PlayerView) => boolean): Promise<PlayerView> {
+    for (let view = await side.wait(player.jid, 0, never); ; view = await side.wait(player.jid, view.revision, never)) if (holds(view)) return view;
+  }
+
+  it('says what it is, and where it tells of changes', async () => {
+    const { device } = await controller('one');
+    const channel = await device.links.to(player.jid).channel({ signal: never });
+    const { features } = await queryInfo(channel, undefined, { signal: never });
+    for (const feature of PLAYER_FEATURES) assert.ok(features.includes(feature), feature);
+    const items = await queryItems(channel, undefined, { signal: never });
+    assert.deepEqual(items.map(({ node }) => node), services.nodes.map(({ name }) => name));
+    for (const [node, mode] of [[STATUS_NODE, 'mixed'], [controlNode('mute'), 'explicit']] as const) {
+      const info = await queryInfo(channel, undefined, { node, signal: never });
+      assert.deepEqual(info.identities.map(({ category, type }) => `${category}/${type}`), ['pubsub/leaf']);
+      assert.ok(info.features.includes(`urn:xmpp:xpmn:events:0#${mode}`), info.features.join());
+    }
+    await assert.rejects(queryInfo(channel, undefined, { node: 'urn:other', signal: never }), { code: 'not-found' });
+  });
+
+  it('is seen by all who look, whoever of them does something', async () => {
+    const all = [await controller('one'), await controller('two'), await controller('three')] as const;
+    const [one, two] = all;
+    const sights = all.map((each) => until(each, ({ status, item, volume }) => status?.state === 'playing' && item?.item.title === 'Track 0' && volume === 12));
+    control.items = (uris) => Array.from({ length: 400 }, (_, i) => playingItem(`Track ${i}`, uris[0]));
+    const opened = await one.side.open(player.jid, { uris: ['http://away.test/list.m3u'], autoplay: true }, never);
+    assert.equal(opened.items.length, 400, 'out of band');
+    await two.side.command(player.jid, { name: 'set', variable: { name: 'volume', value: 12 } }, never);
+    for (const view of await Promise.all(sights)) {
+      assert.equal(view.status?.controller, one.device.jid);
+      assert.equal(view.reach, 'there');
+    }
+    await two.side.command(player.jid, { name: 'pause' }, never);
+    await Promise.all(all.map((each) => until(each, ({ status }) => status?.state === 'paused')));
+    for (const { side } of all) side.stop();
+  });
+
+  it('tells those who announce that they want it, as long as they have a stream open', async () => {
+    const wanting = await controller('wanting', CONTROLLER_FEATURES);
+    const other = await controller('other');
+    const heard: string[] = [];
+    for (const { device } of [wanting, other]) device.on('message', (_message, channel) => heard.push(channel.local));
+    for (const { side } of [wanting, other]) await side.now(player.jid, never);
+    const told = new Promise((resolve) => wanting.device.once('message', resolve));
+    control.say({ state: 'playing', position: 3 });
+    await told;
+    await other.side.now(player.jid, never);
+    assert.deepEqual([...new Set(heard)], [wanting.device.jid]);
+  });
+
+  it('is lost when it goes, and seen again when it is back', async () => {
+    const one = await controller('one');
+    await until(one, ({ status }) => status?.state === 'idle');
+    const ended = services.end();
+    await player.stop({ signal: now });
+    await ended;
+    devices.splice(devices.indexOf(player), 1);
+    await until(one, ({ reach }) => reach === 'lost');
+    control.say({ state: 'paused', position: 5 });
+    await appear();
+    // It calls, whyever: from then on it can be reached.
+    await player.links.to(one.device.jid).channel({ signal: never });
+    const view = await until(one, ({ reach, status }) => reach === 'there' && status?.state === 'paused');
+    assert.equal(view.status?.position, 5);
+    one.side.stop();
+  });
+});
