@@ -33,23 +33,26 @@ export class EventedDevice implements EventingDevice {
   /** Its first event comes before its answer to SUBSCRIBE. */
   isHasty = false;
   readonly address: string;
+  /** Interface of a link-local address. */
+  private readonly scope: string | undefined;
   private server!: Server;
   private port = 0;
   private sids = 0;
 
-  private constructor(address: string) {
+  private constructor(address: string, scope: string | undefined) {
     this.address = address;
+    this.scope = scope;
   }
 
-  static async start(address = '127.0.0.1'): Promise<EventedDevice> {
-    const device = new EventedDevice(address);
+  static async start(address = '127.0.0.1', scope?: string): Promise<EventedDevice> {
+    const device = new EventedDevice(address, scope);
     await device.listen();
     return device;
   }
 
   get service(): EventedService {
     const host = this.address.includes(':') ? `[${this.address}]` : this.address;
-    return { eventUrl: new URL(`http://${host}:${this.port}/evt?service=1`), allowedHosts: [host], scope: undefined };
+    return { eventUrl: new URL(`http://${host}:${this.port}/evt?service=1`), allowedHosts: [host], scope: this.scope };
   }
 
   get subscriptions(): number {
@@ -88,7 +91,9 @@ export class EventedDevice implements EventingDevice {
         this.answers.push(status);
         resolve(status);
       };
-      const request = httpRequest(callback, { method, agent: false, localAddress: from, headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) } }, (response) => {
+      const { hostname, port, pathname, search } = new URL(callback);
+      const host = this.scoped(hostname.replace(/^\[|\]$/g, ''));
+      const request = httpRequest({ host, port, path: pathname + search, method, agent: false, localAddress: this.scoped(from), headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) } }, (response) => {
         response.resume();
         done(response.statusCode ?? 0);
       });
@@ -113,9 +118,13 @@ export class EventedDevice implements EventingDevice {
     return new Promise((resolve) => this.server.getConnections((_, count) => resolve(count)));
   }
 
+  private scoped(address: string): string {
+    return this.scope === undefined ? address : `${address}%${this.scope}`;
+  }
+
   private async listen(): Promise<void> {
     this.server = createServer((request, response) => void this.handle(request, response));
-    this.server.listen(0, this.address);
+    this.server.listen(0, this.scoped(this.address));
     await once(this.server, 'listening');
     this.port = (this.server.address() as AddressInfo).port;
   }

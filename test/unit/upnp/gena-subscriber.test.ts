@@ -7,6 +7,7 @@ import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import type { EventSubscription } from '../../../src/upnp/gena.ts';
 import { EventedDevice, propertySet } from '../../fakes/evented-device.ts';
 import { EventLog } from '../../support/event-log.ts';
+import { settle } from '../../support/fake-clock.ts';
 import { createGenaRig } from '../../support/gena-rig.ts';
 import type { GenaRig } from '../../support/gena-rig.ts';
 import { settings } from '../../support/settings.ts';
@@ -21,7 +22,7 @@ describe('event subscriptions over HTTP', () => {
   let log: EventLog;
 
   beforeEach(async () => {
-    rig = await createGenaRig({ options: { callback: { ...callback, requestTimeout: 200, connectionsPerHost: 4 } } });
+    rig = await createGenaRig({ options: { callback: { ...callback, requestTimeout: 400, connectionsPerHost: 4 } } });
     ({ device } = rig);
     log = new EventLog();
   });
@@ -229,10 +230,10 @@ describe('event subscriptions over HTTP', () => {
       assert.equal(await device.notify({ ...device.subscription, seq: 1 }, SET), 200);
     });
 
-    it('may come without Host, over HTTP/1.0, and byte by byte', async () => {
+    for (const version of ['1.0', '1.1']) it(`may come without Host, over HTTP/${version}, and byte by byte`, async () => {
       await goLive();
       const { callback: url, sid } = device.subscription;
-      const socket = await raw(`NOTIFY ${new URL(url).pathname} HTTP/1.0\r\nSID:${sid}\r\nSEQ:1\r\nContent-Length:${Buffer.byteLength(SET)}\r\n\r\n`);
+      const socket = await raw(`NOTIFY ${new URL(url).pathname} HTTP/${version}\r\nConnection:close\r\nSID:${sid}\r\nSEQ:1\r\nContent-Length:${Buffer.byteLength(SET)}\r\n\r\n`);
       for (const byte of SET) socket.write(byte);
       assert.match(await ended(socket), /^HTTP\/1\.1 200 /);
       await log.until(({ events }) => events.length === 2);
@@ -277,6 +278,21 @@ describe('event subscriptions over HTTP', () => {
     const third = new EventLog();
     subscribe(third);
     await third.reaches('live');
+  });
+
+  it('leaves nothing of former attempts, nor of what is still coming in', async () => {
+    const subscription = await goLive();
+    subscription.renewNow();
+    await log.reaches('live', 2);
+    const { callback: url, sid } = device.subscription;
+    const half = await raw(`NOTIFY ${new URL(url).pathname} HTTP/1.1\r\nSID: ${sid}\r\nContent-Length: 100\r\n\r\n<half`);
+    const gone = ended(half).catch(() => undefined);
+    await settle(20);
+    const begun = performance.now();
+    await subscription.close({ signal });
+    await gone;
+    assert.equal(await rig.leftovers(), 0);
+    assert.ok(performance.now() - begun < 300, 'before its time is up');
   });
 
   it('can be closed by its listener, and told to renew', async () => {
