@@ -142,7 +142,7 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
       await this.watch.fresh({ signal });
       if (!this.isOn) return;
       if (!this.services.has('AVTransport', 'Pause')) throw new XpmnError('not-pausable', 'The player can\'t pause.');
-      await this.unlessOff(() => this.services.call('AVTransport', 'Pause', {}, { signal }), signal);
+      await this.unlessOff(() => this.whileTransitioning(() => this.services.call('AVTransport', 'Pause', {}, { signal }), signal), signal);
     });
   }
 
