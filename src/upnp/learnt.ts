@@ -6,6 +6,8 @@ export class Learnt {
   readonly missing = new Set<string>();
   /** How it can be told where to go on: the last way that worked. */
   seek: SeekFormat | undefined;
+  /** Its positions have been seen to go on: where they don't, it does not play, whatever it says. */
+  counts = false;
   /** Whether it goes on with what it was told comes next. */
   next: 'unknown' | 'works' | 'broken' = 'unknown';
 }

@@ -78,7 +78,7 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
       followed: (did) => this.followed(did),
     }, options);
     this.watch = new RendererWatch({
-      clock, log, events, tasks: this.tasks, services: this.services, tracker: this.tracker,
+      clock, log, events, tasks: this.tasks, services: this.services, tracker: this.tracker, learnt: this.learnt,
       evented: (service) => evented(service),
       asksAlways: quirks.poll === 'always',
       stuck: () => this.tasks.run((signal) => this.unstick(signal)),
@@ -142,7 +142,7 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
       await this.watch.fresh({ signal });
       if (!this.isOn) return;
       if (!this.services.has('AVTransport', 'Pause')) throw new XpmnError('not-pausable', 'The player can\'t pause.');
-      await this.unlessOff(() => this.services.call('AVTransport', 'Pause', {}, { signal }), signal);
+      await this.unlessOff(() => this.whileTransitioning(() => this.services.call('AVTransport', 'Pause', {}, { signal }), signal), signal);
     });
   }
 
@@ -174,18 +174,7 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
   }
 
   setVolume(volume: number, call: PlayerCall): Promise<void> {
-    return this.command(call, async (signal) => {
-      if (!this.services.has('RenderingControl', 'SetVolume')) throw new XpmnError('not-supported', 'The player has no volume.');
-      const range = this.services.model('RenderingControl')?.volume ?? USUAL_RANGE;
-      const DesiredVolume = this.tracker.echo.set(volume, range, this.deps.clock.monotonic());
-      try {
-        await this.services.call('RenderingControl', 'SetVolume', { Channel: 'Master', DesiredVolume }, { signal, idempotent: true });
-      } catch (error) {
-        this.tracker.echo.takeBack();
-        throw error;
-      }
-      this.tracker.set({ ...this.tracker.state, volume });
-    }, RENDERING_CONTROL_ERRORS);
+    return this.command(call, (signal) => this.tellVolume(volume, signal), RENDERING_CONTROL_ERRORS);
   }
 
   setMute(mute: boolean, call: PlayerCall): Promise<void> {
@@ -193,6 +182,8 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
       if (!this.services.has('RenderingControl', 'SetMute')) throw new XpmnError('not-supported', 'The player can\'t be muted.');
       await this.services.call('RenderingControl', 'SetMute', { Channel: 'Master', DesiredMute: mute ? 1 : 0 }, { signal, idempotent: true });
       this.tracker.set({ ...this.tracker.state, mute });
+      const { volume } = this.tracker.state;
+      if (!mute && this.tracker.losesVolume && volume !== undefined && volume > 0) await this.tellVolume(volume, signal);
     }, RENDERING_CONTROL_ERRORS);
   }
 
@@ -295,6 +286,19 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
       }
     }
     throw refusal;
+  }
+
+  private async tellVolume(volume: number, signal: AbortSignal): Promise<void> {
+    if (!this.services.has('RenderingControl', 'SetVolume')) throw new XpmnError('not-supported', 'The player has no volume.');
+    const range = this.services.model('RenderingControl')?.volume ?? USUAL_RANGE;
+    const DesiredVolume = this.tracker.echo.set(volume, range, this.deps.clock.monotonic());
+    try {
+      await this.services.call('RenderingControl', 'SetVolume', { Channel: 'Master', DesiredVolume }, { signal, idempotent: true });
+    } catch (error) {
+      this.tracker.echo.takeBack();
+      throw error;
+    }
+    this.tracker.set({ ...this.tracker.state, volume });
   }
 
   /** It has been told that it is over, and what becomes of that shows. */

@@ -9,6 +9,8 @@ export interface ScheduleOptions {
   readonly drift: number;
   /** Milliseconds after which it should have come to its end. */
   readonly endPatience: number;
+  /** Milliseconds between two looks at whether it plays at all. */
+  readonly startPatience: number;
   /** Seconds before the end from which on it may have come to it. */
   readonly endMargin: number;
   /** Milliseconds from a question without an answer to the next; twice as long each time, up to `max`. */
@@ -38,7 +40,7 @@ export function nextAsk(watching: Watching, options: ScheduleOptions): number | 
   const isOn = state.phase === 'playing' || state.phase === 'buffering';
   // What was loaded here has to be followed to its end, whoever looks.
   const isNeeded = watchers > 0 || (state.own !== undefined && isOn);
-  const times = [confirmAt, endDue(watching, options)];
+  const times = [confirmAt, endDue(watching, options), progressDue(watching, options)];
   if (isNeeded && !isLive) times.push(asked + (isOn ? options.pollActive : options.pollIdle));
   if (watchers > 0 && isLive && isOn) times.push(asked + options.drift);
   const due = times.filter((time) => time !== undefined);
@@ -54,4 +56,11 @@ export function endDue({ state, endAsked }: Pick<Watching, 'state' | 'endAsked'>
   if (phase !== 'playing' && phase !== 'buffering') return undefined;
   const end = phase === 'playing' ? measured + (1000 * Math.max(0, duration - position)) / speed : measured;
   return Math.max(end, endAsked ?? 0) + endPatience;
+}
+
+/** When it should have gone on since it began, and has not been seen to. */
+export function progressDue({ state, asked }: Pick<Watching, 'state' | 'asked'>, { startPatience, drift }: ScheduleOptions): number | undefined {
+  if (state.own === undefined) return undefined;
+  if (state.stalledAt !== undefined) return asked + (state.failure ? drift : startPatience);
+  return state.began && state.phase === 'playing' && asked < state.began.at + startPatience ? state.began.at + startPatience : undefined;
 }

@@ -35,6 +35,10 @@ export interface RendererState {
   readonly expectedUntil: number | undefined;
   /** It is at its end whatever it says: that it plays counts again when it has said something else. */
   readonly isOver: boolean;
+  /** When and where it began, or went on, to play, as it says; undefined once its position has been seen to go on since. */
+  readonly began: { readonly at: number; readonly position: number } | undefined;
+  /** It says that it plays, and stands still: at which second. */
+  readonly stalledAt: number | undefined;
   /** It could not play what it has. */
   readonly failure: XpmnError | undefined;
   /** It can't be reached. */
@@ -45,7 +49,7 @@ export function initialState(now: number): RendererState {
   return {
     phase: 'idle', uri: '', trackUri: '', own: undefined, following: undefined, staleUri: '', staleUntil: now, media: undefined, duration: undefined, position: undefined, measured: now,
     speed: 1, actions: undefined, tracks: 0, volume: undefined, mute: undefined, wasHeard: false, isStopped: false, expectedUntil: undefined,
-    isOver: false, failure: undefined, lost: undefined,
+    isOver: false, began: undefined, stalledAt: undefined, failure: undefined, lost: undefined,
   };
 }
 
@@ -69,12 +73,17 @@ export function beforeStop(state: RendererState): RendererState {
 }
 
 export function afterSeek(state: RendererState, position: number, now: number): RendererState {
-  return { ...state, position, measured: now, isOver: false };
+  return { ...state, position, measured: now, isOver: false, began: state.began && { at: now, position } };
 }
 
 /** What was loaded is at its end, though the device does not say so. */
 export function afterEnd(state: RendererState, now: number): RendererState {
   return { ...state, phase: 'stopped', position: 0, measured: now, isOver: true, wasHeard: false };
+}
+
+/** It says that it plays, and its position stands still at `position`: it does not play yet. */
+export function afterStall(state: RendererState, position: number, now: number, failure: XpmnError | undefined): RendererState {
+  return { ...at(state, now), phase: 'buffering', stalledAt: position, failure: failure ?? state.failure };
 }
 
 export interface FactsOptions {
@@ -122,7 +131,8 @@ function fresh(state: RendererState, now: number): RendererState {
   return { ...state, following: undefined, media: undefined, duration: undefined, position, measured: now, failure: undefined };
 }
 
-function withPhase(state: RendererState, { phase, hasFailed }: TransportFacts, now: number): RendererState {
+function withPhase(state: RendererState, { phase, hasFailed, position }: TransportFacts, now: number): RendererState {
+  if (phase === 'playing' && state.stalledAt !== undefined && !hasMoved(state.stalledAt, position)) return state;
   if (phase === undefined || phase === state.phase) return phase === 'playing' && !state.wasHeard ? { ...state, wasHeard: true } : state;
   const isOn = phase === 'playing' || phase === 'buffering';
   const isSilent = phase === 'stopped' || phase === 'idle';
@@ -133,9 +143,11 @@ function withPhase(state: RendererState, { phase, hasFailed }: TransportFacts, n
   const wasOn = state.phase === 'playing' || state.phase === 'buffering';
   return {
     ...here, phase, isOver: false,
-    position: isSilent ? (phase === 'idle' && !state.own ? undefined : 0) : here.position,
+    position: isSilent ? (phase === 'idle' && !state.own ? undefined : 0) : state.stalledAt === undefined ? here.position : (position ?? here.position),
     wasHeard: phase === 'playing' || (state.wasHeard && !isSilent),
     isStopped: isOn && !wasOn ? false : state.isStopped,
+    stalledAt: undefined,
+    began: phase === 'playing' && state.own ? { at: now, position: here.position ?? 0 } : undefined,
     expectedUntil: phase === 'buffering' ? state.expectedUntil : undefined,
     ...(phase === 'idle' && !state.own ? { media: undefined, duration: undefined } : {}),
   };
@@ -145,8 +157,14 @@ function withPhase(state: RendererState, { phase, hasFailed }: TransportFacts, n
 function withPosition(state: RendererState, position: number, now: number, slack: number): RendererState {
   if (state.phase === 'stopped' || state.phase === 'idle') return state;
   const expected = positionAt(state, now);
+  const began = state.began && hasMoved(state.began.position, position) ? undefined : state.began;
   const isRight = expected !== undefined && expected >= position - slack && expected <= position + (Number.isInteger(position) ? 1 : 0) + slack;
-  return isRight ? state : { ...state, position, measured: now };
+  return isRight ? { ...state, began } : { ...state, began, position, measured: now };
+}
+
+/** Most tell whole seconds, and some begin to count at 1. */
+function hasMoved(from: number, to: number | undefined): boolean {
+  return to !== undefined && Math.abs(to - from) > 1;
 }
 
 /** The same, with the position of `now`. */

@@ -36,6 +36,8 @@ export class RendererTracker {
   /** Grows with each word of the device, and each of ours: an answer that was asked for before is old. */
   revision = 0;
   readonly echo: VolumeEcho;
+  /** COMPAT: it has told volume 0 when it was muted; some don't find back from there. */
+  losesVolume = false;
   private readonly deps: TrackerDeps;
   private readonly options: TrackerOptions;
   private following: Timer | undefined;
@@ -62,6 +64,7 @@ export class RendererTracker {
     const range = this.deps.range();
     // COMPAT: muted is told as volume 0 as well; how loud it will be is what counts.
     const isMuted = mute === true && value === range.min;
+    if (isMuted && (this.state.volume ?? 0) > 0) this.losesVolume = true;
     const volume = value === undefined || (isMuted && this.state.volume !== undefined) ? this.state.volume : this.echo.heard(value, range, this.deps.clock.monotonic());
     this.set({ ...this.state, mute, volume: volume ?? this.state.volume });
     return volume !== undefined || value === undefined;

@@ -8,9 +8,11 @@ import type { TaskGroup } from '../xpmn/kernel/tasks.ts';
 import type { XmlLimits } from '../xpmn/model/xml-parser.ts';
 import type { DidlLimits } from '../mapping/didl.ts';
 import type { EventSubscriber, EventSubscription, EventedService } from './gena.ts';
+import type { Learnt } from './learnt.ts';
 import { endDue, nextAsk } from './renderer-schedule.ts';
 import type { ScheduleOptions, Watching } from './renderer-schedule.ts';
-import { afterEnd, isNearEnd } from './renderer-state.ts';
+import { afterEnd, afterStall, isNearEnd } from './renderer-state.ts';
+import type { RendererState } from './renderer-state.ts';
 import type { RendererService, RendererServices } from './renderer-services.ts';
 import type { RendererTracker } from './renderer-tracker.ts';
 
@@ -19,6 +21,8 @@ export interface WatchOptions extends ScheduleOptions {
   readonly didl: DidlLimits;
   /** Milliseconds from a word of the device, or to it, until it is looked where it is. */
   readonly settle: number;
+  /** Milliseconds for which it may say that it plays, and stand still, before that is a failure. */
+  readonly stallPatience: number;
   /** Questions without an answer after which it is taken for unreachable. */
   readonly unansweredAsks: number;
 }
@@ -30,6 +34,7 @@ export interface WatchDeps {
   readonly events: EventSubscriber;
   readonly services: RendererServices;
   readonly tracker: RendererTracker;
+  readonly learnt: Learnt;
   /** Undefined where the device has no such service, or it tells nothing. @throws XpmnError `unreachable` while nobody knows */
   evented(service: RendererService): EventedService | undefined;
   /** Its events are not to be relied on. */
@@ -51,6 +56,7 @@ export class RendererWatch {
   private endAsked: number | undefined;
   /** What it said at that time, seconds. */
   private endPosition: number | undefined;
+  private stalledSince = 0;
   private unanswered = 0;
   /** It may have been told what we took for an echo. */
   private isLoudnessDoubted = false;
@@ -117,7 +123,7 @@ export class RendererWatch {
   /** Asks now. @throws XpmnError if it can't be reached */
   async ask({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     const { clock, services, tracker } = this.deps;
-    const { revision } = tracker;
+    const { revision, state: { began } } = tracker;
     const isEnd = this.isEndDue();
     const media = !this.isLive('AVTransport') || tracker.state.lost !== undefined;
     const rendering = !this.isLive('RenderingControl') || tracker.state.lost !== undefined || this.isLoudnessDoubted;
@@ -133,6 +139,7 @@ export class RendererWatch {
     tracker.heard(transport);
     this.isLoudnessDoubted = !tracker.heardRendering(loudness);
     if (isEnd) this.judgeEnd(transport.position);
+    else this.judgeProgress(transport.position, began);
   }
 
   async close(options: { readonly signal: AbortSignal }): Promise<void> {
@@ -224,6 +231,22 @@ export class RendererWatch {
   private isEndDue(): boolean {
     const due = endDue({ state: this.deps.tracker.state, endAsked: this.endAsked }, this.options);
     return due !== undefined && this.deps.clock.monotonic() >= due;
+  }
+
+  /**
+   * COMPAT: some say that they play what they can't even fetch. That their position stands still shows it; of those only whose positions
+   * have been seen to go on.
+   */
+  private judgeProgress(position: number | undefined, before: RendererState['began']): void {
+    const { clock, tracker, learnt } = this.deps;
+    const { state } = tracker;
+    if (before && !state.began && state.phase === 'playing') learnt.counts = true;
+    const { began, own, stalledAt } = state;
+    const isDue = began && clock.monotonic() >= began.at + this.options.startPatience;
+    if (!own || !learnt.counts || position === undefined || (state.phase !== 'playing' && stalledAt === undefined) || (!isDue && stalledAt === undefined)) return;
+    this.stalledSince = stalledAt === undefined ? (began?.at ?? clock.monotonic()) : this.stalledSince;
+    const isHopeless = clock.monotonic() >= this.stalledSince + this.options.stallPatience;
+    tracker.set(afterStall(state, position, clock.monotonic(), isHopeless ? new XpmnError('origin-unreachable', 'The player does not play what it was given.') : undefined));
   }
 
   /** COMPAT: some play on at the end of a title, or wait there for ever: that it does not move between two looks is the end. */

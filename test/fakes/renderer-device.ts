@@ -75,6 +75,8 @@ export class RendererDevice {
   volume = 50;
   muted = false;
   state: State = 'NO_MEDIA_PRESENT';
+  /** It says that it plays, and stands still where it is. */
+  isFrozen = false;
   /** What goes out as LastChange, of one service. */
   onEvent: (service: Service, lastChange: string) => void = () => undefined;
   private readonly clock: Clock;
@@ -130,6 +132,12 @@ export class RendererDevice {
     },
     finish: () => this.goTo(Math.max(0, (this.title?.seconds ?? 0) - 1)),
   };
+
+  /** Something is set already. */
+  titlesFor(...urls: string[]): void {
+    this.titles = urls.map((url) => this.titleOf(url, ''));
+    this.become('STOPPED');
+  }
 
   /** Ends its clockwork. */
   stopAll(): void {
@@ -233,7 +241,7 @@ export class RendererDevice {
   }
 
   private here(): number {
-    const passed = this.state === 'PLAYING' ? (this.clock.monotonic() - this.since) / 1000 : 0;
+    const passed = this.state === 'PLAYING' && !this.isFrozen ? (this.clock.monotonic() - this.since) / 1000 : 0;
     return Math.min(this.position + passed, this.title?.seconds ?? Infinity);
   }
 
