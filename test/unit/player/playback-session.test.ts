@@ -24,7 +24,8 @@ describe('a playback session', () => {
     return play;
   };
   const open = (...uris: string[]): Promise<unknown> => play.control.open({ uris, autoplay: true }, call());
-  const states = (): string => told.map(({ state, index }) => `${state}${index ?? ''}`).join(' ');
+  /** Each once, though more became known of it. */
+  const states = (): string => told.map(({ state, index }) => `${state}${index ?? ''}`).filter((state, i, all) => state !== all[i - 1]).join(' ');
 
   afterEach(() => play.close());
 
@@ -233,6 +234,95 @@ describe('a playback session', () => {
     assert.equal(player.watchers, 1);
     await control.close(call());
     assert.equal(player.watchers, 0);
+  });
+
+  it('tells of the smallest jump, and of no drift', async () => {
+    const { player, clock } = begin();
+    await open(play.title(100));
+    await clock.advance(10_000);
+    const count = told.length;
+    player.hand.seek(10.5);
+    await settle();
+    assert.equal(told.length, count + 1);
+    player.hand.setVolume(3);
+    await settle();
+    assert.equal(told.length, count + 1);
+  });
+
+  it('tells of a title that the player can\'t play, and goes on; the same problem with another one counts, too', async () => {
+    const { player } = begin();
+    const uris = [play.title(10), play.title(20), play.title(30)];
+    for (const uri of uris.slice(0, 2)) player.hand.spoil(play.feed.title(uri, 10), 'unsupported-type');
+    await open(...uris);
+    await settle(20);
+    assert.equal(states(), 'buffering0 error0 buffering1 error1 buffering2 playing2');
+    player.hand.trouble('unsupported-type');
+    await settle();
+    assert.deepEqual([play.control.status.state, play.control.status.index], ['error', 2]);
+  });
+
+  it('goes to the next one when the player refuses a title', async () => {
+    const { player } = begin();
+    player.hand.refuse('load', 'unsupported-type');
+    await open(play.title(10), play.title(20));
+    assert.equal(play.control.status.index, 1);
+  });
+
+  it('plays the same title twice, one after the other', async () => {
+    const { clock } = begin();
+    const uri = play.title(10);
+    await open(uri, uri);
+    await clock.advance(11_000);
+    assert.deepEqual([play.control.status.state, play.control.status.index], ['playing', 1]);
+  });
+
+  it('goes on without what the player did not want to know', async () => {
+    const { player, clock } = begin();
+    player.hand.refuse('preload', 'not-supported');
+    await open(play.title(10), play.title(10));
+    await clock.advance(11_000);
+    assert.deepEqual([play.control.status.state, play.control.status.index], ['playing', 1]);
+    assert.equal(player.told.filter((command) => command.startsWith('load')).length, 2);
+  });
+
+  it('waits for a player that gathers bytes', async () => {
+    const { clock } = begin({ buffering: 2 * settings.player.startTimeout });
+    await open(play.title(100), play.title(100));
+    await clock.advance(2 * settings.player.startTimeout - 1000);
+    assert.deepEqual([play.control.status.state, play.control.status.index], ['buffering', 0]);
+  });
+
+  it('heeds no end but that of its own title', async () => {
+    const { player } = begin({ preload: false });
+    await open(play.title(100), play.title(100));
+    player.emit('ended', 'http://192.0.2.9/other');
+    await settle();
+    assert.equal(play.control.status.index, 0);
+    await play.control.stop(call());
+    player.emit('ended', player.snapshot.media?.url as string);
+    await settle();
+    assert.deepEqual([play.control.status.state, play.control.status.index], ['stopped', 0]);
+  });
+
+  it('tells the player one thing at a time', async () => {
+    const { player } = begin();
+    let [now, most] = [0, 0];
+    player.setVolume = async () => {
+      most = Math.max(most, (now += 1));
+      await settle();
+      now -= 1;
+    };
+    await Promise.all([1, 2, 3].map((value) => play.control.setVariables([{ name: 'volume', value }], call())));
+    assert.equal(most, 1);
+  });
+
+  it('does not go back to where it was to begin once it was told to go elsewhere', async () => {
+    const { player, clock } = begin({ buffering: 500 });
+    await play.control.open({ uris: [play.title(100)], autoplay: true, position: 40 }, call());
+    await play.control.seek({ position: 70 }, call());
+    await clock.advance(2000);
+    assert.ok((play.control.status.position as number) >= 70, player.told.join());
+    assert.ok(!player.told.includes('seek 40'));
   });
 
   it('ends with all that is under way, and leaves the player alone', async () => {
