@@ -93,7 +93,7 @@ export class Actor {
     const certificates = new CertificateShelf(view, { ...options, ...settings.management });
     const service = new PubsubService<XmlElement>({ sizeOf: elementBytes }, settings.pubsub);
     addManagementNodes({ service, lists, certificates }, { trust: options, tellsOwnDevices: notify !== 'hints' });
-    const wire = new PubsubWire({ service, registry: this.handlers, tasks, log: silentLogger, channels: () => this.channels });
+    const wire = new PubsubWire({ service, registry: this.handlers, tasks, log: silentLogger, channels: () => this.channels }, settings.pubsub);
     const notifier = new ManagementNotifier({
       ...deps, service, wire, certificates,
       server: () => ({ send: (stanza: XmlElement) => world.carry(this.jid, stanza) }) as StanzaChannel,

@@ -11,6 +11,7 @@ import type { ManagementControllerOptions } from '../profiles/management-control
 import { addManagementNodes } from '../profiles/management-nodes.ts';
 import { ManagementNotifier } from '../profiles/management-notifier.ts';
 import type { ManagementNotifierOptions } from '../profiles/management-notifier.ts';
+import type { OutboxOptions } from '../pubsub/outbox.ts';
 import { PubsubService } from '../pubsub/service.ts';
 import type { PubsubLimits } from '../pubsub/service.ts';
 import { PubsubWire, elementBytes } from '../pubsub/wire.ts';
@@ -31,7 +32,7 @@ export interface ManagementServiceDeps {
 }
 
 export interface ManagementServiceOptions extends ManagementNotifierOptions, Omit<ManagementControllerOptions, 'listsPerAnswer' | 'heads'> {
-  readonly pubsub: PubsubLimits;
+  readonly pubsub: PubsubLimits & OutboxOptions;
   readonly trust: TrustOptions;
   /** Certificates that the management device keeps for others to look up. */
   readonly certificates: number;
@@ -61,7 +62,7 @@ export class ManagementService {
     const certificates = new CertificateShelf(() => certificateView(network), { ...options.trust, certificates: options.certificates });
     const service = new PubsubService<XmlElement>({ sizeOf: elementBytes }, options.pubsub);
     addManagementNodes({ service, lists, certificates }, { trust: options.trust, tellsOwnDevices: options.notify !== 'hints' });
-    const wire = new PubsubWire({ service, registry: device.router, tasks, log, channels: () => device.channels });
+    const wire = new PubsubWire({ service, registry: device.router, tasks, log, channels: () => device.channels }, options.pubsub);
     this.notifier = new ManagementNotifier({
       service, wire, lists, certificates, clock, tasks, log, local: device.jid,
       server: () => (device.connection?.state === 'online' ? device.connection.channel : undefined),

@@ -3,19 +3,14 @@ import type { MediaObject, MediaPage } from '../model/media.ts';
 import { NS } from '../model/namespaces.ts';
 import { child } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
-import type { XmlLimits } from '../model/xml-parser.ts';
 import type { PeerLink } from '../ports/peer-link.ts';
-import { abortStream } from './abort-stream.ts';
 import { formatDirectoryQuery, parseResultSet } from './directory-codec.ts';
+import { listingIn } from './listing.ts';
+import type { ReceiveListingOptions } from './listing.ts';
 import { childObjects, objectFromMetadata } from './metadata.ts';
-import { receiveXml } from './receive-xml.ts';
 
-export interface DirectoryControllerOptions {
-  /** Milliseconds for an answer, the opening of byte streams included. */
-  readonly answerTimeout: number;
-  /** Of a listing that comes out of band. */
-  readonly listing: XmlLimits;
-}
+/** `answerTimeout`: milliseconds for an answer, the opening of byte streams included. */
+export type DirectoryControllerOptions = ReceiveListingOptions;
 
 /** MediaServer Directory, controller side: one page of a container of another device. */
 export async function browsePeer(
@@ -52,13 +47,5 @@ async function ask(
   const answer = await channel.request({ type: 'get', payload: formatDirectoryQuery(query) }, { signal, timeout: options.answerTimeout });
   const result = child(answer, 'query', NS.mediaServer);
   if (!result) throw new XpmnError('malformed', 'The device answered with something that is no listing.');
-  const inline = child(result, 'container', NS.metadata);
-  if (inline) return { result, listing: inline };
-  const id = (child(result, 'oob', NS.outOfBand) ?? child(result, 'oob', NS.outOfBandAlias))?.attrs['id'];
-  if (id === undefined) throw new XpmnError('malformed', 'The device answered with something that is no listing.');
-  const streams = link.openByteStreams;
-  // The provider opened a session before it answered: none means that it is gone already, and waiting would not help.
-  if (!streams) throw new XpmnError('connection-lost', 'The connection to the device was lost.');
-  const unwanted = (): void => void abortStream(channel, id, { abortTimeout: options.answerTimeout });
-  return { result, listing: await receiveXml(streams, id, { limits: options.listing, signal, unwanted }) };
+  return { result, listing: await listingIn(result, { link, channel, signal, options }) };
 }

@@ -1,10 +1,9 @@
 import type { Random } from '../kernel/clock.ts';
-import { randomId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { Jid } from '../model/jid.ts';
 import type { MediaContainer, MediaObject, MediaPage } from '../model/media.ts';
 import { NS } from '../model/namespaces.ts';
-import { serialise, xml } from '../model/xml.ts';
+import { xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { MediaLibrary } from '../ports/media-device.ts';
 import type { PeerLinks } from '../ports/peer-link.ts';
@@ -13,9 +12,9 @@ import { formatResultSet, parseDirectoryQuery } from './directory-codec.ts';
 import type { DirectoryQuery } from './directory-codec.ts';
 import { DirectoryPositions } from './directory-positions.ts';
 import type { PositionsOptions } from './directory-positions.ts';
+import { inlineOrNot } from './listing.ts';
 import { metadataFromPage } from './metadata.ts';
 import { ownPeer } from './access.ts';
-import { withRoom } from './sending.ts';
 
 export interface DirectoryOptions extends PositionsOptions {
   /** Children in a page when the asker does not say; at most it is `maxPage`. */
@@ -45,7 +44,7 @@ export function provideDirectory(deps: DirectoryDeps, options: DirectoryOptions)
     const listing = metadataFromPage(page.container, page.children, device);
     const first = page.children[0];
     const set = { first: first?.id, last: page.children.at(-1)?.id, index: first && page.offset, count: page.total };
-    return xml('query', NS.mediaServer, {}, await inlineOrNot(listing, iq), formatResultSet(set));
+    return xml('query', NS.mediaServer, {}, await inlineOrNot(listing, iq, deps, options), formatResultSet(set));
   }
 
   async function find(query: DirectoryQuery, signal: AbortSignal): Promise<MediaPage> {
@@ -60,19 +59,6 @@ export function provideDirectory(deps: DirectoryDeps, options: DirectoryOptions)
       : await library.browse(value, { offset: query.start.index, limit: query.max, signal });
     positions.remember(page);
     return page;
-  }
-
-  async function inlineOrNot(listing: XmlElement, iq: IncomingIq): Promise<XmlElement> {
-    const text = Buffer.from(serialise(listing), 'utf8');
-    if (text.length <= options.inlineLimit) return listing;
-    const id = randomId(deps.random);
-    await withRoom(deps.links.to(iq.from), iq.signal, (streams) => {
-      // The bytes may overtake the answer: the receiver holds them until it has read the id.
-      streams.sendBytes(id, text, { signal: iq.signal }).catch((error: unknown) => {
-        deps.log.info('a listing could not be sent', { peer: iq.from, error });
-      });
-    });
-    return xml('oob', NS.outOfBand, { id, size: text.length, type: 'text/xml' });
   }
 
   deps.registry.handle({ ns: NS.mediaServer, name: 'query', type: 'get' }, answer);

@@ -1,14 +1,16 @@
 import { NS } from '../model/namespaces.ts';
 import { formatMediaUri, parseMediaUri } from '../model/media-uri.ts';
 import type { MediaContainer, MediaItem, MediaObject, MediaType } from '../model/media.ts';
+import type { PlayingItem } from '../model/playback.ts';
 import type { Jid } from '../model/jid.ts';
 import { childText, elements, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
+import { decimalIn, decimalText } from './decimal.ts';
 
 const TYPES: readonly MediaType[] = ['audio', 'video', 'image', 'stream', 'other'];
 
-/** Of a number on the wire: a duration may be 0.001 s, and never 1e-7. */
-const DECIMALS = 3;
+/** Whatever has a scheme and fits on a line: it is shown, and compared, and handed on. */
+const URI = /^[a-z][a-z0-9+.-]{0,31}:[^\s\p{C}]{1,4096}$/iu;
 
 /** Item fields that are one child element each: field, element name, kind of value (WIRE: item children). */
 const FIELDS = [
@@ -31,15 +33,24 @@ const FIELDS = [
 
 /** An item or a container without its children, as `urn:xmpp:media:metadata:0`. `device` serves the item's bytes. */
 export function metadataFromObject(object: MediaObject, device: Jid): XmlElement {
-  const common = { id: object.id, parent: object.parent };
-  if (object.kind === 'container') return xml('container', NS.metadata, common, field('title', object.title), countOf(object));
+  const { id, parent } = object;
+  if (object.kind === 'container') return xml('container', NS.metadata, { id, parent }, field('title', object.title), countOf(object));
+  return itemElement(object, object.uid === undefined ? undefined : formatMediaUri({ device, uid: object.uid }));
+}
+
+/** An item that is played, under the URI that it was opened by, whichever device that names. */
+export function metadataFromPlaying({ item, uri }: PlayingItem): XmlElement {
+  return itemElement(item, uri);
+}
+
+function itemElement(item: MediaItem, uri: string | undefined): XmlElement {
   return xml(
     'item',
     NS.metadata,
-    { ...common, type: object.type },
-    field('title', object.title),
-    FIELDS.map(([key, name]) => field(name, object[key])).filter((node) => node !== undefined),
-    object.uid !== undefined && field('uri', formatMediaUri({ device, uid: object.uid })),
+    { id: item.id, parent: item.parent, type: item.type },
+    field('title', item.title),
+    FIELDS.map(([key, name]) => field(name, item[key])).filter((node) => node !== undefined),
+    field('uri', uri),
   );
 }
 
@@ -56,12 +67,29 @@ export function metadataFromPage(container: MediaContainer, children: readonly M
 export function objectFromMetadata(element: XmlElement, device: Jid): MediaObject | undefined {
   const { id, parent } = element.attrs;
   if (element.ns !== NS.metadata || !id) return undefined;
-  const base = { id, parent, title: childText(element, 'title', NS.metadata) ?? '' };
-  if (element.name === 'container') return { kind: 'container', ...base, count: numberIn(element, 'count') };
-  if (element.name !== 'item') return undefined;
+  if (element.name === 'container') return { kind: 'container', id, parent, title: titleIn(element), count: numberIn(element, 'count') };
+  return element.name === 'item' ? itemIn(element, uidIn(element, device)) : undefined;
+}
+
+/**
+ * An item that is played. Its URI may name any device, and none: it is what the player says, and proves nothing. A player
+ * may have things of its own, without an id.
+ */
+export function playingFromMetadata(element: XmlElement): PlayingItem | undefined {
+  if (element.ns !== NS.metadata || element.name !== 'item') return undefined;
+  const uri = childText(element, 'uri', NS.metadata);
+  return { item: itemIn(element, undefined), uri: uri !== undefined && URI.test(uri) ? uri : undefined };
+}
+
+function itemIn(element: XmlElement, uid: string | undefined): MediaItem {
+  const { id = '', parent } = element.attrs;
   const fields = FIELDS.map(([key, name, kind]) => [key, kind === 'number' ? numberIn(element, name) : childText(element, name, NS.metadata)]);
   const type = TYPES.find((known) => known === element.attrs['type']) ?? 'other';
-  return { kind: 'item', ...base, type, ...(Object.fromEntries(fields) as Partial<MediaItem>), uid: uidIn(element, device) };
+  return { kind: 'item', id, parent, title: titleIn(element), type, ...(Object.fromEntries(fields) as Partial<MediaItem>), uid };
+}
+
+function titleIn(element: XmlElement): string {
+  return childText(element, 'title', NS.metadata) ?? '';
 }
 
 /** Direct children of a container element that are objects. */
@@ -83,7 +111,7 @@ function uidIn(element: XmlElement, device: Jid): string | undefined {
 }
 
 function field(name: string, value: string | number | undefined): XmlElement | undefined {
-  const text = typeof value === 'number' ? numberText(value) : value;
+  const text = typeof value === 'number' ? decimalText(value) : value;
   return text === undefined ? undefined : xml(name, NS.metadata, {}, text);
 }
 
@@ -91,13 +119,6 @@ function countOf(container: MediaContainer): XmlElement | undefined {
   return field('count', container.count);
 }
 
-/** Plain decimals; undefined for what no field can mean (the legacy side tells strange things). */
-function numberText(value: number): string | undefined {
-  const rounded = Number(value.toFixed(DECIMALS));
-  return rounded >= 0 && rounded < 1e15 ? String(rounded) : undefined;
-}
-
 function numberIn(element: XmlElement, name: string): number | undefined {
-  const text = childText(element, name, NS.metadata)?.trim();
-  return text !== undefined && /^\d{1,15}(\.\d{1,6})?$/.test(text) ? Number(text) : undefined;
+  return decimalIn(childText(element, name, NS.metadata));
 }

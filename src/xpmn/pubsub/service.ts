@@ -20,6 +20,15 @@ export interface PubsubNode<P> {
   readonly rights: Rights;
   /** Who is told of changes without having subscribed; the others with the right to subscribe have to. */
   readonly automatic: readonly Verdict[];
+  /** Of those, who wants to be told; all, if left out. */
+  readonly wanted?: (who: Visitor) => boolean;
+  /**
+   * For whom alone it was made, by an answer to a question of his: he has subscribed to it, for the others it is not there, and it
+   * goes when he unsubscribes or leaves.
+   */
+  readonly only?: Jid;
+  /** It has gone with whom it was made for. */
+  readonly onGone?: () => void;
   readonly items: ItemSource<P>;
   /** What a notification carries of an item; all of it, if left out. */
   readonly digest?: (item: Item<P>) => P;
@@ -34,6 +43,8 @@ export interface Notification<P> extends ItemChange<P> {
 
 export interface PubsubLimits {
   readonly nodes: number;
+  /** Those that were made for one visitor alone. */
+  readonly nodesForOne: number;
   /** Those of one node that have asked for it. */
   readonly subscribers: number;
   /** Of one item, in bytes. */
@@ -65,8 +76,12 @@ export class PubsubService<P> {
   addNode(node: PubsubNode<P>): void {
     if (this.nodes.has(node.name)) throw new XpmnError('conflict', 'There is such a node already.');
     if (this.nodes.size >= this.limits.nodes) throw new XpmnError('resource-limit', `There are no more than ${this.limits.nodes} nodes.`);
+    const { only } = node;
+    if (only !== undefined && [...this.nodes.values()].filter((other) => other.only === only).length >= this.limits.nodesForOne) {
+      throw new XpmnError('resource-limit', `There are no more than ${this.limits.nodesForOne} nodes for one device.`);
+    }
     this.nodes.set(node.name, node);
-    this.subscribers.set(node.name, new Set());
+    this.subscribers.set(node.name, new Set(only === undefined ? [] : [only]));
   }
 
   /** Undefined if there is no such node, or nobody to be told. */
@@ -129,13 +144,15 @@ export class PubsubService<P> {
   /** Who is told without having asked has nothing to take back. @throws XpmnError `not-found`, `not-allowed`, `security-required`, `unexpected-request` */
   unsubscribe(name: string, who: Visitor | undefined): void {
     const { jid } = known(who);
-    this.open(name, who, 'subscribe');
-    if (!this.subscribersOf(name).delete(jid)) throw new XpmnError('unexpected-request', 'You have not subscribed.', { details: { condition: 'not-subscribed' } });
+    const node = this.open(name, who, 'subscribe');
+    if (node.only !== undefined) this.dropFor(node);
+    else if (!this.subscribersOf(name).delete(jid)) throw new XpmnError('unexpected-request', 'You have not subscribed.', { details: { condition: 'not-subscribed' } });
   }
 
   /** `jid` is there no more: what it subscribed to, it did while it was. */
   left(jid: Jid): void {
     for (const subscribers of this.subscribers.values()) subscribers.delete(jid);
+    for (const node of [...this.nodes.values()]) if (node.only === jid) this.dropFor(node);
   }
 
   /** What is told to whoever comes and is told without asking: the items as they are. */
@@ -150,6 +167,21 @@ export class PubsubService<P> {
     const to = node ? this.audience(node, present) : [];
     if (!node || to.length === 0) return undefined;
     return { to, node: name, published: this.fitting(published.map((item) => digested(node, item))), retracted, isDeleted: false };
+  }
+
+  /** How those items are now, for one who has not been told of all their changes; undefined if he is not to be told any more. */
+  current(name: string, ids: ReadonlySet<string>, who: Visitor): Notification<P> | undefined {
+    const node = this.nodes.get(name);
+    if (!node) return undefined;
+    const published = node.items.all().filter(({ id }) => ids.has(id));
+    const there = new Set(published.map(({ id }) => id));
+    return this.notification(name, { published, retracted: [...ids].filter((id) => !there.has(id)) }, [who]);
+  }
+
+  private dropFor({ name, onGone }: PubsubNode<P>): void {
+    this.nodes.delete(name);
+    this.subscribers.delete(name);
+    onGone?.();
   }
 
   private whatIs(node: PubsubNode<P>, jid: Jid): Notification<P> | undefined {
@@ -167,7 +199,7 @@ export class PubsubService<P> {
   private open(name: string, who: Visitor | undefined, action: PubsubAction): PubsubNode<P> {
     const visitor = known(who);
     const node = this.nodes.get(name);
-    if (!node) throw new XpmnError('not-found', 'There is no such node here.');
+    if (!node || (node.only !== undefined && node.only !== visitor.jid)) throw new XpmnError('not-found', 'There is no such node here.');
     if (!may(node, visitor, action)) throw new XpmnError('not-allowed', 'This is not for you.');
     return node;
   }
@@ -188,12 +220,12 @@ function known(who: Visitor | undefined): Visitor {
   return who;
 }
 
-function may<P>({ rights }: PubsubNode<P>, { verdict }: Visitor, action: PubsubAction): boolean {
-  return rights[action].includes(verdict);
+function may<P>({ rights, only }: PubsubNode<P>, { jid, verdict }: Visitor, action: PubsubAction): boolean {
+  return rights[action].includes(verdict) && (only === undefined || only === jid);
 }
 
 function isAutomatic<P>(node: PubsubNode<P>, who: Visitor): boolean {
-  return node.automatic.includes(who.verdict) && may(node, who, 'subscribe');
+  return node.automatic.includes(who.verdict) && may(node, who, 'subscribe') && (node.wanted?.(who) ?? true);
 }
 
 function digested<P>({ digest }: PubsubNode<P>, item: Item<P>): Item<P> {

@@ -2,13 +2,16 @@ import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { PeerIdentity } from '../model/identity.ts';
+import type { Jid } from '../model/jid.ts';
 import { tryJid } from '../model/jid.ts';
 import { serialise } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { IncomingIq, IqRegistry, StanzaChannel } from '../ports/stanza-channel.ts';
-import { NS_PUBSUB, formatAnswer, formatEvent, parseRequest } from '../xmpp/pubsub-codec.ts';
+import { NS_PUBSUB, formatAnswer, parseRequest } from '../xmpp/pubsub-codec.ts';
 import type { PubsubRequest } from '../xmpp/pubsub-codec.ts';
-import { message } from '../xmpp/stanza.ts';
+import { forMany } from '../xmpp/stanza.ts';
+import { Outbox, eventMessage } from './outbox.ts';
+import type { OutboxOptions } from './outbox.ts';
 import type { Notification, PubsubService } from './service.ts';
 
 export interface PubsubWireDeps {
@@ -26,11 +29,14 @@ export interface PubsubWireDeps {
  */
 export class PubsubWire {
   private readonly deps: PubsubWireDeps;
+  private readonly options: OutboxOptions;
+  private readonly outboxes = new WeakMap<StanzaChannel, Outbox>();
   /** Channels whose end is waited for. */
   private readonly watched = new WeakSet<StanzaChannel>();
 
-  constructor(deps: PubsubWireDeps) {
+  constructor(deps: PubsubWireDeps, options: OutboxOptions) {
     this.deps = deps;
+    this.options = options;
     deps.registry.handle({ ns: NS_PUBSUB, name: 'pubsub' }, (iq) => this.answer(iq));
   }
 
@@ -39,14 +45,29 @@ export class PubsubWire {
     return this.deps.channels().flatMap(({ peer }) => peer ?? []);
   }
 
-  /** Tells it to those it is for, each on its best channel. */
+  /** Tells it to those it is for, each on its best channel. It is built and written once for all of them. */
   notify(notification: Notification<XmlElement> | undefined): void {
     if (!notification) return;
-    const event = eventMessage(notification);
+    const event = forMany(eventMessage(notification));
+    const best = this.bestChannels();
     for (const jid of notification.to) {
-      const channel = this.deps.channels().find(({ peer }) => peer?.jid === jid);
-      if (channel) this.deps.tasks.run(() => this.send(channel, event));
+      const channel = best.get(jid);
+      if (channel) this.outboxOf(channel).tell(notification, event);
     }
+  }
+
+  /** The peer of a channel is told from now on, as if it had asked for it; first, how things are. What it may not, it is not. */
+  subscribe(nodes: readonly string[], channel: StanzaChannel): void {
+    const { peer } = channel;
+    if (!peer) return;
+    for (const node of nodes) {
+      try {
+        this.afterAnswer(this.deps.service.subscribe(node, peer));
+      } catch (error) {
+        this.deps.log.info('a device could not be subscribed to what it has begun', { peer: peer.jid, node, error });
+      }
+    }
+    this.watch(channel, peer);
   }
 
   /** A stream has opened: who is told without asking is told how things are, unless it has been on another stream. */
@@ -55,12 +76,16 @@ export class PubsubWire {
     for (const notification of this.deps.service.greeting(peer)) this.notify(notification);
   }
 
-  private async send(channel: StanzaChannel, event: XmlElement): Promise<void> {
-    try {
-      await channel.send(event);
-    } catch (error) {
-      this.deps.log.debug('a notification could not be sent', { peer: channel.peer?.jid, error });
-    }
+  private bestChannels(): ReadonlyMap<Jid, StanzaChannel> {
+    const best = new Map<Jid, StanzaChannel>();
+    for (const channel of this.deps.channels()) if (channel.peer && !best.has(channel.peer.jid)) best.set(channel.peer.jid, channel);
+    return best;
+  }
+
+  private outboxOf(channel: StanzaChannel): Outbox {
+    const outbox = this.outboxes.get(channel) ?? new Outbox(channel, this.deps, this.options);
+    this.outboxes.set(channel, outbox);
+    return outbox;
   }
 
   private async answer({ channel, type, payload }: IncomingIq): Promise<XmlElement | undefined> {
@@ -102,24 +127,21 @@ export class PubsubWire {
 
   /** A subscription lasts as long as its subscriber has any stream open. */
   private watch(channel: StanzaChannel, { jid }: PeerIdentity): void {
-    if (this.watched.has(channel)) return;
+    if (this.watched.has(channel) && !channel.closed.aborted) return;
     this.watched.add(channel);
-    channel.closed.addEventListener('abort', () => {
+    const ended = (): void => {
       const another = this.deps.channels().find((other) => other !== channel && other.peer?.jid === jid);
       if (another?.peer) this.watch(another, another.peer);
       else this.deps.service.left(jid);
-    }, { once: true });
+    };
+    if (channel.closed.aborted) ended();
+    else channel.closed.addEventListener('abort', ended, { once: true });
   }
 }
 
 /** "jid MUST equal stream peer": nobody subscribes anybody else. */
 function assertOneself(jid: string, peer: PeerIdentity): void {
   if (tryJid(jid) !== peer.jid) throw new XpmnError('bad-request', 'You subscribe for yourself.', { details: { condition: 'invalid-jid' } });
-}
-
-/** The message of a notification. A headline: what can't be delivered now is not kept for later. */
-export function eventMessage({ node, published, retracted, isDeleted }: Notification<XmlElement>): XmlElement {
-  return message({ type: 'headline' }, formatEvent({ node, published, retracted, cleared: isDeleted ? 'delete' : undefined }));
 }
 
 /** What an item weighs, for the bounds of the service. */

@@ -1,5 +1,5 @@
 import { NS } from '../model/namespaces.ts';
-import { child, elements, xml } from '../model/xml.ts';
+import { child, elements, serialise, xml } from '../model/xml.ts';
 import type { XmlElement, XmlNode } from '../model/xml.ts';
 import { errorElement } from './stanza-error.ts';
 
@@ -47,4 +47,18 @@ export function message(attrs: Attrs, ...children: XmlNode[]): XmlElement {
 
 export function presence(attrs: Attrs, ...children: XmlNode[]): XmlElement {
   return xml('presence', NS_CLIENT, attrs, children);
+}
+
+/** Texts of stanzas that are sent to many. */
+const texts = new WeakMap<XmlElement, string>();
+
+/** The same stanza; however many are sent it, it is written once. */
+export function forMany(stanza: XmlElement): XmlElement {
+  texts.set(stanza, serialise(stanza, NS_CLIENT));
+  return stanza;
+}
+
+/** A stanza as it is written on a stream. */
+export function stanzaText(stanza: XmlElement): string {
+  return texts.get(stanza) ?? serialise(stanza, NS_CLIENT);
 }

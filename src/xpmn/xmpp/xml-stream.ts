@@ -3,9 +3,9 @@ import { XpmnError, asXpmnError } from '../kernel/errors.ts';
 import type { ErrorCode } from '../kernel/errors.ts';
 import { XmlParser } from '../model/xml-parser.ts';
 import type { XmlLimits } from '../model/xml-parser.ts';
-import { elements, escapeAttr, serialise, xml } from '../model/xml.ts';
+import { elements, escapeAttr, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
-import { NS_CLIENT, NS_STREAM, isStanza } from './stanza.ts';
+import { NS_CLIENT, NS_STREAM, isStanza, stanzaText } from './stanza.ts';
 import { StreamWriter } from './stream-writer.ts';
 
 export interface StreamHeader {
@@ -77,7 +77,7 @@ export class XmlStream {
   /** @throws XpmnError `connection-lost`, also after our footer; `resource-limit` */
   async send(element: XmlElement): Promise<void> {
     if (this.footerSent || this.stopped) throw new XpmnError('connection-lost', 'The stream has ended.');
-    await this.writer.write(serialise(element, NS_CLIENT));
+    await this.writer.write(stanzaText(element));
   }
 
   /** Resolves when there is room for answers. */

@@ -14,7 +14,7 @@ const VERDICTS: readonly Verdict[] = ['own', 'own-hosted', 'friend', 'pairing'];
 const NODE = 'urn:test:node';
 const nobody: Rights = { list: [], read: [], publish: [], retract: [], subscribe: [] };
 const everybody: Rights = { list: VERDICTS, read: VERDICTS, publish: VERDICTS, retract: VERDICTS, subscribe: VERDICTS };
-const limits: PubsubLimits = { nodes: 3, subscribers: 2, itemBytes: 10, answerBytes: 25 };
+const limits: PubsubLimits = { nodes: 3, nodesForOne: 2, subscribers: 2, itemBytes: 10, answerBytes: 25 };
 
 const visitor = (verdict: Verdict, resource: string = verdict): Visitor => ({ jid: parseJid(`me@home.test/${resource}`), verdict });
 const own = visitor('own');
@@ -204,6 +204,75 @@ describe('the pubsub service', () => {
       service.addNode(node());
       assert.equal(service.notification(NODE, { published: [], retracted: ['a'] }, [friend]), undefined, 'another node of that name has no subscribers');
     });
+  });
+
+  describe('nodes that were made for one visitor', () => {
+    const [one, two] = [visitor('own', 'one'), visitor('own', 'two')];
+    const change = { published: [{ id: 'a', payload: 'a' }], retracted: [] };
+    let gone: string[];
+    const make = (name: string, who: Visitor): void => service.addNode(node({ name, only: who.jid, automatic: ['own'], onGone: () => gone.push(name) }));
+    beforeEach(() => (gone = []));
+
+    it('tell him, and are there for nobody else', async () => {
+      make('query', one);
+      assert.deepEqual(told(service.notification('query', change, [one, two])), [jids(one), 'a=a', '', false]);
+      for (const attempt of [() => service.items('query', two), () => service.subscribe('query', two), () => service.unsubscribe('query', two)]) assert.throws(attempt, isCode('not-found'));
+      await assert.rejects(service.publish('query', two, { id: 'a', payload: 'x' }, here()), isCode('not-found'));
+      assert.deepEqual(service.greeting(two), []);
+      assert.deepEqual(gone, []);
+    });
+
+    it('go when he unsubscribes, and when he leaves', () => {
+      make('query', one);
+      make('another', one);
+      service.unsubscribe('query', one);
+      assert.deepEqual(gone, ['query']);
+      assert.throws(() => service.items('query', one), isCode('not-found'));
+      service.left(two.jid);
+      assert.deepEqual(gone, ['query']);
+      service.left(one.jid);
+      assert.deepEqual(gone, ['query', 'another']);
+      assert.equal(service.notification('another', change, [one]), undefined);
+    });
+
+    it('are so many for each, and no more', () => {
+      make('1', one);
+      make('2', one);
+      assert.throws(() => make('3', one), isCode('resource-limit'));
+      make('3', two);
+      service.unsubscribe('1', one);
+      make('1', one);
+    });
+
+    it('tell him that they go when the provider takes them away', () => {
+      make('query', one);
+      assert.deepEqual(told(service.deleteNode('query', [one, two])), [jids(one), '', '', true]);
+      service.left(one.jid);
+      assert.deepEqual(gone, []);
+    });
+  });
+
+  it('tells without being asked only those who want to be told, as long as they do', () => {
+    const wanting = new Set(['me@home.test/own']);
+    service.addNode(node({ automatic: ['own', 'friend'], wanted: ({ jid }) => wanting.has(jid), items: { all: () => [{ id: 'a', payload: 'a' }] } }));
+    const change = { published: [{ id: 'a', payload: 'a' }], retracted: [] };
+    const present = [own, visitor('own', 'other'), visitor('friend')];
+    assert.deepEqual(told(service.notification(NODE, change, present)), [jids(own), 'a=a', '', false]);
+    assert.equal(service.greeting(own).length, 1);
+    assert.deepEqual(service.greeting(visitor('own', 'other')), []);
+    wanting.clear();
+    assert.equal(service.notification(NODE, change, present), undefined);
+    service.subscribe(NODE, own);
+    assert.deepEqual(told(service.notification(NODE, change, present)), [jids(own), 'a=a', '', false], 'who has asked is told');
+  });
+
+  it('says how items are now to one who has missed something, if he is still to be told', async () => {
+    service.addNode(node({ digest: ({ payload }) => `<${payload}>` }));
+    await has('a', 'b');
+    assert.equal(service.current(NODE, new Set(['a']), own), undefined, 'he has not subscribed');
+    service.subscribe(NODE, own);
+    assert.deepEqual(told(service.current(NODE, new Set(['a', 'x']), own)), [jids(own), 'a=<a>', 'x', false]);
+    assert.equal(service.current('elsewhere', new Set(['a']), own), undefined);
   });
 
   it('whatever is published and retracted: those who listen know what the node has', () => fc.assert(fc.asyncProperty(

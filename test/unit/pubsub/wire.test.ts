@@ -54,7 +54,7 @@ describe('publish-subscribe on a stream', () => {
       const event = parseEvent(stanza);
       heard.push(event ? `${resource}: ${event.cleared ?? ''}${event.published.map(({ id, payload: one }) => `${id}=${one ? serialise(one, 'urn:test') : ''}`).join()}${event.retracted.map((id) => `-${id}`).join()}` : serialise(stanza));
     };
-    if (pairs.length === 0) wire = new PubsubWire({ service, registry: pair.b.router, tasks, log: silentLogger, channels: () => open });
+    if (pairs.length === 0) wire = new PubsubWire({ service, registry: pair.b.router, tasks, log: silentLogger, channels: () => open }, settings.pubsub);
     else pair.b.router.handle({ ns: NS_PUBSUB }, () => undefined);
     pairs.push(pair);
     open.push(pair.b.channel);
@@ -190,5 +190,105 @@ describe('publish-subscribe on a stream', () => {
     pair.close();
     wire.notify(service.notification(NODE, { published: [], retracted: ['a'] }, wire.present()));
     await settle();
+  });
+
+  describe('to one who is slow', () => {
+    let taken: (() => void)[];
+    const change = (...published: readonly string[]) => ({ published: published.map((id) => ({ id, payload: payload('said') })), retracted: [] });
+
+    /** A channel that takes an event when it is told to, and whoever else is there. */
+    function slowly(): ChannelPair {
+      const pair = connect();
+      taken = [];
+      const { send } = pair.b.channel;
+      Object.assign(pair.b.channel, { send: async (stanza: XmlElement): Promise<void> => {
+        if (stanza.name === 'message') await new Promise<void>((resolve) => taken.push(resolve));
+        await send(stanza);
+      } });
+      return pair;
+    }
+    async function take(): Promise<void> {
+      taken.shift()?.();
+      await settle();
+    }
+
+    it('tells how it is then, not all that was; and the others at once', async () => {
+      slowly();
+      connect({ resource: 'quick' });
+      let value = 'one';
+      service.addNode({ name: NODE, rights: { list: EVERYBODY, read: EVERYBODY, publish: [], retract: [], subscribe: EVERYBODY }, automatic: ['own'], items: { all: () => [{ id: 'a', payload: payload(value) }] } });
+      for (value of ['one', 'two', 'three']) {
+        wire.notify(service.notification(NODE, { published: [{ id: 'a', payload: payload(value) }], retracted: [] }, wire.present()));
+        await settle();
+      }
+      assert.equal(taken.length, 1, 'nothing queues');
+      value = 'four';
+      for (let i = 0; i < 3; i += 1) await take();
+      assert.deepEqual(heard, [...['one', 'two', 'three'].map((said) => `quick: a=<value>${said}</value>`), ...['one', 'four'].map((said) => `controller: a=<value>${said}</value>`)]);
+    });
+
+    it('tells of items that are gone, of a node that is, and of one that has come back', async () => {
+      slowly();
+      addNode(['own']);
+      const tell = (notification: ReturnType<typeof service.notification>): void => wire.notify(notification);
+      tell(service.notification(NODE, change('a'), wire.present()));
+      tell(service.notification(NODE, { published: [], retracted: ['b'] }, wire.present()));
+      await take();
+      tell(service.deleteNode(NODE, wire.present()));
+      await take();
+      addNode(['own']);
+      tell(service.notification(NODE, { published: [], retracted: ['c'] }, wire.present()));
+      for (let i = 0; i < 3; i += 1) await take();
+      assert.deepEqual(heard, ['controller: a=<value>said</value>', 'controller: -b', 'controller: delete', 'controller: -c']);
+    });
+
+    it('remembers so many items, and no more', async () => {
+      slowly();
+      addNode(['own']);
+      wire.notify(service.notification(NODE, change('a'), wire.present()));
+      for (let i = 0; i <= settings.pubsub.waitingItems; i += 1) wire.notify(service.notification(NODE, { published: [], retracted: [`${i}`] }, wire.present()));
+      await take();
+      await take();
+      assert.equal(heard[1]?.split('-').length, settings.pubsub.waitingItems + 1);
+      assert.ok(!heard[1]?.includes('-0-'), 'the oldest is forgotten');
+    });
+
+    it('goes on with other nodes, and ends with its channel', async () => {
+      const pair = slowly();
+      addNode(['own']);
+      service.addNode({ name: 'other', rights: { list: [], read: [], publish: [], retract: [], subscribe: EVERYBODY }, automatic: ['own'], items: { all: () => [] } });
+      for (const node of [NODE, NODE, 'other', 'other']) wire.notify(service.notification(node, change('a'), wire.present()));
+      await settle();
+      assert.equal(taken.length, 2);
+      pair.close();
+      for (let i = 0; i < 4; i += 1) await take();
+      assert.deepEqual(heard, []);
+    });
+  });
+
+  it('builds an event once, for all whom it tells', async () => {
+    for (const resource of ['one', 'two', 'three']) connect({ resource });
+    addNode(['own']);
+    wire.notify(service.notification(NODE, { published: [{ id: 'a', payload: payload('x') }], retracted: [] }, wire.present()));
+    await settle();
+    const events = pairs.flatMap(({ sent }) => sent.map(({ stanza }) => stanza));
+    assert.equal(events.length, 3);
+    assert.equal(new Set(events).size, 1);
+  });
+
+  it('subscribes whom the device says to, as long as it is there', async () => {
+    const pair = connect();
+    addNode();
+    await publish(pair, 'a', 'one');
+    wire.subscribe([NODE, 'elsewhere'], pair.b.channel);
+    await settle();
+    await publish(pair, 'a', 'two');
+    await settle();
+    assert.deepEqual(heard, ['controller: a=<value>one</value>', 'controller: a=<value>two</value>']);
+    const present = wire.present();
+    open = [];
+    pair.close();
+    wire.subscribe([NODE], pair.b.channel);
+    assert.equal(service.notification(NODE, { published: [], retracted: ['a'] }, present), undefined, 'one that has left is not kept');
   });
 });
