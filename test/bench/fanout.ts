@@ -24,6 +24,7 @@ const REPEATS = { full: 300, quick: 60 };
 
 const NS_EVENT = 'http://jabber.org/protocol/pubsub#event';
 const NODE = 'urn:xmpp:xpmn:playback:0';
+const OWN = ['own'] as const;
 
 interface Way {
   readonly events: number;
@@ -86,17 +87,21 @@ async function costOf(tell: () => void, repeats: number): Promise<number> {
   return (user + system) / repeats / SESSIONS;
 }
 
-/** Tells so many events at once, as a device does that has a node. */
+/** Tells so many events at once, as a device does that has a node to which all have subscribed: each of another item. */
 function wireTo({ streams }: ToldSessions, tasks: TaskGroup): (events: number) => void {
   const service = new PubsubService<XmlElement>({ sizeOf: elementBytes }, settings.pubsub);
   const registry = new IqRouter({ log: silentLogger }, settings.iq);
   const channels = streams.map(({ channel }) => channel);
-  const to = channels.flatMap(({ peer }) => peer?.jid ?? []);
-  const wire = new PubsubWire({ service, registry, tasks, log: silentLogger, channels: () => channels });
+  const wire = new PubsubWire({ service, registry, tasks, log: silentLogger, channels: () => channels }, settings.pubsub);
+  const items = new Map<string, XmlElement>();
+  const rights = { list: OWN, read: OWN, publish: [], retract: [], subscribe: OWN };
+  service.addNode({ name: NODE, rights, automatic: OWN, items: { all: () => [...items].map(([id, payload]) => ({ id, payload })) } });
   let position = 0;
   return (events) => {
     for (let index = 0; index < events; index += 1) {
-      wire.notify({ to, node: NODE, published: [{ id: 'status', payload: payload(position += 1) }], retracted: [], isDeleted: false });
+      const item = { id: itemId(index), payload: payload(position += 1) };
+      items.set(item.id, item.payload);
+      wire.notify(service.notification(NODE, { published: [item], retracted: [] }, wire.present()));
     }
   };
 }
@@ -115,9 +120,11 @@ function writeOnly({ bare }: ToldSessions): void {
 }
 
 function message(to: Jid | undefined, from: Jid | undefined, position: number): XmlElement {
-  const items = xml('items', NS_EVENT, { node: NODE }, xml('item', NS_EVENT, { id: 'status' }, payload(position)));
+  const items = xml('items', NS_EVENT, { node: NODE }, xml('item', NS_EVENT, { id: itemId(position) }, payload(position)));
   return xml('message', NS_CLIENT, { to, from, type: 'headline' }, xml('event', NS_EVENT, {}, items));
 }
+
+const itemId = (index: number): string => `status-${index}`;
 
 /** About as much as a player tells of itself. */
 function payload(position: number): XmlElement {
