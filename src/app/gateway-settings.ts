@@ -33,7 +33,12 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     directory: config.directory,
     directoryController: config.directory,
     transferController: config.transfer,
+    playback: config.playback,
+    player: config.player,
+    watch: config.watch,
+    pubsub: config.pubsub,
     mediaPort: config.mediaPort,
+    feed: config.feed,
     logins: config.xmpp.clientCertificates,
     pairing: { ...config.pairing, ...config.trust },
     account: {

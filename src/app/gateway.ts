@@ -2,10 +2,12 @@ import { hostname } from 'node:os';
 import { createHttpOrigin } from '../upnp/http-origin.ts';
 import { createHttpRequester } from '../upnp/http-requester.ts';
 import { createSsdpSocket } from '../upnp/dgram-ssdp-socket.ts';
+import { createEventSubscriber } from '../upnp/gena-subscriber.ts';
 import { createUpnpAdapter } from '../upnp/adapter.ts';
 import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
+import { systemNetworks } from '../xpmn/media/reach.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import { ButtonWindow } from '../xpmn/pairing/button-window.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
@@ -17,13 +19,15 @@ import { AccountAccess } from '../xpmn/login/account-access.ts';
 import { forgetPassword, keepCarried, loadAccount } from './account-store.ts';
 import type { StoredAccount } from './account-store.ts';
 import { sealBackup } from './backup.ts';
-import type { Gateway, GatewayDeps, GatewayFactory } from './gateway-api.ts';
+import type { Gateway, GatewayDeps, GatewayFactory, PlayersControl } from './gateway-api.ts';
 import { gatewaySettings, serverOptions, trustOptions } from './gateway-settings.ts';
 import { describeDevice, describePage, describeStatus, describeUnlisted } from './gateway-view.ts';
 import { openDiscovery } from './local-link.ts';
 import { pairingControls } from './pairing-control.ts';
 import type { PairingControls } from './pairing-control.ts';
+import { loadQuirks } from './quirks.ts';
 import { loadOrCreateNetwork } from './setup.ts';
+import { createSharedMedia } from './shared/shared-media.ts';
 import { srpIfAvailable } from './srp.ts';
 import { canMakeRoom } from './take-over.ts';
 import { userKeyControl } from './user-key-desk.ts';
@@ -36,12 +40,15 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
   const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
   const srp = await srpIfAvailable(deps, pairing, signal);
   const pool = new OriginPool(clock, config.upnp.originPool);
+  const requester = createHttpRequester({ clock }, config.upnp.requester);
   const upnp = createUpnpAdapter({
     ssdp: createSsdpSocket({ clock, log: log.child('ssdp') }, config.upnp.ssdp),
-    requester: createHttpRequester({ clock }, config.upnp.requester),
+    requester,
     clock, random,
     log: log.child('upnp'),
     openOrigin: (origin) => createHttpOrigin({ pool, clock }, config.upnp.origin, origin),
+    events: createEventSubscriber({ requester, clock, random, log: log.child('gena') }, config.upnp.gena),
+    quirks: await loadQuirks({ folders: config.upnp.quirkFolders, log: log.child('quirks') }),
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,
   }, config.upnp);
@@ -59,6 +66,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     onAccountFound: (found) => void keepCarried(storage, network.bare, found).then((isKept) => isKept && onStale(), (error: unknown) => log.error('how to log in could not be stored', { error })),
     access: accessOf(deps, network, account),
     sources: [upnp],
+    shared: createSharedMedia({ clock, random, networks: systemNetworks }, config.feed.shared),
     connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
     addresses: systemAddresses,
   }, gatewaySettings(config));
@@ -106,6 +114,8 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
       return describePage(await gateway.browse(device, { container, offset, limit }, signal), device);
     },
     url: (item, options) => gateway.url(item, options),
+    players: playersOf(gateway),
+    share: async (source, options) => ({ uri: await gateway.share('file' in source ? source.file : source.url, options) }),
     exportCredentials: ({ name, password }) => exported({ gateway, network, account }, deps, { name, password }),
     exportBackup: async (options) => sealBackup(network, await account(), options, deps),
     async close({ signal }) {
@@ -114,6 +124,15 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
       await gateway.stop({ signal });
       await release();
     },
+  };
+}
+
+function playersOf({ players }: MediaGateway): PlayersControl {
+  return {
+    open: (device, request, { signal }) => players.open(device, request, signal),
+    command: (device, command, { signal }) => players.command(device, command, signal),
+    now: (device, { signal }) => players.now(device, signal),
+    wait: (device, after, signal) => players.wait(device, after, signal),
   };
 }
 

@@ -81,7 +81,7 @@ describeEventSubscriber('in memory', async (): Promise<EventSubscriberRig> => {
     passPatience: () => settle(),
     passPause: () => device.again(),
     passSilence: () => device.again(),
-    leftovers: () => subscriber.subscriptions.length,
+    leftovers: async () => subscriber.subscriptions.length,
     close: async () => undefined,
   };
 });

@@ -33,8 +33,8 @@ export interface EventSubscriberRig {
   passPause(): Promise<void>;
   /** Lets so much time pass that a silent device is tried anew. */
   passSilence(): Promise<void>;
-  /** Sockets and timers that are still open. */
-  leftovers(): number;
+  /** Sockets and timers that are still open, once what is ending has ended. */
+  leftovers(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -219,7 +219,7 @@ export function describeEventSubscriber(name: string, setup: () => Promise<Event
       await rig.subscriber.close();
       await rig.subscriber.close();
       await settle();
-      assert.equal(rig.leftovers(), 0);
+      assert.equal(await rig.leftovers(), 0);
       const before = [...log.lines];
       for (const one of subscriptions) {
         one.renewNow();
@@ -236,7 +236,7 @@ export function describeEventSubscriber(name: string, setup: () => Promise<Event
       await settle();
       await rig.subscriber.close();
       await settle();
-      assert.deepEqual([rig.leftovers(), log.lines], [0, []]);
+      assert.deepEqual([await rig.leftovers(), log.lines], [0, []]);
     });
   });
 }

@@ -5,7 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 const ROOTS = [
   'src/app/gateway.ts', 'src/app/daemon.ts', 'src/xpmn/gateway/media-gateway.ts', 'src/xpmn/device/device.ts', 'src/xpmn/device/transports.ts',
   'src/xpmn/device/device-securities.ts', 'src/xpmn/device/channel-method.ts', 'src/xpmn/device/link-local-side.ts', 'src/xpmn/links/local-exchange.ts',
-  'src/xpmn/gateway/shared-parts.ts', 'src/xpmn/gateway/local-side.ts', 'src/app/local-link.ts', 'src/app/newcomer.ts', 'src/app/pairing-call.ts', 'src/app/account-call.ts', 'src/app/srp.ts',
+  'src/xpmn/gateway/shared-parts.ts', 'src/xpmn/gateway/local-side.ts', 'src/xpmn/gateway/media-side.ts', 'src/app/local-link.ts', 'src/app/newcomer.ts', 'src/app/pairing-call.ts', 'src/app/account-call.ts', 'src/app/srp.ts',
 ];
 
 /** What the roots make that implements no port: everything else must pass its port's suite. */

@@ -58,7 +58,7 @@ describe('two devices of one process', () => {
     const identity = (verdict: ListedPeer['verdict'], { key, jid }: typeof hosted): ListedPeer => ({ verdict, key, jid, network: network.id, roles: [] });
     controller = new Device(shared, { credentials: network.gateway, identity: identity('own', network.gateway), account: undefined }, settings.device);
     server = new Device(shared, { credentials: hosted, identity: identity('own-hosted', hosted), account: undefined }, settings.device);
-    provideServices(server, { description: { id: 'uuid:1', name: 'NAS', kind: 'media-server' }, library }, shared, settings);
+    provideServices(server, { library, control: undefined }, shared, settings);
     controller.start();
     server.start();
     port = new MediaPort({

@@ -6,6 +6,7 @@ import type { TaskGroup } from '../kernel/tasks.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
+import { CONTROLLER_FEATURES, notifyFeature } from '../profiles/player-nodes.ts';
 import type { LocalLink } from '../serverless/local-link.ts';
 import type { Network } from '../trust/network.ts';
 import type { ButtonWindow } from '../pairing/button-window.ts';
@@ -47,6 +48,8 @@ export interface AccountServicesOptions extends DirectoryLimits, ListPublisherOp
  * step. Without an account it knows nobody.
  */
 export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> implements PeerDirectory {
+  /** What the gateway device announces, beside what every device does. */
+  readonly features: ReadonlySet<string>;
   private readonly deps: AccountServicesDeps;
   private readonly announcement: Announcement;
   private readonly directory: PresenceDirectory;
@@ -62,7 +65,8 @@ export class AccountServices extends EventEmitter<{ changed: []; moved: [] }> im
     this.deps = deps;
     this.options = options;
     const { features, identities } = options.management ? ManagementService.announced(network) : { features: [], identities: [] };
-    this.announcement = Announcement.of(device, { name: network.name, features: [`${NS.trust}+notify`, `${NS.pubkey}+notify`, ...features], identities, link, pairing, button, network: network.id });
+    this.features = new Set([NS.trust, NS.pubkey].map(notifyFeature).concat(CONTROLLER_FEATURES, features));
+    this.announcement = Announcement.of(device, { name: network.name, features: [...this.features], identities, link, pairing, button, network: network.id });
     this.directory = new PresenceDirectory(
       { device, tasks, clock, log, mayConcernUs: (account) => mayConcernUs(network.lists.snapshot, bareJid(device.jid), account) },
       options,

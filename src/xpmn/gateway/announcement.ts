@@ -4,11 +4,13 @@ import { SECURITY_NS } from '../jingle/security-codec.ts';
 import { ibbNamespace } from '../jingle/transports/ibb-codec.ts';
 import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { bareJid } from '../model/jid.ts';
+import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { KeyName } from '../model/identity.ts';
 import type { ButtonWindow } from '../pairing/button-window.ts';
 import type { ConnectionState } from '../ports/xmpp-connection.ts';
 import type { OwnPresence } from '../serverless/link-presence.ts';
+import type { EventNode } from '../profiles/player-nodes.ts';
 import type { AnnouncedDevice, LocalLink } from '../serverless/local-link.ts';
 import { WAITING_NODE, formatWaiting } from './waiting.ts';
 import type { PairingWindow } from '../trust/pairing-window.ts';
@@ -17,6 +19,7 @@ import type { Caps } from '../xmpp/caps.ts';
 import { DiscoRegistry } from '../xmpp/disco.ts';
 import type { DiscoInfo, Identity } from '../xmpp/disco.ts';
 import { NS_PING, answerPings } from '../xmpp/ping.ts';
+import { NS_PUBSUB } from '../xmpp/pubsub-codec.ts';
 import { availablePresence, unavailablePresence } from '../xmpp/presence.ts';
 
 /** Names the program in its capabilities (XEP-0115 §4). */
@@ -41,6 +44,8 @@ export interface AnnouncementSpec {
   readonly network?: KeyName | undefined;
   /** Beside that of every device, which comes first. */
   readonly identities?: readonly Identity[];
+  /** On which it tells of changes. */
+  nodes?(): readonly EventNode[];
 }
 
 /** A device's presence and what it says of itself: on the local link, and on the server whenever it comes online. */
@@ -58,7 +63,11 @@ export class Announcement {
     for (const identity of identities) this.disco.addIdentity(identity);
     this.disco.addFeatures(...CORE_FEATURES, ...features);
     const isOurs = (node: string): boolean => node === `${NODE}#${this.caps.ver}`;
-    this.disco.serve(device.router, isOurs, (node, asker) => (node === WAITING_NODE && bareJid(asker) === bareJid(device.jid) ? this.waiting : undefined));
+    const isOwn = (asker: Jid): boolean => bareJid(asker) === bareJid(device.jid);
+    this.disco.serve(device.router, isOurs, {
+      at: (node, asker) => (isOwn(asker) ? this.infoAt(node) : undefined),
+      items: (asker) => (isOwn(asker) ? this.nodes.map(({ name: node }) => ({ jid: device.jid, node })) : []),
+    });
     device.describe = (node) => this.disco.answer(node, isOurs);
     answerPings(device.router);
     device.connection?.on('stateChanged', this.onState);
@@ -92,6 +101,17 @@ export class Announcement {
   private get presence(): OwnPresence {
     const { name, pairing, button } = this.spec;
     return { jid: this.device.jid, name, caps: this.caps, pairing: button?.announced ?? (pairing && (pairing.isOpen ? 'open' : 'closed')) };
+  }
+
+  private get nodes(): readonly EventNode[] {
+    return this.spec.nodes?.() ?? [];
+  }
+
+  /** Of what lies at nodes that are not in the caps. */
+  private infoAt(node: string): DiscoInfo | undefined {
+    if (node === WAITING_NODE) return this.waiting;
+    const mode = this.nodes.find(({ name }) => name === node)?.mode;
+    return mode && { identities: [{ category: 'pubsub', type: 'leaf' }], features: [NS_PUBSUB, `${NS.events}#${mode}`], forms: [] };
   }
 
   /** For new devices on the account. It is in no caps: contacts of the account need not know. */

@@ -5,14 +5,18 @@ import { SerialQueue, untilAborted } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { AccountAccess } from '../login/account-access.ts';
 import type { Jid } from '../model/jid.ts';
-import type { DeviceSource, MediaDevice } from '../ports/media-device.ts';
+import type { DeviceSource, MediaDevice, MediaLibrary } from '../ports/media-device.ts';
+import type { PlayerFeed } from '../ports/player-feed.ts';
+import { createPlaybackControl } from '../player/playback-session.ts';
+import type { PlaybackSession } from '../player/playback-session.ts';
 import type { LocalLink } from '../serverless/local-link.ts';
 import type { Network } from '../trust/network.ts';
 import type { AccountLogins } from './account-logins.ts';
 import { Announcement } from './announcement.ts';
 import { devicesWithOlderRight } from './bridging.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
-import { LIBRARY_FEATURES, provideServices } from './hosted-device.ts';
+import { provideServices } from './hosted-device.ts';
+import type { HostedServices } from './hosted-device.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { answerPublicKeys } from './public-keys.ts';
 
@@ -23,6 +27,8 @@ export interface BridgeDeps {
   readonly access: AccountAccess | undefined;
   readonly logins: AccountLogins | undefined;
   readonly sources: readonly DeviceSource[];
+  /** Where players get from what they are to play. */
+  readonly feed: PlayerFeed;
   readonly shared: DeviceShared;
   readonly tasks: TaskGroup;
   readonly directory: PeerDirectory;
@@ -32,7 +38,10 @@ export interface BridgeDeps {
 interface Bridged {
   readonly device: Device;
   readonly announcement: Announcement;
+  readonly services: HostedServices;
+  readonly session: PlaybackSession | undefined;
   readonly name: string;
+  readonly library: MediaLibrary | undefined;
 }
 
 /**
@@ -76,8 +85,18 @@ export class Bridge {
     return [...this.bridged.values()].some(({ device }) => device.jid === jid);
   }
 
+  /** What the legacy device behind one of ours has. */
+  libraryOf(jid: Jid): MediaLibrary | undefined {
+    return [...this.bridged.values()].find(({ device }) => device.jid === jid)?.library;
+  }
+
   nameOf(jid: Jid): string | undefined {
     return [...this.bridged.values()].find(({ device }) => device.jid === jid)?.name;
+  }
+
+  /** What a device announces, beside what every device does; undefined for one that is not bridged here. */
+  featuresOf(jid: Jid): readonly string[] | undefined {
+    return [...this.bridged.values()].find(({ device }) => device.jid === jid)?.services.features;
   }
 
   /** Devices without a connection to the server of their own, though there is an account: beyond the limit, or not let in. */
@@ -135,15 +154,16 @@ export class Bridge {
   private async bridge(media: MediaDevice): Promise<void> {
     const { network, shared, log, link } = this.deps;
     const { id, name } = media.description;
-    // A player has no service yet that could be offered; a device that can do nothing is not shown.
-    if (this.isStopped || !media.library) return;
+    // A device that can do nothing is not shown.
+    if (this.isStopped || !(media.library || media.player)) return;
     const credentials = await network.hostDevice(id, name);
     const identity = { verdict: 'own-hosted', key: credentials.key, jid: credentials.jid, network: network.id, roles: [] } as const;
     const device = new Device(shared, { credentials, identity, account: this.mayConnect() ? this.deps.access?.accountOf(credentials) : undefined }, this.settings.device);
-    provideServices(device, media, shared, this.settings);
+    const session = this.sessionOf(media, device);
+    const services = provideServices(device, { library: media.library, control: session }, shared, this.settings);
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => ({ certificate: credentials.certificate.der, signatures: [] }) });
-    const announcement = Announcement.of(device, { name, features: LIBRARY_FEATURES, link });
-    this.bridged.set(id, { device, announcement, name });
+    const announcement = Announcement.of(device, { name, features: services.features, link, nodes: () => services.nodes });
+    this.bridged.set(id, { device, announcement, services, session, name, library: media.library });
     device.start();
     announcement.start();
     this.deps.logins?.keep(device, credentials, name);
@@ -156,9 +176,17 @@ export class Bridge {
     this.bridged.delete(id);
     this.deps.logins?.release(entry.device);
     // While the gateway goes on the same device may be back at once: under its old name, that has to be free.
+    const ended = entry.services.end();
     await untilAborted(entry.announcement.stop(), this.isStopped ? signal : undefined);
     await entry.device.stop({ signal });
+    await ended;
+    await entry.session?.end();
     this.deps.log.info('a device is not bridged any more', { name: entry.name, jid: entry.device.jid });
+  }
+
+  private sessionOf({ player }: MediaDevice, { jid }: Device): PlaybackSession | undefined {
+    const { feed, shared: { clock, random, log } } = this.deps;
+    return player && createPlaybackControl({ player, feed, clock, random, log: log.child('player', { device: jid }) }, this.settings.player);
   }
 
   private mayConnect(): boolean {

@@ -5,14 +5,22 @@ import type { InProcessOptions } from '../jingle/security/in-process.ts';
 import type { Socks5ListenerOptions } from '../jingle/transports/socks5-listener.ts';
 import type { AcceptorOptions } from '../links/acceptor.ts';
 import type { AccountCertificatesOptions } from '../login/account-certificates.ts';
+import type { LocalTransferOptions } from '../media/local-transfer.ts';
 import type { MediaPortOptions } from '../media/media-port.ts';
+import type { PlayerFeedOptions } from '../media/player-feed.ts';
 import type { HostLimits } from '../pairing/pairing-host.ts';
 import type { DirectoryControllerOptions } from '../profiles/directory-controller.ts';
 import type { DirectoryOptions } from '../profiles/directory.ts';
+import type { PlaybackOptions as PlayerOptions } from '../player/playback-session.ts';
+import type { PlaybackOptions } from '../profiles/playback.ts';
+import type { PlaybackControllerOptions } from '../profiles/playback-controller.ts';
 import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
+import type { OutboxOptions } from '../pubsub/outbox.ts';
+import type { PubsubLimits } from '../pubsub/service.ts';
 import type { LocalLinkOptions } from '../serverless/local-link.ts';
 import type { ExpiryWatchOptions } from '../trust/expiry-watch.ts';
 import type { AnswerLimits } from '../trust/heads.ts';
+import type { PlayerSideSettings } from './player-side.ts';
 import type { MembershipOptions } from './membership.ts';
 
 export interface GatewaySettings extends ExpiryWatchOptions {
@@ -27,7 +35,14 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly directory: DirectoryOptions;
   readonly directoryController: DirectoryControllerOptions;
   readonly transferController: TransferControllerOptions;
+  readonly playback: PlaybackOptions & PlaybackControllerOptions;
+  /** Of a player that is bridged here. */
+  readonly player: PlayerOptions;
+  readonly watch: PlayerSideSettings['watch'];
+  /** Of the nodes of a bridged device. */
+  readonly pubsub: PubsubLimits & OutboxOptions;
   readonly mediaPort: MediaPortOptions;
+  readonly feed: PlayerFeedOptions & { readonly local: LocalTransferOptions };
   readonly account: AccountServicesOptions;
   readonly logins: AccountCertificatesOptions;
   readonly pairing: HostLimits & AnswerLimits & MembershipOptions;

@@ -15,7 +15,7 @@ export interface KnownDevice {
   readonly isAvailable: boolean;
   /** It has proven itself on the local link: it is reached there first. */
   readonly isOnLink: boolean;
-  /** What it provides: `directory`, `transfer`. */
+  /** What it provides: `directory`, `transfer`, `playback`, `rendering`. */
   readonly services: readonly string[];
   /** How it is reached now; undefined while nothing is open. */
   readonly path: Path | undefined;
@@ -24,6 +24,8 @@ export interface KnownDevice {
 const SERVICES: Readonly<Record<string, string>> = {
   [NS.mediaServerDirectory]: 'directory',
   [NS.mediaServerTransfer]: 'transfer',
+  [NS.player]: 'playback',
+  [NS.control]: 'rendering',
 };
 
 export interface Knowledge {
@@ -31,6 +33,8 @@ export interface Knowledge {
   isHere(jid: Jid): boolean;
   isOnLink(jid: Jid): boolean;
   path(jid: Jid): Path | undefined;
+  /** What a device announces that this gateway bridges: known without its presence. */
+  featuresOf(jid: Jid): readonly string[] | undefined;
   /** The name of this gateway, or of a device that it bridges: known without anybody's presence. */
   nameOf(jid: Jid): string | undefined;
 }
@@ -51,10 +55,10 @@ export function knownDevices(network: Network, knowledge: Knowledge): KnownDevic
   return listedDevices(network).map(({ jid, trust }) => describe(jid, trust, knowledge));
 }
 
-function describe(jid: Jid, trust: ListedVerdict, { directory, isHere, isOnLink, path, nameOf }: Knowledge): KnownDevice {
+function describe(jid: Jid, trust: ListedVerdict, { directory, isHere, isOnLink, path, featuresOf, nameOf }: Knowledge): KnownDevice {
   const presence = directory.find(jid);
   const [here, onLink] = [isHere(jid), isOnLink(jid)];
-  const features = [...(presence?.features ?? [])];
-  const services = here && trust === 'own-hosted' ? Object.values(SERVICES) : features.flatMap((feature) => (Object.hasOwn(SERVICES, feature) ? (SERVICES[feature] as string) : []));
+  const features = featuresOf(jid) ?? [...(presence?.features ?? [])];
+  const services = features.flatMap((feature) => (Object.hasOwn(SERVICES, feature) ? (SERVICES[feature] as string) : []));
   return { jid, name: presence?.name ?? nameOf(jid), trust, isHere: here, isAvailable: here || onLink || presence !== undefined, isOnLink: onLink, services, path: path(jid) };
 }

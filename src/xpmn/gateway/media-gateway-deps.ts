@@ -7,6 +7,7 @@ import type { ButtonWindow } from '../pairing/button-window.ts';
 import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import type { DeviceSource } from '../ports/media-device.ts';
 import type { SecurityMethod } from '../ports/security.ts';
+import type { SharedMedia } from '../ports/shared-media.ts';
 import type { ServiceDiscovery } from '../ports/service-discovery.ts';
 import type { Storage } from '../ports/storage.ts';
 import type { Network } from '../trust/network.ts';
@@ -32,6 +33,8 @@ export interface MediaGatewayDeps {
   readonly button: ButtonWindow;
   /** Undefined: others are reached through the server only. */
   readonly discovery?: ServiceDiscovery | undefined;
+  /** What the user of this machine lets be played elsewhere; undefined: nothing. */
+  readonly shared?: SharedMedia | undefined;
   /** Name of this machine on the link. */
   readonly host: string;
   /** The lists give this gateway another JID, or it manages the network now, or no more: it is to be started anew. */

@@ -8,6 +8,7 @@ import type { Jid } from '../model/jid.ts';
 import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
 import type { MediaPage } from '../model/media.ts';
+import type { PlayerFeed } from '../ports/player-feed.ts';
 import type { ConnectionState } from '../ports/xmpp-connection.ts';
 import type { LocalLink } from '../serverless/local-link.ts';
 import type { CarriedAccount } from '../pairing/pairing-codec.ts';
@@ -31,6 +32,7 @@ import { handOver } from './hand-over.ts';
 import { Directories } from './neighbourhood.ts';
 import { PairingSide } from './pairing-side.ts';
 import type { PeerDirectory } from './peer-directory.ts';
+import { PlayerSide } from './player-side.ts';
 import { sharedParts } from './shared-parts.ts';
 
 export interface Removal {
@@ -41,6 +43,8 @@ export interface Removal {
 
 /** A gateway: the controller device of this machine, the legacy devices it bridges, and the port players fetch from. */
 export class MediaGateway {
+  /** Players of the network, as those see them who sit at this gateway. */
+  readonly players: PlayerSide;
   private readonly deps: MediaGatewayDeps;
   private readonly settings: GatewaySettings;
   private readonly tasks: TaskGroup;
@@ -91,12 +95,13 @@ export class MediaGateway {
     this.local = this.link && new LocalSide({ ...deps, tasks, controller, link: this.link, isHere: (jid) => this.isHere(jid) }, settings.account.questions);
     this.pairing = new PairingSide({ ...deps, tasks, controller }, settings);
     this.directory = this.local ? new Directories(this.local.neighbourhood, this.services) : this.services;
-    this.bridge = new Bridge({ ...deps, shared, tasks: this.tasks, directory: this.directory, link: this.link, logins: this.logins }, settings);
+    this.media = new MediaSide({ ...deps, controller, libraryOf: (jid) => this.bridge.libraryOf(jid) }, settings);
+    this.bridge = new Bridge({ ...deps, feed: this.media.feed, shared, tasks: this.tasks, directory: this.directory, link: this.link, logins: this.logins }, settings);
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, clock, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
     servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, button: deps.button, log, signal: this.tasks.signal, logins: this.logins }, settings.pairing);
     this.seeker = network.isLocalOnly || deps.access ? undefined : new AccountSeeker({ network, directory: this.directory, links: this.controller.links, tasks: this.tasks, clock, log, onFound: (account) => deps.onAccountFound?.(account) }, settings.account.questions);
-    this.media = new MediaSide({ ...deps, controller }, settings);
+    this.players = new PlayerSide({ clock, log, tasks, controller, directory: this.directory }, settings);
   }
 
   /** @throws XpmnError `bad-configuration` if a port can't be had; the server and the LAN may come later */
@@ -116,6 +121,7 @@ export class MediaGateway {
       this.pairing.start();
       this.local?.start();
       this.seeker?.start();
+      this.players.start();
       await this.bridge.start({ signal });
       this.refresh();
     } catch (error) {
@@ -130,6 +136,7 @@ export class MediaGateway {
     const timer = this.deps.clock.after(this.settings.stopTimeout, () => late.abort(new XpmnError('timeout', 'Closing took too long.')));
     const within = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
     this.deps.network.lists.off('changed', this.onListChanged);
+    this.players.stop();
     this.pairing.stop();
     this.seeker?.stop();
     this.local?.stop();
@@ -182,12 +189,23 @@ export class MediaGateway {
       isHere: (jid) => this.isHere(jid),
       isOnLink: (jid) => this.local?.neighbourhood.find(jid) !== undefined,
       path: (jid) => (jid === this.jid ? 'in-process' : this.controller.links.find(jid)?.path),
+      featuresOf: (jid) => this.bridge.featuresOf(jid),
       nameOf: (jid) => (jid === this.jid ? this.deps.network.name : this.bridge.nameOf(jid)),
     });
   }
 
   browse(device: Jid, request: BrowseRequest, signal: AbortSignal): Promise<MediaPage> {
     return this.media.browse(device, request, signal);
+  }
+
+  /** What the players here are fed by. */
+  get feed(): PlayerFeed {
+    return this.media.feed;
+  }
+
+  /** The URI under which own devices find a file or a URL of this machine, for a while. @throws XpmnError as `SharedMedia.share` */
+  share(what: string, options: { readonly signal: AbortSignal }): Promise<string> {
+    return this.media.share(what, options);
   }
 
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<{ url: string; expires: number; entity: MediaEntity }> {
@@ -247,7 +265,7 @@ export class MediaGateway {
       listener: this.listener,
       linkLocal: this.link,
       lookUp: (account) => this.services.lookUp(account, this.tasks.signal),
-      features: (peer) => this.directory.find(peer)?.features,
+      features: (peer) => (peer === this.jid ? this.services.features : this.directory.find(peer)?.features),
       isAvailable: (peer) => this.services.find(peer) !== undefined,
     }, this.settings);
   }

@@ -11,6 +11,8 @@ export const NS = {
   control: 'urn:xmpp:media:control:0',
   /** As the thesis prints it. */
   controlAlias: 'urn:xmpp:tmp:media:control:0',
+  /** What a device says of a node of its own: how others come to be told of what is on it. */
+  events: 'urn:xmpp:xpmn:events:0',
   outOfBand: 'urn:xmpp:jingle:apps:out-of-band:0',
   outOfBandAlias: 'urn:xmpp:jingle:apps:oob:0',
   xmlStream: 'urn:xmpp:jingle:apps:xmlstream:0',

@@ -70,3 +70,11 @@ export interface PlayerView {
   readonly volume: number | undefined;
   readonly mute: boolean | undefined;
 }
+
+/** Where the item is at `now` (Unix ms), in seconds; undefined where nobody knows. */
+export function positionAt({ status, heard }: Pick<PlayerView, 'status' | 'heard'>, now: number): number | undefined {
+  const { state, position, duration, speed } = status ?? {};
+  if (position === undefined || speed === undefined || state !== 'playing') return position;
+  const there = position + (Math.max(0, now - heard) / 1000) * speed;
+  return Math.max(0, duration === undefined ? there : Math.min(there, duration));
+}

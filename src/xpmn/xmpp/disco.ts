@@ -33,6 +33,12 @@ export interface DiscoItem {
 
 type Request = { readonly signal: AbortSignal; readonly timeout?: number };
 
+/** What a device says beside its capabilities, by who asks. */
+export interface DiscoMore {
+  at?(node: string, asker: Jid): DiscoInfo | undefined;
+  items?(asker: Jid): readonly DiscoItem[];
+}
+
 /**
  * What this device says about itself, gathered from its parts. Every part adds what it provides, once, at wiring time or
  * later; `changed` is called after each, so that caps are announced anew.
@@ -71,13 +77,14 @@ export class DiscoRegistry {
     return formatInfo(this.info(), node);
   }
 
-  /** Answers queries; what lies at nodes of another kind, `at` says to whom it likes. There are no items. */
-  serve(registry: IqRegistry, isOurs: (node: string) => boolean, at: (node: string, asker: Jid) => DiscoInfo | undefined = () => undefined): void {
+  /** Answers queries; what lies at nodes of another kind, and which items there are, `more` says to whom it likes. */
+  serve(registry: IqRegistry, isOurs: (node: string) => boolean, { at, items }: DiscoMore = {}): void {
     registry.handle({ ns: NS_DISCO_INFO, name: 'query', type: 'get' }, ({ payload: { attrs: { node } }, from }) => {
-      const special = node === undefined ? undefined : at(node, from);
+      const special = node === undefined ? undefined : at?.(node, from);
       return special ? formatInfo(special, node) : this.answer(node, isOurs);
     });
-    registry.handle({ ns: NS_DISCO_ITEMS, name: 'query', type: 'get' }, ({ payload }) => xml('query', NS_DISCO_ITEMS, { node: payload.attrs['node'] }));
+    registry.handle({ ns: NS_DISCO_ITEMS, name: 'query', type: 'get' }, ({ payload: { attrs: { node } }, from }) =>
+      xml('query', NS_DISCO_ITEMS, { node }, (node === undefined && items?.(from) || []).map((item) => xml('item', NS_DISCO_ITEMS, { jid: item.jid, node: item.node, name: item.name }))));
   }
 }
 

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
+import type { ErrorCode } from '../../../src/xpmn/kernel/errors.ts';
+import { parseJid } from '../../../src/xpmn/model/jid.ts';
+import type { PlaybackStatus } from '../../../src/xpmn/model/playback.ts';
+import type { PlaybackCall } from '../../../src/xpmn/ports/playback-control.ts';
+import { settle } from '../../support/fake-clock.ts';
+import { playbackRig } from '../../support/playback-rig.ts';
+import type { PlayerPlay } from '../../support/playback-rig.ts';
+import { settings } from '../../support/settings.ts';
+
+const call = (): PlaybackCall => ({ by: parseJid('romeo@montague.lit/orchard'), signal: new AbortController().signal });
+const rejects = (promise: Promise<unknown>, code: ErrorCode): Promise<void> =>
+  assert.rejects(promise, (error) => error instanceof XpmnError && (assert.equal(error.code, code, error.message), true));
+
+describe('a playback session', () => {
+  let play: PlayerPlay;
+  let told: PlaybackStatus[];
+
+  const begin = (...given: Parameters<typeof playbackRig>): PlayerPlay => {
+    play = playbackRig(...given);
+    told = [];
+    play.control.on('status', (status) => told.push(status));
+    return play;
+  };
+  const open = (...uris: string[]): Promise<unknown> => play.control.open({ uris, autoplay: true }, call());
+  const states = (): string => told.map(({ state, index }) => `${state}${index ?? ''}`).join(' ');
+
+  afterEach(() => play.close());
+
+  it('makes the next title available shortly before it is needed, and the player goes on without a gap', async () => {
+    const { feed, player, clock } = begin();
+    const uris = [play.title(100), play.title(100)];
+    await open(...uris);
+    await clock.advance(69_000);
+    assert.deepEqual(feed.asked, uris.slice(0, 1));
+    await clock.advance(2000);
+    assert.deepEqual(feed.asked, uris);
+    await clock.advance(30_000);
+    assert.deepEqual([play.control.status.index, play.control.status.state], [1, 'playing']);
+    assert.deepEqual(player.told.map((command) => command.split(' ', 1)[0]), ['load', 'play', 'preload']);
+    assert.equal(states(), 'buffering0 playing0 playing1');
+  });
+
+  it('asks for the next title once where the player must be told', async () => {
+    const { feed, player, clock } = begin({ preload: false });
+    const uris = [play.title(100), play.title(100)];
+    await open(...uris);
+    await clock.advance(101_000);
+    assert.deepEqual(feed.asked, uris);
+    assert.deepEqual(player.told.map((command) => command.split(' ', 1)[0]), ['load', 'play', 'load', 'play']);
+    assert.equal(play.control.status.index, 1);
+  });
+
+  it('makes it available anew where that was long ago', async () => {
+    const { feed, player, clock } = begin({ preload: false });
+    const uris = [play.title(10), play.title(10)];
+    await open(...uris);
+    await clock.advance(1000);
+    player.hand.pause();
+    await clock.advance(settings.player.readyFor);
+    player.hand.play();
+    await clock.advance(10_000);
+    assert.deepEqual(feed.asked, [...uris, uris[1]]);
+  });
+
+  it('makes nothing available behind what has no end', async () => {
+    const { feed, clock } = begin();
+    await open(play.title(undefined), play.title(10));
+    await clock.advance(3_600_000);
+    assert.equal(feed.asked.length, 1);
+  });
+
+  it('tries the next one when the player takes a title and does not begin', async () => {
+    const { player, clock } = begin({ buffering: 0 });
+    const uris = [play.title(10), play.title(20)];
+    await play.control.open({ uris, autoplay: false }, call());
+    const silent = player.play.bind(player);
+    player.play = async () => undefined;
+    await play.control.play(call());
+    player.play = silent;
+    await clock.advance(settings.player.startTimeout + 1000);
+    assert.ok(told.some(({ state, index, error }) => state === 'error' && index === 0 && error === 'timeout'), states());
+    assert.deepEqual([play.control.status.index, play.control.status.state], [1, 'playing']);
+  });
+
+  it('waits for a player that does not answer, but not for ever', async () => {
+    const { player, clock } = begin();
+    player.hand.stall('load');
+    const failing = rejects(open(play.title(10)), 'timeout');
+    await clock.advance(settings.player.commandTimeout);
+    await failing;
+    assert.deepEqual([play.control.status.state, play.control.status.error], ['error', 'timeout']);
+  });
+
+  it('waits for a title that is not made available, but not for ever', async () => {
+    begin();
+    const failing = rejects(open(play.endless()), 'timeout');
+    await play.clock.advance(settings.player.feedTimeout);
+    await failing;
+  });
+
+  it('reads playlists in playlists, not too deep, and never what they must not name', async () => {
+    const { feed } = begin();
+    const [one, two] = [play.title(10), play.title(20)];
+    const inner = play.playlist([one, 'file:///etc/passwd', two]);
+    await open(play.playlist([inner]));
+    assert.deepEqual([play.control.status.count, play.control.status.uri], [2, one]);
+    assert.ok(feed.asked.every((uri) => uri.startsWith('http://media.example/')));
+    let deep = play.playlist([one]);
+    for (let depth = 0; depth < settings.player.playlist.depth; depth += 1) deep = play.playlist([deep]);
+    await rejects(open(deep), 'unsupported-type');
+    await rejects(open(play.playlist([])), 'unsupported-type');
+  });
+
+  it('has no more titles than it may, and reads no playlist that is too large', async () => {
+    const { feed } = begin({}, { playlist: { ...settings.player.playlist, items: 5, bytes: 1000 } });
+    const uri = play.title(10);
+    await open(play.playlist(Array.from({ length: 9 }, () => uri)));
+    assert.equal(play.control.status.count, 5);
+    feed.playlist('http://media.example/large.m3u', `#${'x'.repeat(1000)}\n${uri}`);
+    await rejects(open('http://media.example/large.m3u'), 'too-large');
+    await rejects(open(...Array.from({ length: 6 }, () => uri)), 'bad-request');
+  });
+
+  it('hands an HLS list on as one title', async () => {
+    const { feed, player } = begin();
+    feed.playlist('http://media.example/live', '#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n1.ts', 'application/vnd.apple.mpegurl');
+    await open('http://media.example/live');
+    assert.equal(play.control.status.count, 1);
+    assert.equal(player.snapshot.media?.url, 'http://192.0.2.1/m/http%3A%2F%2Fmedia.example%2Flive');
+  });
+
+  it('stays where it is when the way to the next title is given up', async () => {
+    const { player } = begin({ preload: false });
+    await open(play.title(100), play.endless());
+    player.hand.finish();
+    await settle();
+    assert.deepEqual([play.control.status.state, play.control.status.index], ['buffering', 1]);
+    await play.control.stop(call());
+    assert.equal(play.control.status.state, 'stopped');
+    const [first] = [play.title(30)];
+    await open(first);
+    await settle();
+    assert.deepEqual([play.control.status.state, play.control.status.uri], ['playing', first]);
+  });
+
+  it('goes to the title that is wanted while another one is on its way', async () => {
+    const { player } = begin({ preload: false });
+    const last = play.title(50);
+    await open(play.title(100), play.endless(), last);
+    player.hand.finish();
+    await settle();
+    await play.control.jump(2, call());
+    assert.deepEqual([play.control.status.state, play.control.status.uri], ['playing', last]);
+  });
+
+  it('ends in error where all that is left fails', async () => {
+    const { player } = begin({ preload: false });
+    await open(play.title(100), play.missing(), play.missing());
+    player.hand.finish();
+    await settle();
+    assert.equal(states(), 'buffering0 playing0 buffering1 error1 buffering2 error2');
+    await rejects(play.control.play(call()), 'not-found');
+    await play.control.stop(call());
+    assert.equal(play.control.status.state, 'stopped');
+  });
+
+  it('plays anew what the player has forgotten', async () => {
+    const { player } = begin();
+    const uri = play.title(100);
+    await open(uri);
+    await play.control.stop(call());
+    player.hand.playOther({ url: 'http://192.0.2.9/x', title: 'x' });
+    await settle();
+    player.hand.stop();
+    await settle();
+    assert.equal(play.control.status.session, undefined);
+    await play.control.play(call());
+    assert.equal(player.snapshot.media?.url, 'http://192.0.2.9/x');
+  });
+
+  it('goes through the player\'s own list where nothing of ours plays', async () => {
+    const { player, control } = begin();
+    const list = [{ url: 'http://192.0.2.9/1', title: 'One' }, { url: 'http://192.0.2.9/2', title: 'Two' }];
+    player.hand.playOther(list[0] as (typeof list)[0], list);
+    await settle();
+    await control.next(call());
+    assert.equal(control.item?.item.title, 'Two');
+    await control.previous(call());
+    assert.equal(control.item?.item.title, 'One');
+    await rejects(control.previous(call()), 'unexpected-request');
+  });
+
+  it('shows where it really is when it can\'t begin where it was told to', async () => {
+    const { player, clock } = begin();
+    player.hand.refuse('seek', 'not-acceptable');
+    await play.control.open({ uris: [play.title(100)], autoplay: true, position: 40 }, call());
+    await clock.advance(1000);
+    assert.ok((play.control.status.position as number) < 2);
+  });
+
+  it('takes back what it has set when the player refuses the rest', async () => {
+    const { player } = begin();
+    player.hand.refuse('setMute', 'unreachable');
+    await rejects(play.control.setVariables([{ name: 'volume', value: 10 }, { name: 'mute', value: true }], call()), 'unreachable');
+    assert.deepEqual([player.snapshot.volume, player.snapshot.mute], [50, false]);
+  });
+
+  it('has only the variables that the player has', async () => {
+    begin({ volume: undefined });
+    assert.deepEqual(play.control.controls, ['mute']);
+    await rejects(play.control.setVariables([{ name: 'volume', value: 10 }], call()), 'not-found');
+  });
+
+  it('says by and by what a live source plays', async () => {
+    const { player } = begin();
+    const url = play.feed.title('http://media.example/radio', undefined);
+    await open('http://media.example/radio');
+    assert.equal(play.control.item?.item.title, 'Title of http://media.example/radio');
+    player.hand.playOther({ url, title: 'A song', artist: 'A singer' });
+    await settle();
+    assert.deepEqual([play.control.item?.item.title, play.control.item?.item.artist, play.control.status.index], ['A song', 'A singer', 0]);
+  });
+
+  it('looks at the player only while somebody wants to know, or a list goes on', async () => {
+    const { player, control } = begin();
+    await settle();
+    assert.equal(player.watchers, 1);
+    control.removeAllListeners('status');
+    assert.equal(player.watchers, 0);
+    await open(play.title(10));
+    assert.equal(player.watchers, 1);
+    await control.close(call());
+    assert.equal(player.watchers, 0);
+  });
+
+  it('ends with all that is under way, and leaves the player alone', async () => {
+    const { player, clock, control } = begin();
+    await open(play.title(100), play.title(100));
+    const opening = rejects(open(play.endless()), 'aborted');
+    await settle();
+    await control.end();
+    await opening;
+    await rejects(control.play(call()), 'aborted');
+    assert.deepEqual([player.snapshot.state, player.watchers, player.listenerCount('changed'), player.listenerCount('ended')], ['playing', 0, 0, 0]);
+    player.hand.vanish();
+    assert.equal(clock.pending, 0);
+  });
+});
