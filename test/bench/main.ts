@@ -4,15 +4,17 @@
  *   npm run bench [-- NAME...] [--rounds N] [--quick] [--profile DIR]
  *
  * Prints one JSON document on stdout, tables for people and progress on stderr. Needs root (network namespaces), Debian's
- * nginx-light, stunnel4 and gcc beside what the tests need, and 1.1 GiB of memory for the film; `handshakes` does without the
- * film and those three.
+ * nginx-light, stunnel4 and gcc beside what the tests need, and 1.1 GiB of memory for the film; `handshakes`, `fanout` and `idle`
+ * do without the film and those three.
  */
 import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fanout } from './fanout.ts';
 import { goodput } from './goodput.ts';
 import { handshakes } from './handshakes.ts';
+import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { line } from './line.ts';
 import { link } from './link.ts';
@@ -28,7 +30,7 @@ import { buildSink } from './parts/sink.ts';
 import { makeFilm } from './parts/sources.ts';
 import { formatTable } from './parts/table.ts';
 
-const BENCHES: Readonly<Record<string, Bench | LocalBench>> = { goodput, latency, line, link, memory, growth, stalled, handshakes };
+const BENCHES: Readonly<Record<string, Bench | LocalBench>> = { goodput, latency, line, link, memory, growth, stalled, handshakes, idle, fanout };
 const FILM = { bytes: 2 ** 30, quick: 2 ** 26 };
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 

@@ -1,6 +1,7 @@
 import { XpmnError } from '../kernel/errors.ts';
 import type { Verdict } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
+import type { GatheringLimits } from './gathering.ts';
 import type { Draft, Item, ItemChange, ItemSource } from './item-source.ts';
 
 /** `list`: all items, by nobody knows which names; `read`: those that the asker can name. */
@@ -70,6 +71,11 @@ export class PubsubService<P> {
   constructor({ sizeOf }: { readonly sizeOf: (payload: P) => number }, limits: PubsubLimits) {
     this.sizeOf = sizeOf;
     this.limits = limits;
+  }
+
+  /** What one notification may hold, for those who make one of several. */
+  get notificationLimits(): GatheringLimits<P> {
+    return { bytes: this.limits.answerBytes, sizeOf: this.sizeOf };
   }
 
   /** @throws XpmnError `conflict`, `resource-limit` */

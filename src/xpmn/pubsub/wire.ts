@@ -10,6 +10,7 @@ import type { IncomingIq, IqRegistry, StanzaChannel } from '../ports/stanza-chan
 import { NS_PUBSUB, formatAnswer, parseRequest } from '../xmpp/pubsub-codec.ts';
 import type { PubsubRequest } from '../xmpp/pubsub-codec.ts';
 import { forMany } from '../xmpp/stanza.ts';
+import { Gathering } from './gathering.ts';
 import { Outbox, eventMessage } from './outbox.ts';
 import type { OutboxOptions } from './outbox.ts';
 import type { Notification, PubsubService } from './service.ts';
@@ -30,6 +31,7 @@ export interface PubsubWireDeps {
 export class PubsubWire {
   private readonly deps: PubsubWireDeps;
   private readonly options: OutboxOptions;
+  private readonly gathering: Gathering<XmlElement>;
   private readonly outboxes = new WeakMap<StanzaChannel, Outbox>();
   /** Channels whose end is waited for. */
   private readonly watched = new WeakSet<StanzaChannel>();
@@ -37,6 +39,7 @@ export class PubsubWire {
   constructor(deps: PubsubWireDeps, options: OutboxOptions) {
     this.deps = deps;
     this.options = options;
+    this.gathering = new Gathering(deps.service.notificationLimits);
     deps.registry.handle({ ns: NS_PUBSUB, name: 'pubsub' }, (iq) => this.answer(iq));
   }
 
@@ -45,15 +48,14 @@ export class PubsubWire {
     return this.deps.channels().flatMap(({ peer }) => peer ?? []);
   }
 
-  /** Tells it to those it is for, each on its best channel. It is built and written once for all of them. */
+  /**
+   * Tells it to those it is for, each on its best channel, when this turn of the event loop has said all: what it says of a
+   * node goes together. It is built and written once for all of them.
+   */
   notify(notification: Notification<XmlElement> | undefined): void {
     if (!notification) return;
-    const event = forMany(eventMessage(notification));
-    const best = this.bestChannels();
-    for (const jid of notification.to) {
-      const channel = best.get(jid);
-      if (channel) this.outboxOf(channel).tell(notification, event);
-    }
+    if (this.gathering.isEmpty) process.nextTick(() => this.tell());
+    this.gathering.add(notification);
   }
 
   /** The peer of a channel is told from now on, as if it had asked for it; first, how things are. What it may not, it is not. */
@@ -75,6 +77,17 @@ export class PubsubWire {
   opened({ peer }: StanzaChannel): void {
     if (!peer || this.present().filter(({ jid }) => jid === peer.jid).length > 1) return;
     for (const notification of this.deps.service.greeting(peer)) this.notify(notification);
+  }
+
+  private tell(): void {
+    const best = this.bestChannels();
+    for (const notification of this.gathering.take()) {
+      const event = forMany(eventMessage(notification));
+      for (const jid of notification.to) {
+        const channel = best.get(jid);
+        if (channel) this.outboxOf(channel).tell(notification, event);
+      }
+    }
   }
 
   private bestChannels(): ReadonlyMap<Jid, StanzaChannel> {

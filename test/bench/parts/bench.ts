@@ -3,7 +3,7 @@ import type { Figure } from './figures.ts';
 import type { Place } from './place.ts';
 import type { Sink } from './sink.ts';
 
-/** What a bench within this process is given. */
+/** What a bench without a film is given. */
 export interface LocalContext {
   readonly options: BenchOptions;
   /** For files; removed at the end. */
@@ -30,7 +30,7 @@ export interface Bench {
   run(context: BenchContext): Promise<readonly Figure[]>;
 }
 
-/** Needs neither film nor gateways. */
+/** Needs no film, and says itself where it takes place. */
 export interface LocalBench {
   readonly title: string;
   readonly isLocal: true;

@@ -19,6 +19,8 @@ export interface PairPlan {
   readonly xmpp: { readonly netns: string | undefined; readonly address: string };
   /** Settings that are not the shipped ones, of both. */
   readonly overrides?: Readonly<Record<string, unknown>> | undefined;
+  /** The far gateway looks for devices, too: its network must be another one than that of the near side. */
+  readonly farLooks?: boolean | undefined;
   /** More lines for the server's configuration. */
   readonly server?: string | undefined;
   /** More arguments for node. */
@@ -49,7 +51,7 @@ export async function startPair(plan: PairPlan): Promise<Pair> {
   try {
     await configure(near, plan.overrides, APART);
     // What the near side shows is to come from there only.
-    await configure(far, plan.overrides, { ...APART, upnp: { ssdp: { interfaces: ['none'] } } });
+    await configure(far, plan.overrides, plan.farLooks === true ? APART : { ...APART, upnp: { ssdp: { interfaces: ['none'] } } });
     await introduce(directory, prosody, near, far);
     await near.start();
     await far.start();

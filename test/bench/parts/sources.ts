@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { generateFilm } from '../../peers/media.ts';
 import { startMinidlna } from '../../peers/minidlna.ts';
 import { startProcess } from '../../peers/process.ts';
+import type { ManagedProcess } from '../../peers/process.ts';
 import { httpIn } from '../../peers/http-in.ts';
 import type { Side } from './rivals.ts';
 
@@ -51,10 +52,7 @@ http { access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_req
   fastcgi_temp_path ${file}.f; uwsgi_temp_path ${file}.u; scgi_temp_path ${file}.s; server { listen ${origin}; root ${film}; } }
 `);
   const nginx = await startProcess('nginx', ['nginx', '-c', file], { netns: side.netns });
-  const script = fileURLToPath(new URL('announcer.mjs', import.meta.url));
-  const words = [side.listen, String(firstPort + 1), 'Bench static', randomUUID(), `http://${origin}/${name}`, String(bytes)];
-  const announcer = await startProcess('announcer', [process.execPath, script, ...words], { netns: side.netns });
-  await announcer.said(/ready/);
+  const announcer = await startAnnouncer(side, { port: firstPort + 1, name: 'Bench static', film: `http://${origin}/${name}`, bytes });
   return {
     server: 'Bench static', origin, path: `/${name}`, bytes,
     stop: async () => {
@@ -62,6 +60,16 @@ http { access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_req
       await nginx.stop();
     },
   };
+}
+
+/** A media server that has one film, which lies somewhere else on the same host. */
+export async function startAnnouncer(
+  { netns, listen }: Side, { port, name, film, bytes }: { readonly port: number; readonly name: string; readonly film: string; readonly bytes: number },
+): Promise<ManagedProcess> {
+  const script = fileURLToPath(new URL('announcer.mjs', import.meta.url));
+  const announcer = await startProcess('announcer', [process.execPath, script, listen, String(port), name, randomUUID(), film, String(bytes)], { netns });
+  await announcer.said(/ready/);
+  return announcer;
 }
 
 async function sizeOf(film: string): Promise<number> {

@@ -30,6 +30,23 @@ export function cpuOf(pids: readonly number[]): number {
   return sum;
 }
 
+/** What the threads of a process have done so far. */
+export interface Activity {
+  /** Seconds of CPU, counted in nanoseconds: `cpuOf` is too coarse for a process that does next to nothing. */
+  readonly cpu: number;
+  /** Times that a thread had nothing to do and slept: as often it was woken. */
+  readonly sleeps: number;
+}
+
+/** Of the threads that are there: those of a daemon stay. */
+export function activityOf(pid: number): Activity {
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}`);
+  return {
+    cpu: threads.reduce((sum, thread) => sum + Number(readFileSync(`${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e9, 0),
+    sleeps: threads.reduce((sum, thread) => sum + Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(readFileSync(`${thread}/status`, 'utf8'))?.[1]), 0),
+  };
+}
+
 /** Bytes of memory that a process has in use now. */
 export function memoryOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE;

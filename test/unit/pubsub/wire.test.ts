@@ -232,6 +232,7 @@ describe('publish-subscribe on a stream', () => {
       addNode(['own']);
       const tell = (notification: ReturnType<typeof service.notification>): void => wire.notify(notification);
       tell(service.notification(NODE, change('a'), wire.present()));
+      await settle();
       tell(service.notification(NODE, { published: [], retracted: ['b'] }, wire.present()));
       await take();
       tell(service.deleteNode(NODE, wire.present()));
@@ -246,7 +247,9 @@ describe('publish-subscribe on a stream', () => {
       slowly();
       addNode(['own']);
       wire.notify(service.notification(NODE, change('a'), wire.present()));
+      await settle();
       for (let i = 0; i <= settings.pubsub.waitingItems; i += 1) wire.notify(service.notification(NODE, { published: [], retracted: [`${i}`] }, wire.present()));
+      await settle();
       await take();
       await take();
       assert.equal(heard[1]?.split('-').length, settings.pubsub.waitingItems + 1);
@@ -281,6 +284,19 @@ describe('publish-subscribe on a stream', () => {
     await subscribe(pair);
     await settle();
     assert.deepEqual(heard, ['controller: a=<value>new</value>', 'controller: a=<value>new</value>']);
+  });
+
+  it('tells together what is said of a node in one turn, but for what comes after the same item, for others, or of another node', async () => {
+    connect();
+    addNode(['own']);
+    service.addNode({ name: 'other', rights: { list: [], read: [], publish: [], retract: [], subscribe: EVERYBODY }, automatic: ['own'], items: { all: () => [] } });
+    const said = (node: string, published: readonly string[], retracted: readonly string[] = []): void =>
+      wire.notify(service.notification(node, { published: published.map((id) => ({ id, payload: payload(id) })), retracted }, wire.present()));
+    said(NODE, ['a']);
+    said(NODE, ['b'], ['c']);
+    said('other', ['a']);
+    await settle();
+    assert.deepEqual(heard, ['controller: a=<value>a</value>,b=<value>b</value>-c', 'controller: a=<value>a</value>']);
   });
 
   it('builds an event once, for all whom it tells', async () => {
