@@ -1,6 +1,7 @@
 import { createAvahiDiscovery, isAvahiThere } from '../dbus/avahi-discovery.ts';
 import type { MessageBus } from '../dbus/bus.ts';
-import { createMessageBus, systemBusAddress } from '../dbus/message-bus.ts';
+import { systemBusAddress } from '../dbus/bus-address.ts';
+import { createMessageBus } from '../dbus/message-bus.ts';
 import type { Clock, Random } from '../xpmn/kernel/clock.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import type { ServiceDiscovery } from '../xpmn/ports/service-discovery.ts';

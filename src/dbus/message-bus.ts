@@ -28,11 +28,6 @@ export interface BusDeps {
   readonly dial?: DialBus;
 }
 
-/** Where the system bus is, by the environment. */
-export function systemBusAddress(env: NodeJS.ProcessEnv): string {
-  return env['DBUS_SYSTEM_BUS_ADDRESS'] ?? 'unix:path=/run/dbus/system_bus_socket';
-}
-
 export function createMessageBus(deps: BusDeps, options: BusOptions): MessageBus {
   return new ReconnectingBus(deps, options);
 }

@@ -10,7 +10,7 @@ import type { MessageBus } from './bus.ts';
 import type { MprisPlayerOptions } from './mpris-options.ts';
 import { observe } from './mpris-reducer.ts';
 import { MprisRemote } from './mpris-remote.ts';
-import { lengthOf, placeBy, snapshotOf } from './mpris-state.ts';
+import { hasLoaded, lengthOf, placeBy, snapshotOf } from './mpris-state.ts';
 import type { MprisState } from './mpris-state.ts';
 import { News } from './news.ts';
 
@@ -31,6 +31,8 @@ export class MprisObserver {
   /** What it was told to do, since it last began to play. */
   told: 'stop' | 'pause' | undefined;
   isVolumeOurs = false;
+  /** It said that it has what was loaded, if only for a moment. */
+  wasSighted = false;
   /** Not there, or there and not read yet. */
   isAway = true;
   identity: MprisIdentity = readIdentity({}, { text: 0, url: 0 });
@@ -171,6 +173,7 @@ export class MprisObserver {
   private hear(properties: MprisProperties, invalidated: readonly string[]): void {
     this.hasToldChanges = true;
     const known = pick(properties);
+    if ('Metadata' in known && hasLoaded({ reading: readPlayer(known, this.options), loaded: this.known.loaded })) this.wasSighted = true;
     Object.assign(this.raw, known);
     Object.assign(this.toldMeanwhile, known);
     const isHidden = invalidated.some((name) => (PLAYER_PROPERTIES as readonly string[]).includes(name));
@@ -203,7 +206,7 @@ export class MprisObserver {
   private beginAnew(): void {
     const { loaded } = this.known;
     const place = { position: 0, measured: this.clock.monotonic() };
-    this.known = { ...this.known, reading: readPlayer({}, this.options), place, isPlaceless: false, loaded: loaded && { ...loaded, phase: 'kept' } };
+    this.known = { ...this.known, reading: readPlayer({}, this.options), place, isPlaceless: false, loaded: loaded && { ...loaded, phase: 'kept' }, problem: undefined };
   }
 
   private async observe(remote: MprisRemote): Promise<void> {

@@ -1,4 +1,5 @@
 import type { MprisLimits } from '../mapping/mpris.ts';
+import type { RetryPauses } from './retry-timer.ts';
 
 /** How a player is asked, and what of it counts; times in milliseconds. */
 export interface MprisPlayerOptions extends MprisLimits {
@@ -37,5 +38,8 @@ export interface MprisOptions {
   readonly players: number;
   /** Milliseconds that a player may be away and still be the same. */
   readonly hysteresis: number;
+  /** Milliseconds that a player has to say what it is, before it is asked again; and between that. */
+  readonly readTimeout: number;
+  readonly readAgain: RetryPauses;
   readonly player: MprisPlayerOptions;
 }

@@ -31,6 +31,7 @@ export class MprisStart {
   async begin(media: PlayerMedia): Promise<void> {
     const { observer, remote, call } = this;
     observer.told = undefined;
+    observer.wasSighted = false;
     observer.update({ loaded: { media, phase: 'begun' }, problem: undefined });
     try {
       await remote.tell('OpenUri', call, 's', [media.url]);
@@ -47,7 +48,8 @@ export class MprisStart {
     await abortable(observer.look(true), signal);
     const end = observer.clock.monotonic() + startTimeout;
     const left = (): number => end - observer.clock.monotonic();
-    if (!(await observer.until(() => this.isDecided(media) || this.isShown, startTimeout, signal))) throw unreachable();
+    if (!(await observer.until(() => this.isDecided(media) || this.isShown || observer.wasSighted, startTimeout, signal))) throw unreachable();
+    await abortable(observer.look(true), signal);
     for (let round = 1; !this.isDecided(media) && left() > 0; round += 1) {
       await observer.until(() => this.isDecided(media) || !this.isShown, Math.min(nudgeDelay, left()), signal);
       if (this.isDecided(media)) break;

@@ -15,8 +15,8 @@ const PATH_LENGTH = 255;
 export function readText(value: unknown, limit: number): string | undefined {
   if (typeof value !== 'string') return undefined;
   // A bound before anything is looked at: it may be megabytes.
-  const text = value.slice(0, 2 * limit).replace(/[\p{Cc}\p{Cs}]+/gu, ' ').trim();
-  return [...text].slice(0, limit).join('') || undefined;
+  const text = value.slice(0, 2 * limit).replace(/[\p{Cc}\p{Cs}\s]+/gu, ' ').trim();
+  return [...text].slice(0, limit).join('').trim() || undefined;
 }
 
 /** Several texts as one; COMPAT: players write one text where the specification has a list, and the other way round. */

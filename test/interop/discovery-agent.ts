@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { createAvahiDiscovery } from '../../src/dbus/avahi-discovery.ts';
-import { createMessageBus, systemBusAddress } from '../../src/dbus/message-bus.ts';
+import { systemBusAddress } from '../../src/dbus/bus-address.ts';
+import { createMessageBus } from '../../src/dbus/message-bus.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import type { Announced, ServiceAnnouncement } from '../../src/xpmn/ports/service-discovery.ts';

@@ -17,11 +17,15 @@ export interface Bus {
   stop(): Promise<void>;
 }
 
-export async function startBus(): Promise<Bus> {
+/** @param sleepers programs that the bus starts for whoever calls them: shell commands by name */
+export async function startBus({ sleepers = {} }: { readonly sleepers?: Readonly<Record<string, string>> } = {}): Promise<Bus> {
   const state = await mkdtemp(join(tmpdir(), 'xpmn-bus-'));
   await chmod(state, 0o755);
   const bus = new RunningBus(state);
   try {
+    for (const [name, command] of Object.entries(sleepers)) {
+      await writeFile(join(state, `${name}.service`), `[D-BUS Service]\nName=${name}\nExec=/bin/sh -c "${command}"\n`);
+    }
     await bus.begin();
     return bus;
   } catch (error) {
@@ -42,7 +46,7 @@ class RunningBus implements Bus {
 
   async begin(): Promise<void> {
     const config = join(this.state, 'bus.conf');
-    await writeFile(config, CONFIG.replace('ADDRESS', this.address));
+    await writeFile(config, CONFIG.replace('ADDRESS', this.address).replace('FOLDER', this.state));
     await rm(join(this.state, 'bus'), { force: true });
     this.process = await startProcess('dbus-daemon', ['dbus-daemon', `--config-file=${config}`, '--nofork', '--nopidfile', '--print-address']);
     await this.process.said(/unix:path=/);
@@ -67,6 +71,7 @@ const CONFIG = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
   <keep_umask/>
   <listen>ADDRESS</listen>
   <auth>EXTERNAL</auth>
+  <servicedir>FOLDER</servicedir>
   <policy context="default">
     <allow user="*"/>
     <allow send_destination="*" eavesdrop="true"/>

@@ -21,6 +21,8 @@ export interface MprisRig extends MediaPlayerRig {
   readonly player: MprisPlayer;
   readonly scripted: ScriptedMpris;
   readonly clock: FakeClock;
+  /** Unique name of the scripted player. */
+  readonly owner: string;
   /** Everything that is on its way arrives. */
   settled(): Promise<void>;
 }
@@ -47,7 +49,7 @@ export async function mprisRig(bus: Bus, defects: MprisDefects = {}): Promise<Mp
   const next = (): string => `http://127.0.0.1:8080/${(names += 1)}.mp3`;
   const own = () => ({ url: next(), seconds: 100, title: 'Its own' });
   return {
-    player: inTime(player, pass), scripted, clock, settled, pass,
+    player: inTime(player, pass), scripted, clock, settled, pass, owner: peer.uniqueName,
     async media(seconds) {
       const media = playerMedia(next(), seconds);
       scripted.lengths.set(media.url, seconds);

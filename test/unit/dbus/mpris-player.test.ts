@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import type { PlayerSnapshot } from '../../../src/xpmn/ports/media-player.ts';
+import type { PlayerMedia } from '../../../src/xpmn/ports/player-feed.ts';
+import { startBus } from '../../peers/dbus.ts';
+import type { Bus } from '../../peers/dbus.ts';
+import { mprisRig } from '../../support/mpris-rig.ts';
+import type { MprisRig } from '../../support/mpris-rig.ts';
+import type { MprisDefects } from '../../support/scripted-mpris.ts';
+
+const signal = new AbortController().signal;
+const FAILED = 'org.freedesktop.DBus.Error.Failed';
+
+describe('a player by MPRIS', function () {
+  this.timeout(20_000);
+  let bus: Bus;
+  let rig: MprisRig;
+  let told: PlayerSnapshot[];
+
+  before(async () => {
+    bus = await startBus();
+  });
+
+  after(async () => {
+    await bus.stop();
+  });
+
+  afterEach(async () => {
+    await rig.close();
+  });
+
+  const playing = async (defects: MprisDefects = {}): Promise<PlayerMedia> => {
+    rig = await mprisRig(bus, defects);
+    told = [];
+    rig.player.on('changed', (snapshot) => told.push(snapshot));
+    const media = await rig.media(60);
+    await rig.player.load(media, { signal });
+    await rig.player.play({ signal });
+    assert.ok(await rig.pass(2_000, () => rig.player.snapshot.state === 'playing'));
+    rig.scripted.calls.length = 0;
+    told.length = 0;
+    return media;
+  };
+  const members = (): string[] => rig.scripted.calls.map((call) => call.split(' ')[0] as string);
+
+  describe('goes to a place', () => {
+    it('by the track', async () => {
+      await playing();
+      await rig.player.seek(40.5, { signal });
+      assert.deepEqual(rig.scripted.calls, ['SetPosition /org/xpmn/track1 40500000']);
+    });
+
+    for (const [name, defects, wanted] of [
+      ['by so many from here, if there is no track to name', { trackId: 'none' }, ['Seek']],
+      ['by so many from here, if its track is none', { trackId: 'text' }, ['Seek']],
+      ['by so many from here, if its track is an old one', { trackId: 'stale' }, ['SetPosition', 'Seek']],
+      ['by so many from here, if the other does nothing', { ignoresSetPosition: true }, ['SetPosition', 'Seek']],
+      ['by a place, if it takes what is from here for one', { ignoresSetPosition: true, seekIsAbsolute: true }, ['SetPosition', 'Seek', 'Seek']],
+      ['and is believed, if it does not say where it is', { noPosition: true }, ['SetPosition']],
+    ] as const satisfies readonly (readonly [string, MprisDefects, readonly string[]])[]) {
+      it(name, async () => {
+        await playing(defects);
+        await rig.pass(5_000);
+        await rig.player.seek(30, { signal });
+        assert.deepEqual(members(), wanted);
+        assert.ok(Math.abs(rig.scripted.position - 30) < 2, String(rig.scripted.position));
+        assert.ok(Math.abs((rig.player.snapshot.position ?? NaN) - 30) < 2);
+      });
+    }
+
+    it('or says that it can\'t, if nothing helps', async () => {
+      await playing({ ignoresSetPosition: true, ignoresSeek: true });
+      await assert.rejects(rig.player.seek(30, { signal }), { code: 'not-seekable' });
+      rig.scripted.more = { CanSeek: { signature: 'b', value: false } };
+      rig.scripted.calls.length = 0;
+      rig.scripted.tell('CanSeek');
+      await rig.settled();
+      assert.equal(rig.player.snapshot.abilities.seek, false);
+      await assert.rejects(rig.player.seek(30, { signal }), { code: 'not-seekable' });
+      assert.deepEqual(members(), []);
+    });
+  });
+
+  it('asks once more before it says that something can\'t be done', async () => {
+    await playing();
+    rig.scripted.more = { CanControl: { signature: 'b', value: false } };
+    rig.scripted.tell('CanControl');
+    await rig.settled();
+    assert.deepEqual(rig.player.snapshot.abilities, { seek: false, pause: false, next: false, previous: false, volume: false, mute: false });
+    await assert.rejects(rig.player.pause({ signal }), { code: 'not-supported' });
+    rig.scripted.more = {};
+    await rig.player.pause({ signal });
+    assert.equal(rig.player.snapshot.state, 'paused');
+    rig.scripted.more = { CanPause: { signature: 'b', value: false } };
+    rig.scripted.tell('CanPause');
+    await rig.player.play({ signal });
+    await assert.rejects(rig.player.pause({ signal }), { code: 'not-pausable' });
+  });
+
+  it('is refused, or not obeyed, and says so', async () => {
+    await playing({ ignores: ['Pause', 'Stop'], ignoresVolume: true });
+    await assert.rejects(rig.player.pause({ signal }), { code: 'not-acceptable' });
+    await assert.rejects(rig.player.stop({ signal }), { code: 'not-acceptable' });
+    await assert.rejects(rig.player.setVolume(10, { signal }), { code: 'not-acceptable' });
+    for (const [error, code] of [[FAILED, 'not-acceptable'], ['org.freedesktop.DBus.Error.UnknownMethod', 'not-supported'], ['org.freedesktop.DBus.Error.NoReply', 'unreachable'], ['org.freedesktop.DBus.Error.AccessDenied', 'not-acceptable']] as const) {
+      rig.scripted.refusals.set('Pause', error);
+      await assert.rejects(rig.player.pause({ signal }), { code });
+    }
+    assert.equal(rig.player.snapshot.state, 'playing');
+  });
+
+  it('does not take what it can\'t fetch', async () => {
+    rig = await mprisRig(bus);
+    await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 'as', value: ['file', 'cdda'] } }), { signal });
+    await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'unsupported-type' });
+    await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 'as', value: [] } }), { signal });
+    await rig.player.load(await rig.media(60), { signal });
+  });
+  const restarted = async (root: MprisRig['scripted']['root']): Promise<string> => {
+    rig.scripted.root = root;
+    return rig.owner;
+  };
+
+  it('does not repeat what it was given', async () => {
+    rig = await mprisRig(bus);
+    rig.scripted.loop = 'Track';
+    rig.scripted.tell('LoopStatus');
+    await rig.settled();
+    await rig.player.load(await rig.media(60), { signal });
+    assert.equal(rig.scripted.loop, 'Track');
+    await rig.player.play({ signal });
+    assert.equal(rig.scripted.loop, 'None');
+  });
+
+  it('is told to play once more only where it does not, and is not disturbed otherwise', async () => {
+    rig = await mprisRig(bus);
+    await rig.player.load(await rig.media(60), { signal });
+    await rig.player.play({ signal });
+    await rig.pass(3_000);
+    assert.deepEqual(members(), ['OpenUri']);
+  });
+
+  it('can\'t get what it never has, or has for a moment', async () => {
+    for (const showsMissing of [true, false]) {
+      rig = await mprisRig(bus, { showsMissing });
+      await rig.player.load(await rig.missing(), { signal });
+      const began = rig.monotonic();
+      await assert.rejects(rig.player.play({ signal }), { code: 'origin-unreachable' });
+      assert.ok(!showsMissing || rig.monotonic() - began < 3_000);
+      assert.equal(rig.player.snapshot.state, 'stopped');
+      if (showsMissing) await rig.close();
+    }
+  });
+
+  describe('is muted', () => {
+    it('by turning it to 0, and heard again as before', async () => {
+      await playing();
+      rig.scripted.setVolume(0.7);
+      await rig.pass(500, () => rig.player.snapshot.volume === 70);
+      told.length = 0;
+      await rig.player.setMute(true, { signal });
+      await rig.pass(1_000);
+      assert.deepEqual([rig.scripted.volume, rig.player.snapshot.volume, rig.player.snapshot.mute], [0, 70, true]);
+      await rig.player.setVolume(40, { signal });
+      assert.equal(rig.scripted.volume, 0);
+      await rig.player.setMute(false, { signal });
+      await rig.pass(1_000);
+      assert.deepEqual([rig.scripted.volume, rig.player.snapshot.volume, rig.player.snapshot.mute], [0.4, 40, false]);
+      assert.deepEqual(told.map(({ volume, mute }) => [volume, mute]), [[70, true], [40, true], [40, false]], 'each change once, and no echo');
+    });
+
+    it('until somebody turns it up at the player', async () => {
+      await playing();
+      await rig.player.setMute(true, { signal });
+      rig.scripted.setVolume(0.2);
+      assert.ok(await rig.pass(1_000, () => rig.player.snapshot.mute === false));
+      assert.equal(rig.player.snapshot.volume, 20);
+    });
+
+    it('not, where it refuses', async () => {
+      await playing();
+      rig.scripted.refusals.set('Set', FAILED);
+      await assert.rejects(rig.player.setMute(true, { signal }), { code: 'not-acceptable' });
+      assert.deepEqual([rig.player.snapshot.mute, rig.player.snapshot.volume], [false, 50]);
+    });
+
+    it('not, where there is no volume', async () => {
+      await playing({ noVolume: true });
+      assert.deepEqual([rig.player.snapshot.volume, rig.player.snapshot.mute, rig.player.snapshot.abilities.mute], [undefined, undefined, false]);
+      for (const command of [() => rig.player.setMute(true, { signal }), () => rig.player.setVolume(10, { signal })]) await assert.rejects(command, { code: 'not-supported' });
+    });
+  });
+
+  it('shows jumps that it does not tell of, while somebody looks', async () => {
+    await playing({ noSeeked: true });
+    const unwatch = rig.player.watched();
+    await rig.pass(1_000);
+    rig.scripted.seek(40);
+    assert.ok(await rig.pass(6_000, () => told.length > 0));
+    assert.ok(Math.abs((told[0]?.position ?? NaN) - 40) < 6);
+    unwatch();
+    await rig.settled();
+    await rig.pass(6_000);
+    told.length = 0;
+    rig.scripted.seek(10);
+    await rig.pass(12_000);
+    assert.equal(told.length, 0, 'nobody looks');
+  });
+
+  it('has no place where it always says 0, and what it signals counts', async () => {
+    await playing({ alwaysAtZero: true });
+    const unwatch = rig.player.watched();
+    assert.ok(await rig.pass(12_000, () => rig.player.snapshot.position === undefined));
+    rig.scripted.seek(33);
+    assert.ok(await rig.pass(1_000, () => Math.abs((rig.player.snapshot.position ?? NaN) - 33) < 1));
+    unwatch();
+  });
+
+  it('tells no pictures of its machine', async () => {
+    await playing();
+    rig.scripted.playList([{ url: 'http://other/x', seconds: 10 }]);
+    await rig.pass(500);
+    assert.doesNotMatch(JSON.stringify([told, rig.player.snapshot]), /secret/);
+  });
+});
