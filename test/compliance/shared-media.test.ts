@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -21,6 +22,7 @@ describeSharedMedia('files and URLs', async () => {
   await writeFile(join(folder, 'wrong.mp4'), picture);
   await writeFile(join(folder, 'secrets'), 'root:x:0:0');
   await mkdir(join(folder, 'folder.mp4'));
+  execFileSync('mkfifo', [join(folder, 'pipe.mp4')]);
   const answers: Record<string, http.RequestListener> = {
     '/a%20film.mkv': serveBytes(film, { type: 'video/x-matroska' }),
     '/unknown/B-side.flac': serveBytes(song, { type: 'application/octet-stream' }),
@@ -44,7 +46,7 @@ describeSharedMedia('files and URLs', async () => {
       { what: `${web}/a%20film.mkv`, content: film, type: 'video/x-matroska', title: 'a film' },
       { what: `${web}/unknown/B-side.flac`, content: song, type: 'audio/flac', title: 'B-side' },
     ],
-    missing: [at('missing.mp4'), at('folder.mp4'), folder, 'relative.mp4', '', '/dev/zero', `file://${at('wrong.mp4')}`, `${web}/missing.mp4`, 'http://', 'http://[/x.mp3'],
+    missing: [at('missing.mp4'), at('folder.mp4'), at('pipe.mp4'), folder, 'relative.mp4', '', '/dev/zero', `file://${at('wrong.mp4')}`, `${web}/missing.mp4`, 'http://', 'http://[/x.mp3'],
     noMedia: [at('secrets'), `${web}/page.mp4`, `${web}/what`],
     local: [at('Romeo_&_Żółw.mp4'), '/etc/passwd', `${web}/a%20film.mkv`, 'http://localhost/x.mp3', 'http://[::1]/x.mp3', 'http://0x7f.1/x.mp3', 'http://2130706433/x.mp3', 'http://[::ffff:127.0.0.1]/x.mp3', 'http://169.254.169.254/x.mp3'],
     elapse: () => clock.advance(settings.feed.shared.lifetime + 1),

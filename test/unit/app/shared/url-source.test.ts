@@ -144,6 +144,12 @@ describe('a URL of the web as a source', () => {
     assert.ok(slow.result().equals(content));
   });
 
+  it('is not over before it is complete, whatever the framing says', async () => {
+    answer = (_request, response) => response.writeHead(206, { 'content-range': 'bytes 0-8/9' }).end('some');
+    const media = await source(`http://127.0.0.1:${port}/a`).open({ signal });
+    await assert.rejects(media.read(gather(100), { signal }), { code: 'truncated' });
+  });
+
   it('may be live: no size, no ranges', async () => {
     answer = (_request, response) => {
       response.writeHead(200, { 'content-type': 'audio/mpeg' });
