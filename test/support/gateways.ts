@@ -7,6 +7,7 @@ import type { Logger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { ServiceDiscovery } from '../../src/xpmn/ports/service-discovery.ts';
+import type { SharedMedia } from '../../src/xpmn/ports/shared-media.ts';
 import type { SecurityMethod } from '../../src/xpmn/ports/security.ts';
 import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
 import type { CarriedAccount } from '../../src/xpmn/pairing/pairing-codec.ts';
@@ -56,6 +57,8 @@ export interface TestGatewayOptions {
   /** In which devices are added; left out: one that nobody opens. */
   readonly pairing?: PairingWindow;
   readonly button?: ButtonWindow;
+  /** What is shared from the machine. */
+  readonly shared?: SharedMedia;
   /** For devices that know nothing better. */
   readonly srp?: SecurityMethod;
   /** What the gateway remembers of its logins; with a memory of its own, it begins with the password. */
@@ -83,7 +86,7 @@ export function testPairing(clock: Clock = systemClock): PairingWindow {
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, memory = { storage: new MemoryStorage(), password: account?.password }, onAccountFound, onMoved, discovery, pairing = testPairing(clock), button = new ButtonWindow({ clock, random: systemRandom }, config.pairing), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, memory = { storage: new MemoryStorage(), password: account?.password }, onAccountFound, onMoved, discovery, shared, pairing = testPairing(clock), button = new ButtonWindow({ clock, random: systemRandom }, config.pairing), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = {
     ...shipped,
@@ -102,6 +105,6 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
     discovery,
     ...(onAccountFound ? { onAccountFound } : {}),
     ...(onMoved ? { onMoved } : {}),
-    pairing, button, srp,
+    pairing, button, srp, shared,
   }, change(settings));
 }

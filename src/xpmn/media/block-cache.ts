@@ -82,7 +82,6 @@ export class BlockCache {
       found.push(part);
       at += part.length;
       this.renew(item, number, block);
-      if (start + part.length < blockSize) break;
     }
     if (found.length > 0) this.touch(key, item);
     return found;
