@@ -3,6 +3,7 @@ import { tryJid } from '../xpmn/model/jid.ts';
 import type { GatewayDevice } from './gateway-api.ts';
 
 type Named = Pick<GatewayDevice, 'jid' | 'id' | 'name'>;
+type Offering = Named & Pick<GatewayDevice, 'services'>;
 type Rule = (device: Named, wanted: string) => boolean;
 
 const fold = (text: string): string => text.normalize('NFC').toLowerCase();
@@ -21,14 +22,53 @@ const RULES: readonly Rule[] = [
  * @throws XpmnError `not-found`; `bad-request` naming the candidates
  */
 export function findDevice<D extends Named>(wanted: string, devices: readonly D[]): D {
+  const found = search(wanted, devices);
+  if (!found) throw new XpmnError('not-found', `No device is called "${wanted}": \`xpmn devices\` lists those there are.`);
+  return found;
+}
+
+/**
+ * The player that a user means: as `findDevice`, but players come first; where none is named, the only one that there is. What a
+ * device that was never heard offers is not known: it may be one.
+ * @throws XpmnError `not-found`; `bad-request` naming the candidates; `not-supported` for what is no player
+ */
+export function findPlayer<D extends Offering>(wanted: string | undefined, devices: readonly D[]): D {
+  const players = devices.filter(isPlayer);
+  if (wanted === undefined) return onlyOne(players);
+  const player = search(wanted, players);
+  if (player) return player;
+  const other = findDevice(wanted, devices);
+  if (other.services.length > 0) throw playsNothing(other);
+  return other;
+}
+
+export function isPlayer({ services }: Pick<GatewayDevice, 'services'>): boolean {
+  return services.includes('playback') || services.includes('rendering');
+}
+
+export function playsNothing({ id }: Named, cause?: unknown): XpmnError {
+  return new XpmnError('not-supported', `${id} is no player: \`xpmn devices\` shows which devices are (playback, rendering).`, { cause });
+}
+
+function onlyOne<D extends Named>(players: readonly D[]): D {
+  const [player, ...others] = players;
+  if (!player) throw new XpmnError('not-found', 'There is no player in the media network: `xpmn devices` shows what there is.');
+  if (others.length > 0) throw new XpmnError('bad-request', `There are several players: ${namesOf(players)}. Say which with --on.`);
+  return player;
+}
+
+function search<D extends Named>(wanted: string, devices: readonly D[]): D | undefined {
   for (const rule of wanted === '' ? [] : RULES) {
     const found = devices.filter((device) => rule(device, wanted));
-    if (found.length === 1) return found[0] as D;
-    if (found.length > 1) {
-      const isUnique = new Set(found.map(({ id }) => id)).size === found.length;
-      const names = found.slice(0, 10).map(({ id, jid }) => (isUnique ? id : jid));
-      throw new XpmnError('bad-request', `Several devices are meant by "${wanted}": ${names.join(', ')}${found.length > names.length ? ', …' : ''}.`);
-    }
+    if (found.length === 1) return found[0];
+    if (found.length > 1) throw new XpmnError('bad-request', `Several devices are meant by "${wanted}": ${namesOf(found)}.`);
   }
-  throw new XpmnError('not-found', `No device is called "${wanted}": \`xpmn devices\` lists those there are.`);
+  return undefined;
+}
+
+/** The first ten, by what names each of them alone. */
+function namesOf(devices: readonly Named[]): string {
+  const isUnique = new Set(devices.map(({ id }) => id)).size === devices.length;
+  const names = devices.slice(0, 10).map(({ id, jid }) => (isUnique ? id : jid));
+  return `${names.join(', ')}${devices.length > names.length ? ', …' : ''}`;
 }

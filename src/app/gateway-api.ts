@@ -3,8 +3,10 @@ import type { Logger } from '../xpmn/kernel/log.ts';
 import type { MediaContainer, MediaObject } from '../xpmn/model/media.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
 import type { MediaReference } from '../xpmn/model/media-uri.ts';
+import type { PlayerCommand, PlayerView } from '../xpmn/model/playback.ts';
 import type { Presser } from '../xpmn/pairing/button-state.ts';
 import type { MediaEntity } from '../xpmn/ports/media-source.ts';
+import type { OpenRequest, OpenedList } from '../xpmn/ports/playback-control.ts';
 import type { Storage } from '../xpmn/ports/storage.ts';
 import type { GatewayConfig } from './config.ts';
 import type { ButtonView, PairingView } from './pairing-desk.ts';
@@ -138,6 +140,22 @@ export interface ButtonControl {
   failed(): void;
 }
 
+/**
+ * The players of the network, and what can be asked of them. All of it is `not-supported` for a device that is none, and rejects with why
+ * it could not be reached, or with the player's own refusal.
+ */
+export interface PlayersControl {
+  open(device: Jid, request: OpenRequest, options: { readonly signal: AbortSignal }): Promise<OpenedList>;
+  command(device: Jid, command: PlayerCommand, options: { readonly signal: AbortSignal }): Promise<void>;
+  /** What is known of it, as soon as it was heard once. */
+  now(device: Jid, options: { readonly signal: AbortSignal }): Promise<PlayerView>;
+  /** The same, when it is newer than `after`; also when the device is lost or comes back. */
+  wait(device: Jid, after: number, signal: AbortSignal): Promise<PlayerView>;
+}
+
+/** Media that no device of the network has yet: an absolute path on this machine, or an `http:` or `https:` URL. */
+export type SharedSource = { readonly file: string } | { readonly url: string };
+
 /** A running gateway, as the control API sees it. All methods reject with XpmnErrors. */
 export interface Gateway {
   status(): GatewayStatus;
@@ -146,6 +164,9 @@ export interface Gateway {
   browse(device: Jid, container: string, options: { readonly offset: number; readonly limit: number; readonly signal: AbortSignal }): Promise<LibraryPage>;
   /** A URL on this machine's media port. @throws `not-found`, could not reach, was refused */
   url(item: MediaReference, options: { readonly signal: AbortSignal }): Promise<LocalUrl>;
+  readonly players: PlayersControl;
+  /** Makes such media an item of this gateway, for the devices of the network. @throws `not-found`, `not-allowed`, `unsupported-type`, `origin-unreachable`; `resource-limit` */
+  share(source: SharedSource, options: { readonly signal: AbortSignal }): Promise<{ readonly uri: string }>;
   /** A new device of the network, to be carried to another machine. @throws `not-allowed` without the user key, `not-authorized` while it is locked */
   exportCredentials(options: ExportOptions & { readonly signal: AbortSignal }): Promise<{ readonly file: Buffer; readonly jid: string }>;
   /** The user key and all that is known of the network, under a password. @throws `not-allowed` without the user key, `not-authorized` while it is locked */

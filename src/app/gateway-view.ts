@@ -1,18 +1,19 @@
 import type { KnownDevice } from '../xpmn/gateway/known-devices.ts';
 import type { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
-import { formatAuthority } from '../xpmn/media/media-port.ts';
+import { formatAuthority } from '../xpmn/media/http-host.ts';
 import { resourceOf } from '../xpmn/model/jid.ts';
 import type { Jid } from '../xpmn/model/jid.ts';
 import { formatMediaUri } from '../xpmn/model/media-uri.ts';
 import type { MediaPage } from '../xpmn/model/media.ts';
 import type { Network } from '../xpmn/trust/network.ts';
+import { isPlayer } from './find-device.ts';
 import type { GatewayDeps, GatewayDevice, GatewayStatus, LibraryPage, UnlistedDevice } from './gateway-api.ts';
 import { handOverWarnings, managerOf, userKeyState, userKeyWarnings } from './user-key-desk.ts';
 
 export function describeDevice(device: KnownDevice): GatewayDevice {
   const { jid, name, trust, isHere, services } = device;
   const id = resourceOf(jid);
-  const kind = services.includes('directory') ? 'media-server' : trust === 'own' ? 'gateway' : 'unknown';
+  const kind = services.includes('directory') ? 'media-server' : isPlayer(device) ? 'media-player' : trust === 'own' ? 'gateway' : 'unknown';
   return {
     jid, id, kind, services, trust,
     name: name ?? id,

@@ -2,10 +2,12 @@ import { hostname } from 'node:os';
 import { createHttpOrigin } from '../upnp/http-origin.ts';
 import { createHttpRequester } from '../upnp/http-requester.ts';
 import { createSsdpSocket } from '../upnp/dgram-ssdp-socket.ts';
+import { createEventSubscriber } from '../upnp/gena-subscriber.ts';
 import { createUpnpAdapter } from '../upnp/adapter.ts';
 import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
+import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import { ButtonWindow } from '../xpmn/pairing/button-window.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
@@ -23,6 +25,7 @@ import { describeDevice, describePage, describeStatus, describeUnlisted } from '
 import { openDiscovery } from './local-link.ts';
 import { pairingControls } from './pairing-control.ts';
 import type { PairingControls } from './pairing-control.ts';
+import { loadQuirks } from './quirks.ts';
 import { loadOrCreateNetwork } from './setup.ts';
 import { srpIfAvailable } from './srp.ts';
 import { canMakeRoom } from './take-over.ts';
@@ -36,12 +39,15 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
   const pairing = new PairingWindow({ clock, random, storage }, config.pairing);
   const srp = await srpIfAvailable(deps, pairing, signal);
   const pool = new OriginPool(clock, config.upnp.originPool);
+  const requester = createHttpRequester({ clock }, config.upnp.requester);
   const upnp = createUpnpAdapter({
     ssdp: createSsdpSocket({ clock, log: log.child('ssdp') }, config.upnp.ssdp),
-    requester: createHttpRequester({ clock }, config.upnp.requester),
+    requester,
     clock, random,
     log: log.child('upnp'),
     openOrigin: (origin) => createHttpOrigin({ pool, clock }, config.upnp.origin, origin),
+    events: createEventSubscriber({ requester, clock, random, log: log.child('gena') }, config.upnp.gena),
+    quirks: await loadQuirks({ folders: config.upnp.quirkFolders, log: log.child('quirks') }),
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,
   }, config.upnp);
@@ -106,6 +112,8 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
       return describePage(await gateway.browse(device, { container, offset, limit }, signal), device);
     },
     url: (item, options) => gateway.url(item, options),
+    players: { open: noPlayers, command: noPlayers, now: noPlayers, wait: noPlayers },
+    share: noPlayers,
     exportCredentials: ({ name, password }) => exported({ gateway, network, account }, deps, { name, password }),
     exportBackup: async (options) => sealBackup(network, await account(), options, deps),
     async close({ signal }) {
@@ -116,6 +124,8 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
     },
   };
 }
+
+const noPlayers = (): Promise<never> => Promise.reject(new XpmnError('not-supported', 'This gateway controls no players.'));
 
 /** A new device in a file. It is let into the account before the file is there; one that can't be let in is no device. */
 async function exported({ gateway, network, account }: Pick<Running, 'gateway' | 'network' | 'account'>, deps: GatewayDeps, { name, password }: { readonly name: string; readonly password: string }): Promise<{ file: Buffer; jid: string }> {

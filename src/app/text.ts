@@ -27,3 +27,20 @@ export function formatDuration(seconds: number): string {
   const tail = String(rest).padStart(2, '0');
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
 }
+
+/** Characters that take two columns of a terminal, and those that take none. */
+const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303f\uff01-\uff60\p{Emoji_Presentation}]/u;
+const NARROW = /[\p{M}\u200b-\u200d\ufe00-\ufe0f]/u;
+
+/** As much of a printable text as fits into so many columns of a terminal, with a sign where something is left out. */
+export function cutToWidth(text: string, columns: number): string {
+  let [taken, width, fitting] = ['', 0, ''];
+  for (const character of text) {
+    width += NARROW.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+    if (width > columns) return `${fitting}…`;
+    taken += character;
+    // There the sign would still fit.
+    if (width < columns) fitting = taken;
+  }
+  return text;
+}

@@ -3,7 +3,7 @@ import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { deferred, withDeadline } from '../xpmn/kernel/tasks.ts';
 import type { BusSignal, MethodCall } from './bus.ts';
 import { busError } from './bus-error.ts';
-import { MESSAGE, NO_REPLY_EXPECTED } from './bus-wire.ts';
+import { MESSAGE, NO_AUTO_START, NO_REPLY_EXPECTED } from './bus-wire.ts';
 import type { BusWire, DialBus, WireMessage } from './bus-wire.ts';
 
 export interface ConnectionOptions {
@@ -87,10 +87,10 @@ export class BusConnection {
    * subscriptions are that it is for.
    * @throws XpmnError as `MessageBus.call`
    */
-  ask({ body, signature, ...call }: MethodCall, answer: Answer): () => void {
+  ask({ body, signature, autoStart = true, ...call }: MethodCall, answer: Answer): () => void {
     if (this.isOver) throw lost();
     const serial = this.nextSerial();
-    this.send({ type: MESSAGE.call, serial, ...call, ...(signature ? { signature, body: body ?? [] } : {}) });
+    this.send({ type: MESSAGE.call, serial, flags: autoStart ? 0 : NO_AUTO_START, ...call, ...(signature ? { signature, body: body ?? [] } : {}) });
     this.waiting.set(serial, answer);
     return () => this.waiting.delete(serial);
   }

@@ -15,7 +15,9 @@ export interface WireMessage {
 }
 
 export const MESSAGE = { call: 1, reply: 2, error: 3, signal: 4 } as const;
+/** Flags of a message. */
 export const NO_REPLY_EXPECTED = 1;
+export const NO_AUTO_START = 2;
 
 export interface WireEvents {
   message(message: WireMessage): void;

@@ -10,6 +10,8 @@ export interface MethodCall {
   /** Of the arguments; none by default. */
   readonly signature?: string;
   readonly body?: readonly unknown[];
+  /** Whether the bus may start a program for it, if nobody owns the name; it may by default. */
+  readonly autoStart?: boolean;
 }
 
 /** A value that says of which type it is. */
@@ -63,7 +65,9 @@ export interface MessageBusEvents {
  * - `listen` hears signals of the sender alone, whoever else sends the like: of a well-known name, of who owns it now. It
  *   outlives the bus: when that is back, it is heard again. What happened in between is not heard.
  * - `watch` tells who owns a name: once soon, then at every change; undefined if nobody does, or there is no bus.
- * - Subscriptions that are closed leave no match rule on the bus. Listeners are never called inside `listen` and `watch`.
+ * - `watchNames` tells of all names below a prefix (`a.b`: of `a.b.c`, not of `a.bc`) that somebody owns, soon, and then each change; without a bus nobody owns any.
+ *   Programs that only could be started are not told of, nor started.
+ * - Subscriptions that are closed leave no match rule on the bus. Listeners are never called inside `listen`, `watch` and `watchNames`.
  * - After `stop` nothing is open and nobody is called; calls under way reject. Idempotent.
  */
 export interface MessageBus extends Pick<EventEmitter<MessageBusEvents>, 'on' | 'off' | 'once'> {
@@ -74,5 +78,7 @@ export interface MessageBus extends Pick<EventEmitter<MessageBusEvents>, 'on' | 
   listen(match: SignalMatch, listener: (signal: BusSignal) => void): Subscription;
   /** @throws XpmnError as `listen` */
   watch(name: string, listener: (owner: string | undefined) => void): Subscription;
+  /** @throws XpmnError as `listen` */
+  watchNames(prefix: string, listener: (name: string, owner: string | undefined) => void): Subscription;
   stop(): Promise<void>;
 }

@@ -7,11 +7,15 @@ import type { BusSignal, MessageBus, MessageBusEvents, MethodCall, SignalMatch, 
 import { BUS, BusConnection, ON_BUS } from './bus-connection.ts';
 import type { Answer, ConnectionOptions } from './bus-connection.ts';
 import type { DialBus } from './bus-wire.ts';
+import { ownerRule, ruleOf, spaceRule } from './match-rule.ts';
 import { NameOwners, hasFixedOwner } from './name-owners.ts';
+import { NameSpaces } from './name-spaces.ts';
 import { dialNative } from './native-wire.ts';
 
 export interface BusOptions extends ConnectionOptions {
   readonly subscriptions: number;
+  /** Names below one prefix that are watched. */
+  readonly names: number;
   /** Milliseconds between attempts to connect. */
   readonly backOff: { readonly first: number; readonly factor: number; readonly max: number };
 }
@@ -43,6 +47,7 @@ class ReconnectingBus extends EventEmitter<MessageBusEvents> implements MessageB
   private readonly options: BusOptions;
   private readonly tasks: TaskGroup;
   private readonly owners = new NameOwners();
+  private readonly spaces: NameSpaces;
   private readonly listening = new Set<Listening>();
   /** How many want each match rule. */
   private readonly rules = new Map<string, number>();
@@ -58,6 +63,7 @@ class ReconnectingBus extends EventEmitter<MessageBusEvents> implements MessageB
     super();
     this.deps = deps;
     this.options = options;
+    this.spaces = new NameSpaces(options.names);
     this.tasks = new TaskGroup((error) => deps.log.error('The message bus failed.', { error: String(error) }));
   }
 
@@ -113,6 +119,21 @@ class ReconnectingBus extends EventEmitter<MessageBusEvents> implements MessageB
     });
   }
 
+  watchNames(prefix: string, listener: (name: string, owner: string | undefined) => void): Subscription {
+    const rule = spaceRule(prefix);
+    this.checkRoom();
+    const watcher = (name: string, owner: string | undefined): void => listener(name, owner);
+    this.watching += 1;
+    this.spaces.watch(prefix, watcher);
+    this.addRule(rule);
+    this.askNames(prefix);
+    return closeOnce(() => {
+      this.watching -= 1;
+      this.spaces.unwatch(watcher);
+      this.removeRule(rule);
+    });
+  }
+
   async stop(): Promise<void> {
     this.isStopped = true;
     this.listening.clear();
@@ -137,7 +158,7 @@ class ReconnectingBus extends EventEmitter<MessageBusEvents> implements MessageB
 
   private unreachable(): void {
     this.hasTried = true;
-    this.owners.reset();
+    this.forgetOwners();
     this.tried.resolve();
   }
 
@@ -158,12 +179,13 @@ class ReconnectingBus extends EventEmitter<MessageBusEvents> implements MessageB
     for (const rule of owned) this.tellBus('AddMatch', rule);
     for (const name of this.owners.names()) this.askOwner(name);
     for (const rule of this.rules.keys()) if (!owned.has(rule)) this.tellBus('AddMatch', rule);
+    for (const prefix of this.spaces.prefixes()) this.askNames(prefix);
     this.tried.resolve();
     this.emit('connected');
     await connection.closed;
     if (this.isStopped) return;
     this.connection = undefined;
-    this.owners.reset();
+    this.forgetOwners();
     this.emit('lost');
   }
 
@@ -171,7 +193,7 @@ class ReconnectingBus extends EventEmitter<MessageBusEvents> implements MessageB
     if (this.isStopped) return;
     if (sender === BUS && signal.member === 'NameOwnerChanged' && signal.interface === BUS) {
       const [name, , owner] = signal.body;
-      if (typeof name === 'string') this.owners.set(name, typeof owner === 'string' && owner !== '' ? owner : undefined);
+      if (typeof name === 'string') this.setOwner(name, typeof owner === 'string' && owner !== '' ? owner : undefined);
     }
     for (const { match, listener } of [...this.listening]) {
       const isWanted = match.interface === signal.interface && (match.member ?? signal.member) === signal.member && (match.path ?? signal.path) === signal.path;
@@ -202,11 +224,31 @@ class ReconnectingBus extends EventEmitter<MessageBusEvents> implements MessageB
   }
 
   private askOwner(name: string): void {
-    const nobody = (): void => this.owners.set(name, undefined);
     this.ask({ ...ON_BUS, member: 'GetNameOwner', signature: 's', body: [name] }, {
-      resolve: ([owner]) => this.owners.set(name, typeof owner === 'string' ? owner : undefined),
-      reject: nobody,
+      resolve: ([owner]) => this.setOwner(name, typeof owner === 'string' ? owner : undefined),
+      reject: () => this.setOwner(name, undefined),
     });
+  }
+
+  /** Names that are running: those that could be started are in another list. */
+  private askNames(prefix: string): void {
+    const failed = (error: Error): void => this.deps.log.debug('The message bus tells no names.', { error: error.message });
+    this.ask({ ...ON_BUS, member: 'ListNames' }, {
+      resolve: ([names]) => {
+        for (const name of this.spaces.below(prefix, names)) this.askOwner(name);
+      },
+      reject: failed,
+    });
+  }
+
+  private setOwner(name: string, owner: string | undefined): void {
+    this.owners.set(name, owner);
+    this.spaces.set(name, owner);
+  }
+
+  private forgetOwners(): void {
+    this.owners.reset();
+    this.spaces.reset();
   }
 
   private tellBus(member: 'AddMatch' | 'RemoveMatch', rule: string): void {
@@ -226,23 +268,6 @@ class ReconnectingBus extends EventEmitter<MessageBusEvents> implements MessageB
   private checkRoom(): void {
     if (this.listening.size + this.watching >= this.options.subscriptions) throw new XpmnError('resource-limit', 'Too many subscriptions on the message bus.');
   }
-}
-
-/** @throws XpmnError `bad-request` */
-function ruleOf({ sender, path, interface: of, member }: SignalMatch): string {
-  const parts = { type: 'signal', sender, path, interface: of, member };
-  const given = Object.entries(parts).filter(([, value]) => value !== undefined);
-  return given.map(([key, value]) => `${key}='${checked(value as string)}'`).join(',');
-}
-
-function ownerRule(name: string): string {
-  return `${ruleOf({ sender: BUS, interface: BUS, member: 'NameOwnerChanged' })},arg0='${checked(name)}'`;
-}
-
-/** Names and paths have no quotes, and nothing else that could end a part of a rule. */
-function checked(value: string): string {
-  if (!/^[\w.:/-]{1,255}$/.test(value)) throw new XpmnError('bad-request', 'That is no name of the message bus.');
-  return value;
 }
 
 function closeOnce(close: () => void): Subscription {

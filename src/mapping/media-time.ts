@@ -7,6 +7,11 @@ const CLOCK = /^\+?(?:(\d{1,6}):)?(\d{1,4}):(\d{1,2})(?:[.,](\d{1,9})(?:\/(\d{1,
  * `NOT_IMPLEMENTED`, `END_OF_MEDIA`, `00:00:00`, negative or malformed text.
  */
 export function parseDuration(text: string | undefined): number | undefined {
+  return parsePosition(text) || undefined;
+}
+
+/** As parseDuration; but 0 is a position like any other. */
+export function parsePosition(text: string | undefined): number | undefined {
   const match = CLOCK.exec(text?.trim() ?? '');
   if (!match) return undefined;
   const [, hours, minutes, seconds, part, whole] = match;
@@ -14,7 +19,7 @@ export function parseDuration(text: string | undefined): number | undefined {
   const fraction = fractionOf(part, whole);
   if (fraction === undefined) return undefined;
   const total = Number(hours ?? 0) * 3600 + Number(minutes) * 60 + Number(seconds) + fraction;
-  return total > 0 ? Math.round(total * 1000) / 1000 || undefined : undefined;
+  return Math.round(total * 1000) / 1000;
 }
 
 function fractionOf(part: string | undefined, whole: string | undefined): number | undefined {
@@ -28,4 +33,9 @@ export function formatDuration(seconds: number): string {
   const ms = Math.round(seconds * 1000);
   const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
   return `${Math.floor(ms / 3_600_000)}:${two((ms / 60_000) % 60)}:${two((ms / 1000) % 60)}.${String(ms % 1000).padStart(3, '0')}`;
+}
+
+/** `H:MM:SS` of seconds, cut: what every device understands. */
+export function formatWholeSeconds(seconds: number): string {
+  return formatDuration(Math.floor(seconds)).replace(/\.\d+$/, '');
 }

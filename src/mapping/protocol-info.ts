@@ -31,3 +31,9 @@ export function parseProtocolInfo(text: string | undefined): ProtocolInfo {
     text: text ?? '',
   };
 }
+
+/** The fourth field as it is written, for players that compare it with what the server says; undefined where it says nothing. */
+export function additionalInfo(text: string): string | undefined {
+  const field = text.trim().split(':').slice(3).join(':');
+  return /^[\x21-\x7e]{2,512}$/.test(field) ? field : undefined;
+}

@@ -4,8 +4,10 @@ import type { Logger } from '../xpmn/kernel/log.ts';
 import type { DeviceSource, DeviceSourceEvents, MediaDevice } from '../xpmn/ports/media-device.ts';
 import type { TrackerChange } from './device-tracker.ts';
 import { Discovery } from './discovery.ts';
+import type { EventSubscriber } from './gena.ts';
 import type { UpnpOptions } from './options.ts';
 import type { OriginFactory } from './origin-port.ts';
+import type { QuirkEntry } from './quirks.ts';
 import { RemoteDevice } from './remote-device.ts';
 import type { Requester } from './requester.ts';
 import type { SsdpSocket } from './ssdp-socket.ts';
@@ -17,11 +19,14 @@ export interface UpnpAdapterDeps {
   readonly random: Random;
   readonly log: Logger;
   readonly openOrigin: OriginFactory;
+  readonly events: EventSubscriber;
+  /** The shipped ones first, then the user's. */
+  readonly quirks: readonly QuirkEntry[];
   /** Devices that this process itself shows to the LAN, by UDN (lower case, `uuid:…`): never imported. */
   isOwnDevice(udn: string): boolean;
 }
 
-/** UPnP media servers of the LAN as a DeviceSource. Owns the socket and the requester: `stop` closes both. */
+/** UPnP media servers and renderers of the LAN as a DeviceSource. Owns the socket, the subscriber and the requester: `stop` closes them, in that order. */
 export function createUpnpAdapter(deps: UpnpAdapterDeps, options: UpnpOptions): UpnpAdapter {
   return new UpnpAdapter(deps, options);
 }
@@ -54,7 +59,7 @@ export class UpnpAdapter extends EventEmitter<DeviceSourceEvents> implements Dev
   }
 
   devices(): readonly MediaDevice[] {
-    return [...this.remotes.values()].flatMap(({ device }) => device ?? []);
+    return [...this.remotes.values()].flatMap(({ devices }) => devices);
   }
 
   /** Searches the network now. */
@@ -65,13 +70,15 @@ export class UpnpAdapter extends EventEmitter<DeviceSourceEvents> implements Dev
   private async end(): Promise<void> {
     await Promise.all([this.discovery.stop(), ...[...this.remotes.values()].map((remote) => remote.close())]);
     this.remotes.clear();
+    await this.deps.events.close();
     this.deps.requester.close();
   }
 
   private changed(change: TrackerChange): void {
     const { udn } = change;
     if (change.kind === 'appeared' && !this.deps.isOwnDevice(udn)) {
-      const remote = new RemoteDevice(this.deps, this.options, udn, (device) => this.emit('deviceAppeared', device));
+      const deps = { ...this.deps, isOwnAddress: (address: string) => this.isOwnAddress(address) };
+      const remote = new RemoteDevice(deps, this.options, udn, (device) => this.emit('deviceAppeared', device));
       this.remotes.set(udn, remote);
       remote.moved(change.locations);
     }
@@ -84,7 +91,12 @@ export class UpnpAdapter extends EventEmitter<DeviceSourceEvents> implements Dev
     const remote = this.remotes.get(udn);
     this.remotes.delete(udn);
     if (!remote) return;
+    const { devices } = remote;
     void remote.close();
-    if (remote.device) this.emit('deviceGone', udn);
+    for (const { description } of devices) this.emit('deviceGone', description.id);
+  }
+
+  private isOwnAddress(address: string): boolean {
+    return address.startsWith('127.') || address === '::1' || this.deps.ssdp.interfaces().some((one) => one.address === address);
   }
 }

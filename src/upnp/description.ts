@@ -8,6 +8,9 @@ export interface UpnpService {
   /** e.g. `urn:schemas-upnp-org:service:ContentDirectory:1` */
   readonly type: string;
   readonly controlUrl: URL;
+  /** Undefined where there is none on the device's own host. */
+  readonly eventUrl: URL | undefined;
+  readonly scpdUrl: URL | undefined;
 }
 
 export interface UpnpDevice {
@@ -72,10 +75,16 @@ function readDevice(element: XmlElement, base: URL, limits: DescriptionLimits): 
 
 function readService(element: XmlElement, base: URL): UpnpService | undefined {
   const type = childText(element, 'serviceType')?.trim();
-  const control = childText(element, 'controlURL')?.trim();
-  if (!type || !control || !URL.canParse(control, base.href)) return undefined;
-  const controlUrl = new URL(control, base);
-  return controlUrl.protocol === 'http:' && controlUrl.hostname === base.hostname ? { type, controlUrl } : undefined;
+  const controlUrl = ownUrl(childText(element, 'controlURL'), base);
+  if (!type || !controlUrl) return undefined;
+  return { type, controlUrl, eventUrl: ownUrl(childText(element, 'eventSubURL'), base), scpdUrl: ownUrl(childText(element, 'SCPDURL'), base) };
+}
+
+function ownUrl(text: string | undefined, base: URL): URL | undefined {
+  const trimmed = text?.trim() ?? '';
+  if (trimmed === '' || !URL.canParse(trimmed, base.href)) return undefined;
+  const url = new URL(trimmed, base);
+  return url.protocol === 'http:' && url.hostname === base.hostname ? url : undefined;
 }
 
 /** `urn:schemas-upnp-org:service:ContentDirectory:3` is of kind `service:ContentDirectory`, whatever its version. */

@@ -17,9 +17,11 @@ export interface EventedService {
  */
 export type SubscriptionState = 'subscribing' | 'live' | 'silent' | 'refused';
 
+/** Nobody is called before `subscribe` has returned. What a listener throws is logged, and nothing else comes of it. */
 export interface EventListener {
   /** Properties by name; of one NOTIFY. After a gap or a new subscription the device tells all of them again. */
   event(properties: ReadonlyMap<string, string>): void;
+  /** It has changed. `live` follows the first event, which told all. */
   state(state: SubscriptionState): void;
 }
 
@@ -38,7 +40,10 @@ export interface EventSubscription {
  * @spec UPnP-DeviceArchitecture v2.0 §4.1
  */
 export interface EventSubscriber {
-  /** `service` is asked for at each attempt: a device may have moved. */
+  /**
+   * `service` is asked for at each attempt: a device may have moved. Where it throws, nobody knows where: that is a refusal.
+   * @throws XpmnError `not-running` after `close`
+   */
   subscribe(service: () => EventedService, listener: EventListener): EventSubscription;
   /** Ends all; the listening sockets are closed. */
   close(): Promise<void>;

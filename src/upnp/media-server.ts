@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { DidlObject, DidlResource } from '../mapping/didl.ts';
 import { chooseResource, containerFromDidl, objectFromDidl } from '../mapping/didl-item.ts';
 import type { ResourceLocator } from '../mapping/didl-item.ts';
 import { ROOT_ID, ROOT_OBJECT_ID, TAG_LENGTH, objectIdFromId, splitUid } from '../mapping/object-id.ts';
+import { additionalInfo } from '../mapping/protocol-info.ts';
 import type { Clock } from '../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { MediaContainer, MediaObject, MediaPage } from '../xpmn/model/media.ts';
-import type { MediaLibrary } from '../xpmn/ports/media-device.ts';
+import type { LocatedMedia, MediaLibrary } from '../xpmn/ports/media-device.ts';
 import type { MediaSource } from '../xpmn/ports/media-source.ts';
 import type { ContentDirectory } from './content-directory.ts';
 import type { OriginFactory } from './origin-port.ts';
@@ -41,7 +44,7 @@ export class MediaServerLibrary implements MediaLibrary {
   private readonly deps: MediaServerDeps;
   private readonly options: MediaServerOptions;
   private readonly memory: SourceMemory;
-  private readonly locator: ResourceLocator = { tag: (uri) => this.tagOf(this.locate(uri)) };
+  private readonly locator: ResourceLocator = { tag: (uri) => this.tagOf(this.follow(uri)) };
 
   constructor(deps: MediaServerDeps, options: MediaServerOptions) {
     this.deps = deps;
@@ -73,7 +76,8 @@ export class MediaServerLibrary implements MediaLibrary {
   }
 
   async object(id: string, { signal }: Call): Promise<MediaObject> {
-    const objectId = objectIdOf(id);
+    const objectId = objectIdFromId(id);
+    if (objectId === undefined) return this.itemOf(id, { signal });
     if (objectId === ROOT_OBJECT_ID) return this.container(objectId, { signal });
     return objectFromDidl(await this.deps.directory.metadata(objectId, { signal }), this.locator);
   }
@@ -82,16 +86,37 @@ export class MediaServerLibrary implements MediaLibrary {
     return this.memory.source(uid, (until) => this.lookUp(uid, { signal: until }), signal);
   }
 
-  private async lookUp(uid: string, { signal }: Call): Promise<MediaSource> {
+  /** The server's own URL: one that leads to an address, for a name may lead others elsewhere. */
+  async locate(uid: string, { signal }: Call): Promise<LocatedMedia | undefined> {
+    const { url, resource, object } = await this.resourceOf(uid, { signal });
+    if (isIP(url.hostname.replace(/^\[|\]$/g, '')) === 0) return undefined;
+    const entity = await this.origin(url, resource, object).probe({ signal });
+    return { url: url.href, entity, contentFeatures: additionalInfo(resource.protocolInfo.text) };
+  }
+
+  /** The item behind a uid, as long as it is that. */
+  private async itemOf(uid: string, call: Call): Promise<MediaObject> {
+    return objectFromDidl((await this.resourceOf(uid, call)).object, this.locator);
+  }
+
+  private async lookUp(uid: string, call: Call): Promise<MediaSource> {
+    const { url, resource, object } = await this.resourceOf(uid, call);
+    return this.origin(url, resource, object);
+  }
+
+  private origin(url: URL, { size, protocolInfo: { mimeType: type } }: DidlResource, { date }: DidlObject): MediaSource {
+    return this.deps.openOrigin({ url, allowedHosts: this.deps.allowedHosts(), size, type, date });
+  }
+
+  private async resourceOf(uid: string, { signal }: Call): Promise<{ readonly url: URL; readonly resource: DidlResource; readonly object: DidlObject }> {
     const named = splitUid(uid);
     if (!named) throw new XpmnError('not-found', 'There is no such item.');
     const object = await this.deps.directory.metadata(named.objectId, { signal });
     const chosen = object.kind === 'item' ? chooseResource(object, this.locator) : undefined;
-    const url = chosen && this.locate(chosen.resource.uri);
+    const url = chosen && this.follow(chosen.resource.uri);
     // Another resource under the same id is another thing: databases are renumbered at a rescan.
     if (!chosen || !url || chosen.tag !== named.tag) throw new XpmnError('not-found', 'The item has gone, or changed its place.');
-    const { size, protocolInfo: { mimeType: type } } = chosen.resource;
-    return this.deps.openOrigin({ url, allowedHosts: this.deps.allowedHosts(), size, type, date: object.date });
+    return { url, resource: chosen.resource, object };
   }
 
   /** COMPAT: some servers don't show their own root; it is there all the same. */
@@ -110,7 +135,7 @@ export class MediaServerLibrary implements MediaLibrary {
   }
 
   /** SECURITY: media comes from the device itself, or from hosts that the owner listed; nothing else is fetched (PROTOCOL §7). */
-  private locate(uri: string): URL | undefined {
+  private follow(uri: string): URL | undefined {
     const base = this.deps.base();
     if (uri === '' || !URL.canParse(uri, base.href)) return undefined;
     const url = new URL(uri, base);

@@ -2,7 +2,10 @@ import type { XmlLimits } from '../xpmn/model/xml-parser.ts';
 import type { ContentDirectoryOptions } from './content-directory.ts';
 import type { DescriptionLimits } from './description.ts';
 import type { DiscoveryOptions } from './discovery.ts';
+import type { GenaOptions } from './gena-options.ts';
 import type { RequesterOptions } from './http-requester.ts';
+import type { DescriberOptions } from './describer.ts';
+import type { MediaRendererOptions } from './media-renderer.ts';
 import type { MediaServerOptions } from './media-server.ts';
 import type { SsdpSocketOptions } from './dgram-ssdp-socket.ts';
 
@@ -15,10 +18,12 @@ export interface UpnpOptions {
     readonly xml: XmlLimits;
     readonly limits: DescriptionLimits;
     /** Pauses between attempts to describe a device. */
-    readonly backOff: { readonly first: number; readonly factor: number; readonly max: number };
+    readonly backOff: DescriberOptions;
   };
   readonly contentDirectory: ContentDirectoryOptions;
   readonly mediaServer: MediaServerOptions;
+  readonly renderer: MediaRendererOptions;
+  readonly gena: GenaOptions;
   /** Further hosts that the owner lets media come from, as in URLs. */
   readonly mediaHosts: readonly string[];
   /** `modelName` of what gateways export: never imported. */

@@ -1,6 +1,6 @@
-/** A small HTTP request: descriptions and SOAP, not media. */
+/** A small HTTP request: descriptions, SOAP and event subscriptions, not media. */
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'SUBSCRIBE' | 'UNSUBSCRIBE';
   /** `http:` only, no credentials. */
   readonly url: URL;
   /** Hosts (as in `URL.hostname`) that the URL, and each redirect, may name. */
@@ -26,7 +26,7 @@ export interface HttpResponse {
  * One method. Resolves with any status but a redirect that is followed. Contract:
  * - Rejects `not-allowed` (scheme, credentials, host not allowed, too many redirects), `unreachable` (nobody answers),
  *   `timeout`, `too-large` (body), `truncated` (ends early), `protocol-violation` (no HTTP), or the signal's reason.
- * - GET follows redirects to allowed hosts; POST never does, it gets the status.
+ * - GET follows redirects to allowed hosts; the others never do, they get the status.
  * - A body is sent with its length in bytes. Sent once, unless `idempotent` and the connection was dead before a byte came.
  * - When it has settled, nothing of it is left open but idle connections; `close` ends those.
  */

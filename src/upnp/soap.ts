@@ -1,10 +1,10 @@
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../xpmn/kernel/errors.ts';
 import type { XmlLimits } from '../xpmn/model/xml-parser.ts';
-import { child, childText, elements, escapeAttr, escapeText, isElement, serialise, textOf } from '../xpmn/model/xml.ts';
+import { child, childText, elements, escapeAttr, escapeText } from '../xpmn/model/xml.ts';
 import type { XmlElement } from '../xpmn/model/xml.ts';
 import type { HttpResponse, Requester } from './requester.ts';
-import { xmlOf } from './xml-body.ts';
+import { valueOf, xmlOf } from './xml-body.ts';
 
 /** @spec UPnP-DeviceArchitecture v2.0 §3.1 */
 
@@ -68,14 +68,9 @@ export function readAnswer(response: Pick<HttpResponse, 'status' | 'headers' | '
   const fault = body && (body.name === 'Fault' ? body : child(body, 'Fault'));
   if (fault) throw faultOf(fault);
   const answer = body && (body.name === `${action}Response` ? body : child(body, `${action}Response`));
-  if (answer) return new Map(elements(answer).map((arg) => [arg.name, argumentText(arg)]));
+  if (answer) return new Map(elements(answer).map((arg) => [arg.name, valueOf(arg)]));
   if (losses.includes('too-large')) throw new XpmnError('too-large', 'A device\'s answer is too large.');
   throw statusError(response.status);
-}
-
-/** COMPAT: XML arguments that were never escaped come as elements: put together again. */
-function argumentText(arg: XmlElement): string {
-  return arg.children.some(isElement) ? elements(arg).map((one) => serialise(one)).join('') : textOf(arg);
 }
 
 const FAULTS: Readonly<Record<string, ErrorCode>> = {

@@ -110,6 +110,7 @@ export function describeDeviceSource(name: string, setup: () => Promise<DeviceSo
       for (const object of await listing(library, 'root')) {
         const alone = await library.object(object.id, { signal });
         assert.deepEqual({ ...alone, parent: object.parent }, object);
+        if (object.kind === 'item' && object.uid !== undefined) assert.deepEqual(await library.object(object.uid, { signal }), alone);
       }
       const root = await library.object('root', { signal });
       assert.deepEqual([root.kind, root.id, root.parent], ['container', 'root', undefined]);
@@ -122,6 +123,8 @@ export function describeDeviceSource(name: string, setup: () => Promise<DeviceSo
         await assert.rejects(library.browse(id, { offset: 0, limit: 10, signal }), { code: 'not-found' }, id);
         await assert.rejects(library.source(id, { signal }), { code: 'not-found' }, id);
         await assert.rejects(library.source(`${id}-012345`, { signal }), { code: 'not-found' }, id);
+        await assert.rejects(library.object(`${id}-012345`, { signal }), { code: 'not-found' }, id);
+        await assert.rejects(async () => library.locate?.(id, { signal }) ?? Promise.reject(new XpmnError('not-found', 'Nowhere.')), { code: 'not-found' }, id);
       }
     });
 

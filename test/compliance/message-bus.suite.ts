@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once, setMaxListeners } from 'node:events';
 import type { BusSignal, MessageBus } from '../../src/dbus/bus.ts';
+import { NO_AUTO_START } from '../../src/dbus/bus-wire.ts';
 import type { BusOptions } from '../../src/dbus/message-bus.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { waitUntil } from '../peers/wait.ts';
@@ -8,7 +9,8 @@ import type { BusPeer, BusRig } from '../support/bus-rig.ts';
 import { settle } from '../support/fake-clock.ts';
 import { settings } from '../support/settings.ts';
 
-const OPTIONS: BusOptions = { ...settings.dbus, address: '', callTimeout: 2_000, backOff: { first: 20, factor: 2, max: 100 } };
+/** Bounds that a test reaches, and a bus that is looked for often. */
+export const OPTIONS: BusOptions = { ...settings.dbus, address: '', callTimeout: 2_000, backOff: { first: 20, factor: 2, max: 100 } };
 const NAME = 'org.xpmn.Test';
 const PATH = '/org/xpmn/Test';
 const never = new AbortController().signal;
@@ -127,6 +129,14 @@ export function describeMessageBus(name: string, setup: () => Promise<BusRig>): 
         await Promise.all(waiting);
         peer.answer(() => ({ signature: 's', body: ['room'] }));
         assert.deepEqual(await call(bus), ['room']);
+      });
+
+      it('say whether a program may be started for them', async () => {
+        const [peer, bus] = [await owner(), await start()];
+        const heard: number[] = [];
+        peer.answer((_member, _body, _path, flags) => ({ signature: 'u', body: [heard.push(flags & NO_AUTO_START)] }));
+        for (const more of [{}, { autoStart: true }, { autoStart: false }]) await call(bus, 'Do', more);
+        assert.deepEqual(heard, [0, 0, NO_AUTO_START]);
       });
 
       it('of others are refused: nothing is exported', async () => {
@@ -248,49 +258,6 @@ export function describeMessageBus(name: string, setup: () => Promise<BusRig>): 
       });
     });
 
-    describe('names', () => {
-      it('are told with their owners: how it is, and what changes', async () => {
-        const [peer, other, bus] = [await rig.peer(), await rig.peer(), await start()];
-        const told: (string | undefined)[] = [];
-        const subscription = bus.watch(NAME, (name2) => told.push(name2));
-        assert.deepEqual(told, []);
-        await waitUntil('told', () => told.length === 1);
-        await peer.own(NAME);
-        await waitUntil('told', () => told.length === 2);
-        await peer.release(NAME);
-        await other.own(NAME);
-        await waitUntil('told', () => told.at(-1) === other.uniqueName);
-        assert.deepEqual(told, [undefined, peer.uniqueName, undefined, other.uniqueName]);
-        const again: (string | undefined)[] = [];
-        bus.watch(NAME, (name2) => again.push(name2));
-        assert.deepEqual(again, []);
-        await waitUntil('told', () => again.length > 0);
-        subscription.close();
-        subscription.close();
-        await other.release(NAME);
-        await waitUntil('told', () => again.length === 2);
-        assert.deepEqual([told.length, again], [4, [other.uniqueName, undefined]]);
-      });
-
-      it('have no owners without a bus', async () => {
-        await rig.end();
-        const bus = open();
-        const told: (string | undefined)[] = [];
-        bus.watch(NAME, (name2) => told.push(name2));
-        await bus.start({ signal: never });
-        await waitUntil('told', () => told.length > 0);
-        const later: (string | undefined)[] = [];
-        bus.watch(NAME, (name2) => later.push(name2));
-        await waitUntil('told', () => later.length > 0);
-        await rig.begin();
-        const peer = await owner();
-        await waitUntil('told', () => told.at(-1) === peer.uniqueName);
-        await rig.end();
-        await waitUntil('told', () => told.at(-1) === undefined);
-        assert.deepEqual([told, later], [[undefined, peer.uniqueName, undefined], [undefined, peer.uniqueName, undefined]]);
-      });
-    });
-
     describe('a bus', () => {
       it('need not be there, and is found when it comes', async () => {
         await rig.end();
@@ -341,11 +308,13 @@ export function describeMessageBus(name: string, setup: () => Promise<BusRig>): 
           assert.throws(() => bus.listen({ sender: text, interface: NAME }, () => undefined), code('bad-request'));
           assert.throws(() => bus.listen({ ...MATCH, path: text }, () => undefined), code('bad-request'));
           assert.throws(() => bus.watch(text, () => undefined), code('bad-request'));
+          assert.throws(() => bus.watchNames(text, () => undefined), code('bad-request'));
         }
         const first = bus.listen(MATCH, () => undefined);
         bus.watch(NAME, () => undefined);
         assert.throws(() => bus.listen(MATCH, () => undefined), code('resource-limit'));
         assert.throws(() => bus.watch(NAME, () => undefined), code('resource-limit'));
+        assert.throws(() => bus.watchNames(NAME, () => undefined), code('resource-limit'));
         first.close();
         bus.listen(MATCH, () => undefined);
       });

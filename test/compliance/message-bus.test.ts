@@ -3,10 +3,12 @@ import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { systemRandom } from '../../src/xpmn/kernel/system.ts';
 import { startBus } from '../peers/dbus.ts';
 import { connectPeer } from '../support/bus-peer.ts';
+import type { BusRig } from '../support/bus-rig.ts';
 import { TrackedClock } from '../support/tracked-clock.ts';
+import { describeBusNames } from './message-bus-names.suite.ts';
 import { describeMessageBus } from './message-bus.suite.ts';
 
-describeMessageBus('dbus-daemon', async () => {
+const setup = async (): Promise<BusRig> => {
   const bus = await startBus();
   const clock = new TrackedClock();
   const before = openPipes();
@@ -26,7 +28,9 @@ describeMessageBus('dbus-daemon', async () => {
       await bus.stop();
     },
   };
-});
+};
+describeMessageBus('dbus-daemon', setup);
+describeBusNames('dbus-daemon', setup);
 
 function openPipes(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource.toUpperCase() === 'PIPEWRAP').length;

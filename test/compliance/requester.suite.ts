@@ -85,10 +85,19 @@ export function describeRequester(name: string, setup: () => Promise<RequesterRi
       assert.equal(seen.filter(({ path }) => path === '/again').length, 5 + rig.limits.redirects + 1);
     });
 
-    it('gives a redirected POST back as it is', async () => {
-      serve(() => ({ status: 307, headers: { Location: '/elsewhere' } }));
-      assert.equal((await get('/', { method: 'POST', body: 'x' })).status, 307);
-      assert.equal(seen.length, 1);
+    for (const method of ['POST', 'SUBSCRIBE', 'UNSUBSCRIBE'] as const) {
+      it(`gives a redirected ${method} back as it is`, async () => {
+        serve(() => ({ status: 307, headers: { Location: '/elsewhere' } }));
+        assert.equal((await get('/', { method, ...(method === 'POST' ? { body: 'x' } : {}) })).status, 307);
+        assert.deepEqual(seen.map((one) => [one.method, one.path]), [[method, '/']]);
+      });
+    }
+
+    it('sends subscriptions without a body, and says so', async () => {
+      serve(() => ({ headers: { SID: 'uuid:1' } }));
+      const { headers } = await get('/', { method: 'SUBSCRIBE', idempotent: false, headers: { NT: 'upnp:event' } });
+      assert.deepEqual([headers.sid, seen[0]?.headers.nt, seen[0]?.body], ['uuid:1', 'upnp:event', '']);
+      assert.ok([undefined, '0'].includes(seen[0]?.headers['content-length']) && seen[0]?.headers['transfer-encoding'] === undefined);
     });
 
     it('asks nobody who is not allowed', async () => {

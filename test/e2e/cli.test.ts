@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ControlServer } from '../../src/app/control/server.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
-import { FakeGateway } from '../fakes/fake-gateway.ts';
+import { FakeGateway, fakeDevice } from '../fakes/fake-gateway.ts';
 import { fakeControlled } from '../fakes/fake-setup.ts';
 import { Namespaces } from '../peers/namespaces.ts';
 import { run, startProcess } from '../peers/process.ts';
@@ -73,6 +73,24 @@ describe('the program', function () {
         origin.close();
         origin.closeAllConnections();
       }
+    });
+
+    it('plays a file, watches what comes of it, and ends with Ctrl-C as if that were all it was to do', async () => {
+      gateway.list.push(fakeDevice('living-aaaa', 'Living room', { kind: 'media-player', services: ['playback', 'rendering'] }));
+      const song = join(place, 'song.mp3');
+      await writeFile(song, 'music');
+      const { code, stdout, stderr } = await xpmn('play', song, '--from', '1:30');
+      assert.deepEqual([code, stdout, stderr], [0, 'playing Title 1 on Living room\n', '']);
+      assert.deepEqual(gateway.shared, [{ file: song }]);
+      assert.equal((await xpmn('seek', '-10')).code, 0);
+      const watching = await startProcess('watch', [process.execPath, PROGRAM, 'now', '--watch'], { env: { ...process.env, XPMN_HOME: home } });
+      await watching.said(/^playing .* Title 1\n/);
+      await waitUntil('it waits for news', () => gateway.players.waiting === 1);
+      gateway.players.change({ volume: 7 });
+      await watching.said(/volume 7/);
+      watching.kill('SIGINT');
+      assert.deepEqual(await watching.exited, { code: 0, signal: null });
+      assert.equal(watching.output().trimEnd().split('\n').length, 2);
     });
 
     it('does not mind a reader who has seen enough', async () => {

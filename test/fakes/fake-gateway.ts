@@ -11,7 +11,8 @@ import { PairingWindow } from '../../src/xpmn/trust/pairing-window.ts';
 import { FakeClock, FakeRandom } from '../support/fake-clock.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { settings } from '../support/settings.ts';
-import type { BackupFile, Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl, RemovedDevice, UnlistedDevice, UserKeyControl, UserKeyState } from '../../src/app/gateway-api.ts';
+import type { BackupFile, Gateway, GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage, LocalUrl, RemovedDevice, SharedSource, UnlistedDevice, UserKeyControl, UserKeyState } from '../../src/app/gateway-api.ts';
+import { FakePlayers } from './fake-players.ts';
 
 export function fakeDevice(id: string, name: string, changes: Partial<GatewayDevice> = {}): GatewayDevice {
   return {
@@ -83,6 +84,9 @@ export class FakeGateway implements Gateway {
   });
   readonly pairing = this.controls.pairing;
   readonly button = this.controls.button;
+  readonly players = new FakePlayers();
+  /** What was shared, in this order; nothing with `locked` in its name can be. */
+  readonly shared: SharedSource[] = [];
   isClosed = false;
   onBrowse: (() => void) | undefined;
 
@@ -115,6 +119,13 @@ export class FakeGateway implements Gateway {
     if (this.failure) throw this.failure;
     if (!this.local) throw new XpmnError('not-found', 'There is no such item.');
     return { ...this.local, expires: Date.UTC(2030, 0, 1) };
+  }
+
+  async share(source: SharedSource): Promise<{ uri: string }> {
+    const name = 'file' in source ? source.file : source.url;
+    if (name.includes('locked')) throw new XpmnError('not-allowed', `${name} can't be read.`);
+    this.shared.push(source);
+    return { uri: formatMediaUri({ device: this.manager, uid: `shared-${this.shared.length}` }) };
   }
 
   async exportCredentials({ name, password }: { name: string; password: string }): Promise<{ file: Buffer; jid: string }> {

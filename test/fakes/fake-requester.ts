@@ -43,7 +43,7 @@ export class FakeRequester implements Requester {
       if (cut) throw new XpmnError('truncated', 'A device\'s answer ends too early.');
       if (Buffer.byteLength(body) > this.options.bodyBytes) throw new XpmnError('too-large', 'A device\'s answer is too large.');
       const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-      if (request.method === 'POST' || lower.location === undefined) return { status, headers: lower, body: Buffer.from(body as string), url };
+      if (request.method !== 'GET' || lower.location === undefined) return { status, headers: lower, body: Buffer.from(body as string), url };
       url = new URL(lower.location, url);
     }
     throw new XpmnError('not-allowed', 'The device redirects without end.');

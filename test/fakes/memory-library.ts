@@ -39,7 +39,7 @@ export class MemoryLibrary implements MediaLibrary {
   }
 
   object(id: string): Promise<MediaObject> {
-    const object = this.objects.get(id);
+    const object = this.objects.get(id) ?? [...this.objects.values()].find((item) => item.kind === 'item' && item.uid === id);
     return object ? Promise.resolve(object) : Promise.reject(new XpmnError('not-found', 'There is no such object.'));
   }
 

@@ -6,6 +6,7 @@ import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
 import type { MediaObject } from '../../src/xpmn/model/media.ts';
 import type { MediaLibrary } from '../../src/xpmn/ports/media-device.ts';
+import { FakeEventSubscriber } from '../fakes/fake-event-subscriber.ts';
 import { settings } from '../support/settings.ts';
 
 /**
@@ -29,6 +30,8 @@ const adapter = createUpnpAdapter(
       const refuse = (): Promise<never> => Promise.reject(new Error('no media here'));
       return { open: refuse, probe: refuse };
     },
+    events: new FakeEventSubscriber(),
+    quirks: [],
     isOwnDevice: () => false,
   },
   { ...upnp, discovery: { ...upnp.discovery, tracker } },

@@ -11,10 +11,10 @@ export async function connectPeer(address: string): Promise<BusPeer & { close():
   bus.connection.removeAllListeners('message');
   const waiting = new Map<number, (message: { type?: number; errorName?: string; body?: unknown[] }) => void>();
   let serial = 1_000;
-  bus.connection.on('message', (message: { type: number; serial: number; sender?: string; member: string; path?: string; body?: unknown[]; replySerial?: number; errorName?: string }) => {
+  bus.connection.on('message', (message: { type: number; serial: number; flags?: number; sender?: string; member: string; path?: string; body?: unknown[]; replySerial?: number; errorName?: string }) => {
     if (message.type === 2 || message.type === 3) return void waiting.get(message.replySerial ?? 0)?.(message);
     if (message.type !== 1) return;
-    const answered = answer(message.member, message.body ?? [], message.path ?? '');
+    const answered = answer(message.member, message.body ?? [], message.path ?? '', message.flags ?? 0);
     const reply = { serial: (serial += 1), replySerial: message.serial, destination: message.sender ?? '' };
     if (!answered) return;
     if ('error' in answered) bus.connection.message({ ...reply, type: 3, errorName: answered.error });

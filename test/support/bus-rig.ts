@@ -8,7 +8,7 @@ export interface BusPeer {
   release(name: string): Promise<void>;
   signal(signal: { readonly path: string; readonly interface: string; readonly member: string; readonly signature?: string; readonly body?: readonly unknown[] }): Promise<void>;
   /** How it answers calls from now on; `undefined`: not at all. By default it refuses all. */
-  answer(answer: (member: string, body: readonly unknown[], path: string) => { readonly signature: string; readonly body: readonly unknown[] } | { readonly error: string } | undefined): void;
+  answer(answer: (member: string, body: readonly unknown[], path: string, flags: number) => { readonly signature: string; readonly body: readonly unknown[] } | { readonly error: string } | undefined): void;
   /** Calls; gives the name of the error it gets, or '' for an answer. */
   call(destination: string): Promise<string>;
 }

@@ -6,6 +6,7 @@ import type { OriginRequest } from '../../src/upnp/origin-port.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock } from '../../src/xpmn/kernel/system.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
+import { FakeEventSubscriber } from '../fakes/fake-event-subscriber.ts';
 import { FakeClock, FakeRandom } from './fake-clock.ts';
 import { settings } from './settings.ts';
 
@@ -42,6 +43,8 @@ export function startUpnp(ssdpPort: number, own: ReadonlySet<string> = new Set()
         const refuse = (): Promise<never> => Promise.reject(new XpmnError('not-supported', 'This test reads no media.'));
         return { open: refuse, probe: refuse };
       },
+      events: new FakeEventSubscriber(),
+      quirks: [],
       isOwnDevice: (udn) => own.has(udn),
     },
     options,

@@ -25,8 +25,8 @@ export class CliContext {
     this.client = new ControlClient({ path: this.home.controlSocket, answerBytes: this.settings.answerBytes });
   }
 
-  call<N extends OperationName>(name: N, input: OperationInput<N>): Promise<OperationOutput<N>> {
-    return this.client.call(name, input, { signal: this.deps.signal });
+  call<N extends OperationName>(name: N, input: OperationInput<N>, signal = this.deps.signal): Promise<OperationOutput<N>> {
+    return this.client.call(name, input, { signal });
   }
 
   /** As `call`, for what is to be said after the user has ended the program. */

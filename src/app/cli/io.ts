@@ -5,7 +5,7 @@ import type { Setup } from '../setup-api.ts';
 
 /** What a terminal can do more than a file. */
 export type Input = Readable & { readonly isTTY?: boolean | undefined; setRawMode?(isRaw: boolean): unknown };
-export type Output = Pick<Writable, 'write'> & { readonly isTTY?: boolean | undefined };
+export type Output = Pick<Writable, 'write'> & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
 
 /** What a command line has of the world. */
 export interface CliDeps {

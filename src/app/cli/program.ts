@@ -1,6 +1,7 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import { printable } from '../text.ts';
+import { positive, usage, whole } from './arguments.ts';
 import { pressButton } from './button-command.ts';
 import { CliContext } from './context.ts';
 import type { GlobalOptions } from './context.ts';
@@ -13,6 +14,7 @@ import type { KeyPasswordFlags } from './key-commands.ts';
 import { browse, listDevices, showStatus } from './look.ts';
 import { joinNetwork, keepDevice, removeDevice, startPairing } from './pair-commands.ts';
 import type { StartFlags } from './pair-commands.ts';
+import { addPlaying } from './player-program.ts';
 import { joinByShownPin } from './shown-pin.ts';
 import { backup, exportCredentials, importCredentials, init, restore } from './setup-commands.ts';
 
@@ -73,6 +75,7 @@ function program(deps: CliDeps): Command {
   const context = (): CliContext => new CliContext(deps, root.opts<GlobalOptions>());
   addDaemon(root, deps, context);
   addLooking(root, context);
+  addPlaying(root, context);
   addSetup(root, context);
   addPairing(root, context);
   addKey(root, context);
@@ -231,27 +234,4 @@ function addKey(root: Command, context: () => CliContext): void {
     .argument('<device>', DEVICE)
     .option('--yes', 'do not ask whether to go on')
     .action((device: string, options: { yes?: true }) => handOverKey(context(), device, options));
-}
-
-/** Arguments that a parser refuses are wrong usage, told in its words. */
-function usage<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      throw new InvalidArgumentError((error as Error).message);
-    }
-  };
-}
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
-  return value;
-}
-
-function positive(text: string): number {
-  const value = whole(text);
-  if (value === 0) throw new InvalidArgumentError('It is at least 1.');
-  return value;
 }

@@ -3,6 +3,7 @@ import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import { findDevice } from '../find-device.ts';
 import type { Gateway } from '../gateway-api.ts';
 import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
+import { PLAYER_HANDLERS } from './player-handlers.ts';
 import type { Input, OperationName, Output } from './operations.ts';
 
 /** What the operations work on: a daemon, whose gateway comes and goes when its state changes. */
@@ -26,7 +27,7 @@ export interface HandlerContext {
   readonly page: number;
 }
 
-type Handler<N extends OperationName> = (input: Input<N>, context: HandlerContext) => Promise<Output<N>>;
+export type Handler<N extends OperationName> = (input: Input<N>, context: HandlerContext) => Promise<Output<N>>;
 
 /** How the operations are done. Their inputs have passed the schemas of the table. */
 export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
@@ -42,6 +43,8 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
       throw hasNone ? new XpmnError('not-supported', `${id} has no library: \`xpmn devices\` shows which devices have one (directory).`, { cause: error }) : error;
     });
   },
+
+  ...PLAYER_HANDLERS,
 
   url: async ({ uri }, { controlled, signal }) => controlled.gateway().url(parseMediaUri(uri), { signal }),
 

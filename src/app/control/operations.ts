@@ -1,6 +1,20 @@
-import type { BackupFile, GatewayDevice, GatewayStatus, LibraryPage, LocalUrl, RemovedDevice, UserKeyState } from '../gateway-api.ts';
+import type { BackupFile, GatewayDevice, GatewayStatus, LibraryPage, LocalUrl, RemovedDevice, SharedSource, UserKeyState } from '../gateway-api.ts';
+import type { Jid } from '../../xpmn/model/jid.ts';
+import type { PlayerCommand, PlayerView } from '../../xpmn/model/playback.ts';
+import type { OpenedList } from '../../xpmn/ports/playback-control.ts';
 import type { ButtonView, PairingView } from '../pairing-desk.ts';
 import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
+import { COMMAND, ITEMS, SECONDS } from './player-schemas.ts';
+
+/** A player, and what it is called. */
+export interface NamedPlayer {
+  readonly device: Jid;
+  /** For people. */
+  readonly name: string;
+}
+
+/** An item of the network, or what the gateway is to share: `file` is an absolute path on its machine. */
+export type ItemToPlay = { readonly uri: string } | SharedSource;
 
 /** Every operation of the control API: what goes in and what comes out. */
 export interface Operations {
@@ -11,6 +25,14 @@ export interface Operations {
     readonly output: LibraryPage;
   };
   readonly url: { readonly input: { readonly uri: string }; readonly output: LocalUrl };
+  /** Without a device, the only player that there is; so do the next ones. `autoplay` is true unless it says otherwise, `position` are seconds into the first. */
+  readonly play: {
+    readonly input: { readonly device?: string; readonly items: readonly ItemToPlay[]; readonly position?: number; readonly autoplay?: boolean };
+    readonly output: NamedPlayer & OpenedList;
+  };
+  readonly player: { readonly input: { readonly device?: string; readonly command: PlayerCommand }; readonly output: NamedPlayer };
+  readonly now: { readonly input: { readonly device?: string }; readonly output: NamedPlayer & PlayerView };
+  readonly 'now-wait': { readonly input: { readonly device: string; readonly after: number }; readonly output: NamedPlayer & PlayerView };
   readonly 'export-credentials': {
     readonly input: { readonly name: string; readonly password: string };
     /** `file` in base64. */
@@ -75,6 +97,14 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
     input: { properties: { device: TEXT, container: TEXT, offset: COUNT, limit: { ...COUNT, minimum: 1 } }, required: ['device'] },
   },
   url: { summary: 'A URL on this machine under which any player gets a media item; it expires.', input: { properties: { uri: TEXT }, required: ['uri'] } },
+  play: {
+    summary: 'Opens items, files and URLs as a list on a player, and plays it.',
+    takesFile: true,
+    input: { properties: { device: TEXT, items: ITEMS, position: SECONDS, autoplay: FLAG }, required: ['items'] },
+  },
+  player: { summary: 'Tells a player to do something with what it has.', input: { properties: { device: TEXT, command: COMMAND }, required: ['command'] } },
+  now: { summary: 'What a player plays, and how.', input: { properties: { device: TEXT } } },
+  'now-wait': { summary: 'The same, as soon as it is newer than a revision.', input: { properties: { device: TEXT, after: { ...COUNT, minimum: -1 } }, required: ['device', 'after'] } },
   'export-credentials': {
     summary: 'Makes a new device of the network, in a file under a password, to be carried to another machine.',
     input: { properties: { name: { ...TEXT, maxLength: 256 }, password: PASSWORD }, required: ['name', 'password'] },

@@ -2,7 +2,7 @@ import type { Device } from '../device/device.ts';
 import type { Clock, Random } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 import { MediaPort } from '../media/media-port.ts';
-import type { OpenItem } from '../media/media-port.ts';
+import type { OpenItem } from '../media/read-ahead.ts';
 import type { Jid } from '../model/jid.ts';
 import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaPage } from '../model/media.ts';

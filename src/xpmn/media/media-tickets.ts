@@ -1,5 +1,7 @@
 import type { Clock, Random } from '../kernel/clock.ts';
 import type { MediaReference } from '../model/media-uri.ts';
+import type { FeedProfile } from '../ports/player-feed.ts';
+import { PLAIN_PROFILE, profileKey, servedType } from './feed-profile.ts';
 
 export interface TicketOptions {
   /** Milliseconds from the last use until a URL is forgotten. */
@@ -8,14 +10,25 @@ export interface TicketOptions {
   readonly tickets: number;
 }
 
-/** What an unguessable path stands for: one item, for a while. */
+/** What an unguessable path stands for: one item, for players of one kind that come in by one door, for a while. */
 export interface Ticket {
   readonly reference: MediaReference;
+  readonly profile: FeedProfile;
+  /** Local address that it is served at; undefined: at the port for this machine. */
+  readonly door: string | undefined;
   readonly path: string;
+}
+
+/** Whom a ticket is for. */
+export interface TicketFor {
+  readonly profile?: FeedProfile | undefined;
+  readonly door?: string | undefined;
 }
 
 interface Entry extends Ticket {
   used: number;
+  /** Requests in progress. */
+  held: number;
 }
 
 /**
@@ -33,24 +46,40 @@ export class MediaTickets {
     this.options = options;
   }
 
-  issue(reference: MediaReference, type: string): Ticket {
-    const item = keyOf(reference);
+  issue(reference: MediaReference, type: string, { profile = PLAIN_PROFILE, door }: TicketFor = {}): Ticket {
+    const item = keyOf({ reference, profile, door });
     const known = this.byItem.get(item);
     const living = known === undefined ? undefined : this.find(known);
     if (living) return living;
     const token = this.deps.random.bytes(16).toString('base64url');
-    const entry = { reference, path: `/m/${token}/media.${extensionFor(type)}`, used: this.deps.clock.now() };
+    const entry: Entry = { reference, profile, door, path: `/m/${token}/media.${extensionFor(servedType(type, profile))}`, used: this.deps.clock.now(), held: 0 };
     this.byToken.set(token, entry);
     this.byItem.set(item, token);
-    if (this.byToken.size > this.options.tickets) this.forget(this.byToken.keys().next().value as string);
+    if (this.byToken.size > this.options.tickets) this.makeRoom();
     return entry;
   }
 
-  /** The ticket of a request's path; using it prolongs it. */
-  atPath(path: string): Ticket | undefined {
+  /** The ticket of a request's path, at that door; using it prolongs it. */
+  atPath(path: string, door?: string): Ticket | undefined {
     const token = /^\/m\/([A-Za-z0-9_-]{22})\/media\.[a-z0-9]{1,5}$/.exec(path)?.[1];
-    const entry = token === undefined ? undefined : this.find(token);
-    return entry?.path === path ? entry : undefined;
+    const known = token === undefined ? undefined : this.byToken.get(token);
+    if (token === undefined || known?.path !== path || known.door !== door) return undefined;
+    return this.find(token);
+  }
+
+  /** A request is in progress until the returned function is called: a film may be paused for longer than a ticket lives. */
+  hold(ticket: Ticket): () => void {
+    const entry = ticket as Entry;
+    entry.held += 1;
+    return () => {
+      entry.held -= 1;
+      entry.used = this.deps.clock.now();
+    };
+  }
+
+  /** Whether anything is still to be had at that door. */
+  isOpen(door: string): boolean {
+    return [...this.byToken.values()].some((entry) => entry.door === door && this.isLiving(entry));
   }
 
   /** When the URL would be forgotten if nobody used it, Unix ms. */
@@ -61,7 +90,7 @@ export class MediaTickets {
   private find(token: string): Entry | undefined {
     const entry = this.byToken.get(token);
     if (!entry) return undefined;
-    if (entry.used + this.options.lifetime < this.deps.clock.now()) {
+    if (!this.isLiving(entry)) {
       this.forget(token);
       return undefined;
     }
@@ -72,15 +101,24 @@ export class MediaTickets {
     return entry;
   }
 
+  private isLiving({ used, held }: Entry): boolean {
+    return held > 0 || used + this.options.lifetime >= this.deps.clock.now();
+  }
+
+  private makeRoom(): void {
+    const tokens = [...this.byToken.keys()];
+    this.forget(tokens.find((token) => this.byToken.get(token)?.held === 0) ?? (tokens[0] as string));
+  }
+
   private forget(token: string): void {
     const entry = this.byToken.get(token);
     this.byToken.delete(token);
-    if (entry) this.byItem.delete(keyOf(entry.reference));
+    if (entry) this.byItem.delete(keyOf(entry));
   }
 }
 
-function keyOf({ device, uid }: MediaReference): string {
-  return JSON.stringify([device, uid]);
+function keyOf({ reference: { device, uid }, profile, door }: Pick<Ticket, 'reference' | 'profile' | 'door'>): string {
+  return JSON.stringify([device, uid, door ?? '', profileKey(profile)]);
 }
 
 const EXTENSIONS: Readonly<Record<string, string>> = {

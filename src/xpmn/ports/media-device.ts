@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { MediaObject, MediaPage } from '../model/media.ts';
 import type { MediaPlayer } from './media-player.ts';
-import type { MediaSource } from './media-source.ts';
+import type { MediaEntity, MediaSource } from './media-source.ts';
 
 /** What the legacy side tells about a device. `id` never changes for the same device (a UDN, a bus name). */
 export interface MediaDeviceDescription {
@@ -23,13 +23,27 @@ export interface MediaLibrary {
     containerId: string,
     options: { readonly offset: number; readonly limit: number; readonly signal: AbortSignal },
   ): Promise<MediaPage>;
-  /** One object by its id. */
+  /** One object by its id; an item also by its uid. */
   object(id: string, options: { readonly signal: AbortSignal }): Promise<MediaObject>;
   /**
    * The bytes of an item, by uid. What it named may be remembered for a few seconds; the source then opens the same
    * entity or rejects. @throws XpmnError `not-found`; also if what the uid named has gone or moved
    */
   source(uid: string, options: { readonly signal: AbortSignal }): Promise<MediaSource>;
+  /**
+   * Where the library's own server has an item's bytes, for a player that reaches it as well as we do; undefined where that may not be
+   * fetched by others (PROTOCOL §7), or nobody knows. Missing: there is no such server. @throws XpmnError `not-found`, or as `MediaSource.probe`
+   */
+  locate?(uid: string, options: { readonly signal: AbortSignal }): Promise<LocatedMedia | undefined>;
+}
+
+/** An item's bytes on the server of the legacy side. */
+export interface LocatedMedia {
+  /** `http:`, to an IP literal. */
+  readonly url: string;
+  readonly entity: MediaEntity;
+  /** Fourth field of protocolInfo as the server has it; undefined where it says nothing. */
+  readonly contentFeatures: string | undefined;
 }
 
 export interface MediaDevice {

@@ -26,14 +26,14 @@ export async function browsePeer(
   return { container, children: childObjects(answer.listing, link.peer), offset: set.index ?? request.offset, total: set.count };
 }
 
-/** One object of another device, by id. @throws XpmnError `not-found` */
+/** One object of another device, by id, or an item by its uid. @throws XpmnError `not-found` */
 export async function objectOfPeer(
   link: PeerLink,
   id: string,
   context: { readonly options: DirectoryControllerOptions; readonly signal: AbortSignal },
 ): Promise<MediaObject> {
   const { listing } = await ask(link, { match: { attr: 'id', value: id }, max: 1, start: { index: 0 } }, context);
-  const found = [objectFromMetadata(listing, link.peer), ...childObjects(listing, link.peer)].find((object) => object?.id === id);
+  const found = [objectFromMetadata(listing, link.peer), ...childObjects(listing, link.peer)].find((object) => object?.id === id || (object?.kind === 'item' && object.uid === id));
   if (!found) throw new XpmnError('not-found', 'There is no such object.');
   return found;
 }

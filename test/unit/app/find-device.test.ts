@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { findDevice } from '../../../src/app/find-device.ts';
+import { findDevice, findPlayer } from '../../../src/app/find-device.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import { fakeDevice } from '../../fakes/fake-gateway.ts';
 
@@ -35,5 +35,31 @@ describe('finding the device that a user means', () => {
 
   it('finds nothing by nothing, or by another\'s name', () => {
     for (const wanted of ['', 'kitchen', 'anna@example.org', 'anna@example.org/nas-bbb', 'carol@example.org/nas-bbbb']) assert.throws(() => found(wanted), { code: 'not-found' }, wanted);
+  });
+});
+
+describe('finding the player that a user means', () => {
+  const nas = fakeDevice('tv-server-aaaa', 'TV');
+  const tv = fakeDevice('tv-bbbb', 'TV', { services: ['playback', 'rendering'] });
+  const amplifier = fakeDevice('amp-cccc', 'Amplifier', { services: ['rendering'] });
+  const unheard = fakeDevice('old-dddd', 'Old', { services: [] });
+  const all = [nas, tv, amplifier, unheard];
+
+  it('is the only one where none is named', () => {
+    assert.equal(findPlayer(undefined, [nas, tv, unheard]), tv);
+    assert.throws(() => findPlayer(undefined, all), { code: 'bad-request', message: 'There are several players: tv-bbbb, amp-cccc. Say which with --on.' });
+    assert.throws(() => findPlayer(undefined, [nas, unheard]), { code: 'not-found' });
+  });
+
+  it('prefers players to what is called the same', () => {
+    assert.equal(findPlayer('TV', all), tv);
+    assert.equal(findPlayer('tv', all), tv);
+    assert.throws(() => findPlayer('tv-s', all), { code: 'not-supported', message: /^tv-server-aaaa is no player: `xpmn devices`/ });
+    assert.throws(() => findPlayer('a', [tv, amplifier, fakeDevice('attic-eeee', 'Attic', { services: ['playback'] })]), { code: 'bad-request' });
+  });
+
+  it('may be one that was never heard', () => {
+    assert.equal(findPlayer('old', all), unheard);
+    for (const wanted of ['', 'kitchen']) assert.throws(() => findPlayer(wanted, all), { code: 'not-found' });
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { formatDuration, parseDuration } from '../../../src/mapping/media-time.ts';
+import { formatDuration, formatWholeSeconds, parseDuration, parsePosition } from '../../../src/mapping/media-time.ts';
 
 describe('durations', () => {
   const KNOWN: Readonly<Record<string, number>> = {
@@ -18,5 +18,13 @@ describe('durations', () => {
 
   it('reads what it writes', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 1e9 }), (ms) => assert.equal(parseDuration(formatDuration(ms / 1000)), ms / 1000)));
+  });
+
+  it('knows 0 where it is a position', () => {
+    assert.deepEqual(['0:00:00', '00:00:00.000', '0:00:07', 'NOT_IMPLEMENTED', '-0:00:05', undefined].map(parsePosition), [0, 0, 7, undefined, undefined, undefined]);
+  });
+
+  it('writes whole seconds, cut', () => {
+    assert.deepEqual([0, 0.9, 61.999, 3600, 93_600.5].map(formatWholeSeconds), ['0:00:00', '0:00:00', '0:01:01', '1:00:00', '26:00:00']);
   });
 });

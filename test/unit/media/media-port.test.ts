@@ -202,7 +202,7 @@ describe('media port', () => {
     await open({ requestsPerItem: 2 });
     remote.content = randomBytes(20_000_000);
     const sockets = [1, 2].map(() => net.connect(Number(url.port), url.hostname));
-    for (const socket of sockets) socket.write(`GET ${url.pathname} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    for (const socket of sockets) socket.write(`GET ${url.pathname} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
     await Promise.all(sockets.map((socket) => once(socket, 'readable')));
     for (const method of ['GET', 'HEAD']) {
       const { head } = await ask({}, method);

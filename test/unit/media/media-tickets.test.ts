@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { MediaReference } from '../../../src/xpmn/model/media-uri.ts';
+import { PLAIN_PROFILE } from '../../../src/xpmn/media/feed-profile.ts';
 import { MediaTickets, extensionFor } from '../../../src/xpmn/media/media-tickets.ts';
 import { FakeClock, FakeRandom } from '../../support/fake-clock.ts';
 import { settings } from '../../support/settings.ts';
@@ -62,6 +63,37 @@ describe('media tickets', () => {
     assert.notEqual(again, b);
     assert.equal(tickets.atPath(a), undefined);
     assert.ok(tickets.atPath(again));
+  });
+
+  it('are others for players of another kind, and at another door', () => {
+    const profile = { ...PLAIN_PROFILE, mimeTypes: { 'video/x-matroska': 'video/avi' } };
+    const plain = tickets.issue(item('a'), 'video/x-matroska');
+    const renamed = tickets.issue(item('a'), 'video/x-matroska', { profile, door: '192.0.2.1' });
+    assert.notEqual(renamed.path, plain.path);
+    assert.ok(plain.path.endsWith('.mkv') && renamed.path.endsWith('.avi'));
+    assert.equal(tickets.issue(item('a'), 'video/x-matroska', { profile: { ...profile }, door: '192.0.2.1' }).path, renamed.path);
+    assert.notEqual(tickets.issue(item('a'), 'video/x-matroska', { profile, door: '192.0.2.2' }).path, renamed.path);
+    assert.equal(tickets.atPath(renamed.path), undefined);
+    assert.equal(tickets.atPath(renamed.path, '192.0.2.2'), undefined);
+    assert.equal(tickets.atPath(plain.path, '192.0.2.1'), undefined);
+    assert.equal(tickets.atPath(renamed.path, '192.0.2.1'), renamed);
+  });
+
+  it('live as long as a request is in progress, and then as if just used', async () => {
+    const door = '192.0.2.1';
+    const ticket = tickets.issue(item('a'), 'x', { door });
+    const release = tickets.hold(ticket);
+    await clock.advance(3 * lifetime);
+    assert.ok(tickets.isOpen(door));
+    assert.ok(tickets.atPath(ticket.path, door));
+    for (const uid of ['b', 'c', 'd', 'e']) tickets.issue(item(uid), 'x');
+    release();
+    await clock.advance(lifetime);
+    assert.ok(tickets.isOpen(door));
+    assert.equal(tickets.isOpen('192.0.2.2'), false);
+    await clock.advance(1);
+    assert.equal(tickets.isOpen(door), false);
+    assert.equal(tickets.atPath(ticket.path, door), undefined);
   });
 
   it('end in an extension, whatever the type', () => {

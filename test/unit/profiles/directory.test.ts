@@ -182,6 +182,7 @@ describe('MediaServer Directory', () => {
     it('gets one object', async () => {
       const context = { options, signal: never };
       assert.equal((await objectOfPeer(rig.link, 'object-film', context)).title, 'Film');
+      assert.equal((await objectOfPeer(rig.link, 'film', context)).title, 'Film', 'by its uid');
       assert.equal((await objectOfPeer(rig.link, 'music', context)).kind, 'container');
       await rejects(objectOfPeer(rig.link, 'nothing', context), 'not-found');
     });

@@ -4,6 +4,7 @@ import { createUpnpAdapter } from '../../../src/upnp/adapter.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import type { MediaDevice } from '../../../src/xpmn/ports/media-device.ts';
 import type { Answer, Received } from '../../compliance/requester.suite.ts';
+import { FakeEventSubscriber } from '../../fakes/fake-event-subscriber.ts';
 import { FakeRequester } from '../../fakes/fake-requester.ts';
 import { FakeSsdpSocket } from '../../fakes/fake-ssdp.ts';
 import { FakeClock, FakeRandom, settle } from '../../support/fake-clock.ts';
@@ -11,6 +12,8 @@ import { settings } from '../../support/settings.ts';
 
 const { upnp } = settings;
 const TYPE = 'urn:schemas-upnp-org:device:MediaServer:1';
+/** Datagrams of one search on one group. */
+const SEARCH = upnp.discovery.searchRepeats * upnp.discovery.searchTargets.length;
 const signal = new AbortController().signal;
 
 function description(model = 'M', udn = 'uuid:one'): Answer {
@@ -21,6 +24,7 @@ function description(model = 'M', udn = 'uuid:one'): Answer {
 class Rig {
   readonly clock = new FakeClock();
   readonly ssdp = new FakeSsdpSocket();
+  readonly subscriber = new FakeEventSubscriber();
   readonly events: string[] = [];
   readonly fetched: string[] = [];
   readonly searches: string[] = [];
@@ -32,7 +36,7 @@ class Rig {
       return answer(received);
     });
     const openOrigin = () => assert.fail();
-    const deps = { ssdp: this.ssdp, requester, clock: this.clock, random: new FakeRandom(), log: silentLogger, openOrigin, isOwnDevice: (udn: string) => own.includes(udn) };
+    const deps = { ssdp: this.ssdp, requester, clock: this.clock, random: new FakeRandom(), log: silentLogger, openOrigin, events: this.subscriber, quirks: [], isOwnDevice: (udn: string) => own.includes(udn) };
     this.adapter = createUpnpAdapter(deps, upnp);
     this.adapter.on('deviceAppeared', (device: MediaDevice) => this.events.push(`appeared ${device.description.id}`));
     this.adapter.on('deviceGone', (id: string) => this.events.push(`gone ${id}`));
@@ -56,12 +60,12 @@ describe('UPnP adapter', () => {
   it('searches at start, some times, and again and again', async () => {
     const rig = await new Rig().start();
     await rig.clock.advance(upnp.discovery.searchSpacing * 10);
-    assert.deepEqual(rig.searches, Array.from({ length: upnp.discovery.searchRepeats }, () => TYPE));
+    assert.deepEqual(rig.searches, Array.from({ length: upnp.discovery.searchRepeats }, () => upnp.discovery.searchTargets).flat());
     await rig.clock.advance(upnp.discovery.searchInterval * 1.2);
-    assert.equal(rig.searches.length, 2 * upnp.discovery.searchRepeats);
+    assert.equal(rig.searches.length, 2 * SEARCH);
     rig.adapter.rescan();
     await rig.clock.advance(1000);
-    assert.equal(rig.searches.length, 3 * upnp.discovery.searchRepeats);
+    assert.equal(rig.searches.length, 3 * SEARCH);
   });
 
   it('searches on an interface that comes up', async () => {
@@ -70,7 +74,7 @@ describe('UPnP adapter', () => {
     const before = rig.searches.length;
     rig.ssdp.setInterfaces([...rig.ssdp.interfaces(), { name: 'eth1', family: 6, address: 'fe80::5' }]);
     await rig.clock.advance(1000);
-    assert.equal(rig.searches.length - before, 2 * upnp.discovery.searchRepeats, 'link-local and site-local group');
+    assert.equal(rig.searches.length - before, 2 * SEARCH, 'link-local and site-local group');
   });
 
   it('describes a device once, however often it announces itself', async () => {

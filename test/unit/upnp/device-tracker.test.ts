@@ -50,7 +50,7 @@ describe('device tracker', () => {
 
   it('takes any announcement as a sign of life, but only interesting ones as a device', () => {
     const rig = new Rig();
-    for (const target of ['upnp:rootdevice', UDN, 'urn:schemas-upnp-org:device:MediaRenderer:1', 'urn:schemas-upnp-org:device:MediaServer', '']) {
+    for (const target of ['upnp:rootdevice', UDN, 'urn:schemas-upnp-org:device:InternetGatewayDevice:1', 'urn:schemas-upnp-org:device:MediaServer', '']) {
       assert.deepEqual(rig.alive(undefined, { target }), target.endsWith('MediaServer') ? [`appeared ${HOST}:8200`] : [], target);
     }
     rig.after(1_700_000);

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { ContentDirectory } from '../../../src/upnp/content-directory.ts';
 import { MediaServerLibrary } from '../../../src/upnp/media-server.ts';
 import type { OriginRequest } from '../../../src/upnp/origin-port.ts';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
+import type { MediaEntity } from '../../../src/xpmn/ports/media-source.ts';
 import type { MediaItem } from '../../../src/xpmn/model/media.ts';
 import { escapeText } from '../../../src/xpmn/model/xml.ts';
 import type { Received } from '../../compliance/requester.suite.ts';
@@ -34,6 +36,7 @@ class Rig {
   readonly asked: Asked[] = [];
   readonly origins: OriginRequest[] = [];
   readonly library: MediaServerLibrary;
+  probe: () => Promise<MediaEntity> = () => Promise.reject(new Error());
 
   constructor(children: (asked: Asked) => Page, more: { readonly hosts?: readonly string[]; readonly metadata?: string; readonly pageSize?: number } = {}) {
     const answer = ({ body }: Received) => {
@@ -52,7 +55,7 @@ class Rig {
     const directory = new ContentDirectory({ requester, log: silentLogger, endpoint: () => ENDPOINT }, { ...upnp.contentDirectory, pageSize: more.pageSize ?? 200 });
     const openOrigin = (request: OriginRequest) => {
       this.origins.push(request);
-      return { open: () => Promise.reject(new Error()), probe: () => Promise.reject(new Error()) };
+      return { open: () => Promise.reject(new Error()), probe: () => this.probe() };
     };
     this.library = new MediaServerLibrary(
       { directory, openOrigin, clock: new FakeClock(), name: () => 'Server', base: () => new URL('http://192.0.2.1/d.xml'), allowedHosts: () => ['192.0.2.1', ...(more.hosts ?? [])] },
@@ -143,6 +146,28 @@ describe('media server library', () => {
     const { url, ...rest } = rig.origins[0] as OriginRequest;
     assert.equal(url.href, 'http://192.0.2.1/films/x.mp4?a=1&b=2');
     assert.deepEqual(rest, { allowedHosts: ['192.0.2.1'], size: 7, type: 'video/mp4', date: '2001-02-03' });
+  });
+
+  it('gives an item by its uid, too, while it is that', async () => {
+    const { rig, found } = await only('/films/x.mp4');
+    assert.deepEqual(await rig.library.object(found.uid as string, { signal }), { ...found });
+    for (const uid of ['eA-000000', 'eQ-6a50dc', '-6a50dc']) await assert.rejects(rig.library.object(uid, { signal }), { code: 'not-found' });
+  });
+
+  it('tells where its server has the bytes, and what it says of them', async () => {
+    const { rig, found } = await only('/films/x.mp4?a=1');
+    const entity = { size: 7, type: 'video/mp4', etag: 'tag' };
+    rig.probe = () => Promise.resolve(entity);
+    assert.deepEqual(await rig.library.locate(found.uid as string, { signal }), { url: 'http://192.0.2.1/films/x.mp4?a=1', entity, contentFeatures: undefined });
+    await assert.rejects(rig.library.locate('eA-000000', { signal }), { code: 'not-found' });
+    rig.probe = () => Promise.reject(new XpmnError('origin-unreachable', 'Gone.'));
+    await assert.rejects(rig.library.locate(found.uid as string, { signal }), { code: 'origin-unreachable' });
+  });
+
+  it('sends nobody to a name, which may mean another host there', async () => {
+    const { rig, found } = await only('http://nas.example/x', { hosts: ['nas.example'] });
+    assert.equal(await rig.library.locate(found.uid as string, { signal }), undefined);
+    assert.equal(rig.origins.length, 0);
   });
 
   it('names the bytes by path and query, not by address', async () => {

@@ -14,12 +14,19 @@ import { ERROR_CODES, XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { deferred } from '../../../../src/xpmn/kernel/tasks.ts';
-import { FakeGateway } from '../../../fakes/fake-gateway.ts';
+import type { PlayerCommand } from '../../../../src/xpmn/model/playback.ts';
+import { FakeGateway, fakeDevice } from '../../../fakes/fake-gateway.ts';
 import { fakeControlled } from '../../../fakes/fake-setup.ts';
 import { settings } from '../../../support/settings.ts';
 
 /** Small enough for a socket's buffer: what is refused unread does not disturb the one who sends it. */
 const FILE_BYTES = 150_000;
+
+const COMMANDS: readonly PlayerCommand[] = [
+  ...(['play', 'pause', 'stop', 'next', 'previous', 'close'] as const).map((name) => ({ name })),
+  ...[{ position: 1.5 }, { offset: -10 }, { percent: 50 }].map((target) => ({ name: 'seek' as const, target })),
+  { name: 'jump', index: 3 }, { name: 'set', variable: { name: 'volume', value: 20 } }, { name: 'set', variable: { name: 'mute', value: true } },
+];
 
 describe('control API', () => {
   const { signal } = new AbortController();
@@ -73,6 +80,34 @@ describe('control API', () => {
     await client.call('import-credentials', { file: Buffer.alloc(100_000, 255).toString('base64'), password: 'p' }, { signal });
     await client.call('init', { jid: 'anna@example.org', password: 'p' }, { signal });
     assert.deepEqual(inits, [{ file: Buffer.alloc(100_000, 255), password: 'p' }, { jid: 'anna@example.org', password: 'p' }]);
+  });
+
+  it('tells players what to do, and what they do', async () => {
+    const device = 'anna@example.org/living-aaaa';
+    gateway.list.push(fakeDevice('living-aaaa', 'Living room', { services: ['playback'] }));
+    const items = [{ uri: 'xmpp:anna@example.org/nas-k3fq?transfer;uid=film-1' }, { file: '/a.mp3' }, { url: 'http://example.org/' }];
+    const opened = await client.call('play', { items, position: 1.5, autoplay: false }, { signal });
+    assert.deepEqual([opened.device, opened.name, opened.items.length], [device, 'Living room', 3]);
+    assert.deepEqual(gateway.players.opened[0], { device, uris: [items[0]?.uri, ...[1, 2].map((n) => `xmpp:anna@example.org/gateway-k3fq?transfer;uid=shared-${n}`)], position: 1.5, autoplay: false });
+    for (const command of COMMANDS) assert.deepEqual(await client.call('player', { device: 'living', command }, { signal }), { device, name: 'Living room' });
+    assert.deepEqual(gateway.players.commands, COMMANDS);
+    const { revision, volume } = await client.call('now', {}, { signal });
+    const news = client.call('now-wait', { device, after: revision }, { signal });
+    gateway.players.change({ volume: 1 });
+    assert.deepEqual([volume, (await news).volume, (await news).revision], [35, 1, revision + 1]);
+  });
+
+  it('passes no command that players do not know', async () => {
+    gateway.list.push(fakeDevice('living-aaaa', 'Living room', { services: ['playback'] }));
+    const wrong = [
+      {}, { name: 'explode' }, { name: 'play', index: 1 }, { name: 'seek' }, { name: 'seek', target: {} }, { name: 'seek', target: { position: 1, percent: 1 } }, { name: 'seek', target: { position: -1 } }, { name: 'seek', target: { offset: '1' } },
+      { name: 'seek', target: { percent: 101 } }, { name: 'jump', index: -1 }, { name: 'jump', index: 0.5 }, { name: 'set', variable: { name: 'volume', value: 101 } }, { name: 'set', variable: { name: 'volume', value: 1.5 } }, { name: 'set', variable: { name: 'mute', value: 1 } },
+      { name: 'set', variable: { name: 'bass', value: 1 } }, { name: 'set' },
+    ];
+    for (const command of wrong) assert.deepEqual(await post('/v1/player', JSON.stringify({ command })), { status: 400, code: 'bad-request' }, JSON.stringify(command));
+    assert.deepEqual(await post('/v1/player', '{"command": {"name": "seek", "target": {"position": 1e999}}}'), { status: 400, code: 'bad-request' });
+    for (const items of [[], [{}], [{ uri: 'x', file: 'y' }], ['x'], [{ uri: 'http://example.org' }], [{ uri: '' }]]) assert.deepEqual(await post('/v1/play', JSON.stringify({ items })), { status: 400, code: 'bad-request' }, JSON.stringify(items));
+    assert.deepEqual([gateway.players.commands, gateway.players.opened], [[], []]);
   });
 
   it('gives no more entries at once than a page has', async () => {

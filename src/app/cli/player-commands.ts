@@ -1,0 +1,82 @@
+import { XpmnError } from '../../xpmn/kernel/errors.ts';
+import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
+import type { PlayerCommand, SeekTarget } from '../../xpmn/model/playback.ts';
+import { formatDuration, printable } from '../text.ts';
+import type { CliContext } from './context.ts';
+import type { WantedVolume } from './positions.ts';
+import { shellQuoted } from './table.ts';
+
+export interface PlayerFlags {
+  /** Which player; the only one that there is, without it. */
+  readonly on?: string;
+}
+
+type PlainCommand = Exclude<PlayerCommand['name'], 'seek' | 'jump' | 'set'>;
+
+const DONE: { readonly [N in PlainCommand]: (name: string) => string } = {
+  play: (name) => `playing on ${name}`,
+  pause: (name) => `paused on ${name}`,
+  stop: (name) => `stopped on ${name}`,
+  next: (name) => `next title on ${name}`,
+  previous: (name) => `previous title on ${name}`,
+  close: (name) => `${name} has let go of what it had`,
+};
+
+export function tellPlayer(context: CliContext, name: PlainCommand, flags: PlayerFlags): Promise<void> {
+  return told(context, { name }, flags, DONE[name]);
+}
+
+export function seek(context: CliContext, target: SeekTarget, flags: PlayerFlags): Promise<void> {
+  return told(context, { name: 'seek', target }, flags, (name) => `${placeIn(target)} on ${name}`);
+}
+
+function placeIn(target: SeekTarget): string {
+  if ('position' in target) return `at ${formatDuration(target.position)}`;
+  if ('percent' in target) return `at ${target.percent} %`;
+  return `${formatDuration(Math.abs(target.offset))} ${target.offset < 0 ? 'back' : 'ahead'}`;
+}
+
+/** What is louder or softer than the player is now stays within what there is. */
+export async function setVolume(context: CliContext, wanted: WantedVolume, flags: PlayerFlags): Promise<void> {
+  const value = 'value' in wanted ? wanted.value : await changed(context, wanted.change, flags);
+  await told(context, { name: 'set', variable: { name: 'volume', value } }, flags, (name) => `volume ${value} on ${name}`);
+}
+
+async function changed(context: CliContext, change: number, flags: PlayerFlags): Promise<number> {
+  const { volume, name } = await withAdvice(flags, () => context.call('now', onDevice(flags)));
+  if (volume === undefined) throw new XpmnError('not-supported', `${name} does not say how loud it is: give a volume from 0 to 100.`);
+  return Math.min(100, Math.max(0, volume + change));
+}
+
+export function setMute(context: CliContext, value: boolean, flags: PlayerFlags): Promise<void> {
+  return told(context, { name: 'set', variable: { name: 'mute', value } }, flags, (name) => `${name} is ${value ? 'muted' : 'not muted'}`);
+}
+
+async function told(context: CliContext, command: PlayerCommand, flags: PlayerFlags, done: (name: string) => string): Promise<void> {
+  const answer = await withAdvice(flags, () => context.call('player', { ...onDevice(flags), command }));
+  context.answer(answer, () => `${printable(done(answer.name))}\n`);
+}
+
+export function onDevice({ on }: PlayerFlags): { readonly device?: string } {
+  return on === undefined ? {} : { device: on };
+}
+
+/** Runs `work`; what a player refused comes with what to do next. */
+export async function withAdvice<T>({ on }: PlayerFlags, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const advice = error instanceof XpmnError ? ADVICE[error.code] : undefined;
+    if (!(error instanceof XpmnError) || advice === undefined) throw error;
+    throw new XpmnError(error.code, `${error.message} ${advice(on === undefined ? '' : ` --on ${shellQuoted(on)}`)}`, { cause: error, details: error.details });
+  }
+}
+
+const REACH = (): string => '`xpmn devices` shows what can be reached.';
+
+const ADVICE: { readonly [C in ErrorCode]?: (on: string) => string } = {
+  'unexpected-request': (on) => `\`xpmn now${on}\` shows what it does.`,
+  'not-pausable': (on) => `It can be stopped: \`xpmn stop${on}\`.`,
+  'not-acceptable': (on) => `\`xpmn now${on}\` shows what it plays, and how long that is.`,
+  'peer-unavailable': REACH, 'unreachable': REACH,
+};

@@ -1,0 +1,88 @@
+import { bareJid, resourceOf } from '../../xpmn/model/jid.ts';
+import type { PlaybackStatus, PlayerView } from '../../xpmn/model/playback.ts';
+import type { NamedPlayer } from '../control/operations.ts';
+import { cutToWidth, formatDuration, printable } from '../text.ts';
+
+export type NamedView = NamedPlayer & PlayerView;
+
+/** Signs of a progress bar between its ends. */
+const BAR = 20;
+
+/** What plays, for people: a few lines. `now` in Unix ms. */
+export function nowText(view: NamedView, { now, hasBar }: { readonly now: number; readonly hasBar: boolean }): string {
+  const { status, item, device, name, reach } = view;
+  const fields: (readonly [string, string | undefined])[] = [
+    ['state', joined([stateOf(status), progressOf(view, now, hasBar)], ' ')],
+    ['list', placeOf(status)],
+    ['volume', volumeOf(view)],
+    ['opened by', status?.controller && openerOf(status.controller, device)],
+    ['device', reach === 'lost' ? `${name} can't be reached now: this is the last that was known` : name],
+  ];
+  const lines = [titleOf(view), joined([item?.item.artist, item?.item.album], ' - '), ...fields.map(([label, value]) => value && `${label.padEnd(10)}  ${value}`)];
+  return lines.map((line) => (line ? `${printable(line)}\n` : '')).join('');
+}
+
+/** The same in one line. What may be long comes last, and is cut to `width` where there is one. */
+export function nowLine(view: NamedView, { now, width }: { readonly now: number; readonly width?: number | undefined }): string {
+  const { status, item, name, reach } = view;
+  if (reach === 'lost') return fitted(`${name} can't be reached: waiting for it …`, width);
+  if (!status) return fitted(`${name} has not said anything yet …`, width);
+  const volume = volumeOf(view);
+  return fitted(joined([
+    stateOf(status), progressOf(view, now, width !== undefined), placeOf(status), volume && `volume ${volume}`, joined([item?.item.artist, titleOf(view)], ': '),
+  ], '  '), width);
+}
+
+/** Seconds into the item at that time: nobody tells of plain progress. */
+export function positionAt({ status, heard }: Pick<PlayerView, 'status' | 'heard'>, now: number): number | undefined {
+  if (status?.position === undefined) return undefined;
+  if (status.state !== 'playing') return status.position;
+  const position = Math.max(0, status.position + (status.speed * Math.max(0, now - heard)) / 1000);
+  return status.duration === undefined ? position : Math.min(position, Math.max(status.duration, status.position));
+}
+
+export function titleOf({ item, status }: Pick<PlayerView, 'item' | 'status'>): string | undefined {
+  const title = item?.item.title;
+  return title !== undefined && title !== '' ? title : (item?.uri ?? status?.uri);
+}
+
+function stateOf(status: PlaybackStatus | undefined): string {
+  if (!status) return 'unknown';
+  return status.state === 'error' && status.error !== undefined ? `error (${status.error})` : status.state;
+}
+
+function progressOf(view: NamedView, now: number, hasBar: boolean): string | undefined {
+  const position = positionAt(view, now);
+  const duration = view.status?.duration;
+  if (position === undefined && duration === undefined) return undefined;
+  // A clock shows a second when it has passed.
+  const text = joined([position === undefined ? '?' : formatDuration(Math.floor(position)), duration === undefined ? undefined : formatDuration(duration)], ' / ');
+  if (!hasBar || position === undefined || !duration) return text;
+  const done = Math.round(Math.min(position / duration, 1) * BAR);
+  return `${text}  [${'#'.repeat(done)}${'-'.repeat(BAR - done)}]`;
+}
+
+function placeOf(status: PlaybackStatus | undefined): string | undefined {
+  if (status?.index === undefined) return undefined;
+  return status.count === undefined ? `title ${status.index + 1}` : `${status.index + 1} of ${status.count}`;
+}
+
+function volumeOf({ volume, mute }: PlayerView): string | undefined {
+  return joined([volume === undefined ? undefined : String(volume), mute ? 'muted' : undefined], ', ');
+}
+
+/** A device of the same network by what names it there, another by all of it. */
+function openerOf(controller: NamedView['device'], device: NamedView['device']): string {
+  return bareJid(controller) === bareJid(device) ? resourceOf(controller) : controller;
+}
+
+/** Those that there are; undefined for none. */
+function joined(parts: readonly (string | undefined)[], between: string): string | undefined {
+  const there = parts.filter((part) => part !== undefined && part !== '');
+  return there.length === 0 ? undefined : there.join(between);
+}
+
+function fitted(text: string | undefined, width: number | undefined): string {
+  const line = printable(text ?? '');
+  return width === undefined ? line : cutToWidth(line, width);
+}

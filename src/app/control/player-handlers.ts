@@ -1,0 +1,63 @@
+import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
+import { formatMediaUri, parseMediaUri } from '../../xpmn/model/media-uri.ts';
+import type { PlayerCommand } from '../../xpmn/model/playback.ts';
+import { findPlayer, playsNothing } from '../find-device.ts';
+import type { Gateway, GatewayDevice } from '../gateway-api.ts';
+import type { Handler, HandlerContext } from './handlers.ts';
+import type { ItemToPlay } from './operations.ts';
+
+type PlayerOperation = 'play' | 'player' | 'now' | 'now-wait';
+
+export const PLAYER_HANDLERS: { readonly [N in PlayerOperation]: Handler<N> } = {
+  async play({ device, items, position, autoplay = true }, context) {
+    const gateway = context.controlled.gateway();
+    const player = findPlayer(device, gateway.devices());
+    const uris: string[] = [];
+    for (const item of items) uris.push(await uriOf(item, gateway, context));
+    const opened = await asPlayer(player, gateway.players.open(player.jid, { uris, position, autoplay }, context));
+    return { ...named(player), ...opened };
+  },
+
+  async player({ device, command }, { controlled, signal }) {
+    const gateway = controlled.gateway();
+    const player = findPlayer(device, gateway.devices());
+    await asPlayer(player, gateway.players.command(player.jid, command, { signal }), command);
+    return named(player);
+  },
+
+  async now({ device }, { controlled, signal }) {
+    const gateway = controlled.gateway();
+    const player = findPlayer(device, gateway.devices());
+    return { ...named(player), ...(await asPlayer(player, gateway.players.now(player.jid, { signal }))) };
+  },
+
+  async 'now-wait'({ device, after }, { controlled, signal }) {
+    const gateway = controlled.gateway();
+    const player = findPlayer(device, gateway.devices());
+    return { ...named(player), ...(await asPlayer(player, gateway.players.wait(player.jid, after, signal))) };
+  },
+};
+
+function named({ jid, name }: GatewayDevice): { device: GatewayDevice['jid']; name: string } {
+  return { device: jid, name };
+}
+
+async function uriOf(item: ItemToPlay, gateway: Gateway, { signal }: HandlerContext): Promise<string> {
+  if ('uri' in item) return formatMediaUri(parseMediaUri(item.uri));
+  return (await gateway.share(item, { signal })).uri;
+}
+
+/** What nobody but the device knew: that it plays nothing, or has no such control. */
+async function asPlayer<T>(player: GatewayDevice, answer: Promise<T>, command?: PlayerCommand): Promise<T> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    const error = asXpmnError(thrown);
+    if (command?.name === 'set' && (error.code === 'not-found' || error.code === 'not-supported')) {
+      const what = { volume: 'volume', mute: 'way to mute it' }[command.variable.name];
+      throw new XpmnError('not-supported', `${player.id} has no ${what} that can be reached from here: use its own controls.`, { cause: error });
+    }
+    if (error.code === 'not-supported' && !player.services.includes('playback')) throw playsNothing(player, error);
+    throw error;
+  }
+}

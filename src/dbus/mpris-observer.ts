@@ -1,0 +1,273 @@
+import { isDeepStrictEqual } from 'node:util';
+import { PLAYER_PROPERTIES, readIdentity, readPlayer } from '../mapping/mpris.ts';
+import type { MprisIdentity, MprisProperties } from '../mapping/mpris.ts';
+import { readTime } from '../mapping/mpris-values.ts';
+import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
+import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
+import { SerialQueue, abortable, withDeadline } from '../xpmn/kernel/tasks.ts';
+import type { PlayerSnapshot } from '../xpmn/ports/media-player.ts';
+import type { MessageBus } from './bus.ts';
+import type { MprisPlayerOptions } from './mpris-options.ts';
+import { observe } from './mpris-reducer.ts';
+import { MprisRemote } from './mpris-remote.ts';
+import { lengthOf, placeBy, snapshotOf } from './mpris-state.ts';
+import type { MprisState } from './mpris-state.ts';
+import { News } from './news.ts';
+
+export interface ObserverEvents {
+  changed(snapshot: PlayerSnapshot): void;
+  ended(url: string): void;
+}
+
+const NOWHERE = 'The player is not there.';
+
+/**
+ * Knows how a player is: from what it tells, and by looking where it does not. Keeps what is known over the player's absence;
+ * one that is back is looked at anew.
+ */
+export class MprisObserver {
+  /** Undefined while it is away. */
+  remote: MprisRemote | undefined;
+  /** What it was told to do, since it last began to play. */
+  told: 'stop' | 'pause' | undefined;
+  isVolumeOurs = false;
+  /** Not there, or there and not read yet. */
+  isAway = true;
+  identity: MprisIdentity = readIdentity({}, { text: 0, url: 0 });
+  private isClosed = false;
+  /** Why it is not known how it is. */
+  private trouble: XpmnError | undefined = new XpmnError('unreachable', NOWHERE);
+  private known: MprisState;
+  private shown: PlayerSnapshot;
+  private raw: Record<string, unknown> = {};
+  /** What it told while it was asked for all: newer than the answer, or the same. */
+  private toldMeanwhile: Record<string, unknown> = {};
+  private presence = new AbortController();
+  private readonly looks = new SerialQueue();
+  private nextLook: { isFull: boolean; readonly done: Promise<void> } | undefined;
+  private timer: Timer | undefined;
+  private watchers = 0;
+  private hasToldChanges = false;
+  private seeked: unknown;
+  private readonly news: News;
+  private readonly bus: MessageBus;
+  readonly clock: Clock;
+  private readonly options: MprisPlayerOptions;
+  private readonly events: ObserverEvents;
+
+  constructor({ bus, clock }: { readonly bus: MessageBus; readonly clock: Clock }, options: MprisPlayerOptions, events: ObserverEvents) {
+    [this.bus, this.clock, this.options, this.events] = [bus, clock, options, events];
+    this.news = new News(clock);
+    const place = { position: 0, measured: clock.monotonic() };
+    this.known = { reading: readPlayer({}, options), place, isPlaceless: false, loaded: undefined, muted: undefined, problem: undefined };
+    this.shown = snapshotOf({ ...this.known, problem: this.trouble });
+  }
+
+  get state(): MprisState {
+    return this.known;
+  }
+
+  get snapshot(): PlayerSnapshot {
+    return this.shown;
+  }
+
+  /** Where it is by now, seconds. */
+  get here(): number {
+    return placeBy(this.known, this.clock.monotonic());
+  }
+
+  /** It runs, under that unique name. @throws XpmnError if it can't be read */
+  async attach(owner: string, signal: AbortSignal): Promise<void> {
+    this.leave();
+    this.presence = new AbortController();
+    const call = { signal: AbortSignal.any([this.presence.signal, signal]) };
+    const remote = new MprisRemote(this.bus, owner, {
+      changed: (properties, invalidated) => this.hear(properties, invalidated),
+      seeked: (value) => {
+        this.seeked = value;
+        void this.look(false);
+      },
+    });
+    this.remote = remote;
+    try {
+      this.identity = readIdentity(await remote.identity(call), this.options);
+      this.take(await remote.properties(PLAYER_PROPERTIES, call));
+      this.beginAnew();
+      await this.observe(remote);
+      this.isAway = false;
+    } catch (error) {
+      if (this.remote === remote) this.detach();
+      throw error;
+    }
+  }
+
+  /** It does not run any more. */
+  detach(): void {
+    if (!this.remote) return;
+    this.leave();
+    this.trouble = new XpmnError('unreachable', NOWHERE);
+    this.publish();
+  }
+
+  /** Nothing is told any more. */
+  close(): void {
+    this.leave();
+    this.isClosed = true;
+  }
+
+  update(change: Partial<MprisState>): void {
+    this.known = { ...this.known, ...change };
+    this.publish();
+  }
+
+  watch(): () => void {
+    let isLooking = true;
+    this.watchers += 1;
+    if (this.watchers === 1) this.arm();
+    return () => {
+      if (isLooking) this.watchers -= 1;
+      isLooking = false;
+    };
+  }
+
+  /** Waits until it is so, and looks now and then; false: not within so many milliseconds. @throws XpmnError `unreachable` if it goes away meanwhile */
+  async until(condition: () => boolean, ms: number, signal: AbortSignal): Promise<boolean> {
+    const { remote, clock } = this;
+    const end = clock.monotonic() + ms;
+    for (;;) {
+      if (!remote || this.remote !== remote) throw new XpmnError('unreachable', NOWHERE);
+      if (condition()) return true;
+      const left = end - clock.monotonic();
+      if (left <= 0) return false;
+      if (!(await this.news.within(Math.min(left, this.options.lookInterval), signal))) await abortable(this.look(true), signal);
+    }
+  }
+
+  /** Resolves when it has been looked at, after now. `isFull`: at all of it, else at its place. */
+  look(isFull: boolean): Promise<void> {
+    if (this.nextLook) {
+      this.nextLook.isFull ||= isFull;
+      return this.nextLook.done;
+    }
+    const done = this.looks.run(() => {
+      const { isFull: all } = this.nextLook ?? { isFull };
+      this.nextLook = undefined;
+      return this.lookNow(all);
+    });
+    this.nextLook = { isFull, done };
+    return done;
+  }
+
+  private leave(): void {
+    this.timer?.cancel();
+    this.remote?.close();
+    this.remote = undefined;
+    this.presence.abort(new XpmnError('unreachable', NOWHERE));
+    [this.raw, this.toldMeanwhile, this.hasToldChanges, this.seeked, this.told, this.isVolumeOurs] = [{}, {}, false, undefined, undefined, false];
+    this.isAway = true;
+    this.news.tell();
+  }
+
+  private hear(properties: MprisProperties, invalidated: readonly string[]): void {
+    this.hasToldChanges = true;
+    const known = pick(properties);
+    Object.assign(this.raw, known);
+    Object.assign(this.toldMeanwhile, known);
+    const isHidden = invalidated.some((name) => (PLAYER_PROPERTIES as readonly string[]).includes(name));
+    void this.look(isHidden);
+  }
+
+  private take(properties: MprisProperties): void {
+    this.raw = { ...pick(properties), ...this.toldMeanwhile };
+  }
+
+  private async lookNow(isFull: boolean): Promise<void> {
+    const { remote } = this;
+    if (!remote) return;
+    try {
+      if (isFull) {
+        this.toldMeanwhile = {};
+        const all = await remote.properties(PLAYER_PROPERTIES, { signal: this.presence.signal });
+        if (this.remote !== remote) return;
+        this.take(all);
+      }
+      await this.observe(remote);
+    } catch (error) {
+      if (this.remote !== remote) return;
+      this.trouble = asXpmnError(error);
+      this.publish();
+    }
+  }
+
+  /** Nothing of what a former program played is played by this one; what was loaded can be given to it again. */
+  private beginAnew(): void {
+    const { loaded } = this.known;
+    const place = { position: 0, measured: this.clock.monotonic() };
+    this.known = { ...this.known, reading: readPlayer({}, this.options), place, isPlaceless: false, loaded: loaded && { ...loaded, phase: 'kept' } };
+  }
+
+  private async observe(remote: MprisRemote): Promise<void> {
+    const position = readPlayer(this.raw, this.options).status === 'stopped' ? undefined : await this.askPosition(remote);
+    if (this.remote !== remote) return;
+    const now = this.clock.monotonic();
+    const reading = readPlayer(this.raw, this.options);
+    if (reading.status === 'playing' && this.known.reading.status !== 'playing') this.told = undefined;
+    const { told, isVolumeOurs, options: { endTolerance } } = this;
+    const { state, ended } = observe(this.known, { reading, position, now }, { told, isVolumeOurs, endTolerance });
+    [this.known, this.trouble] = [state, undefined];
+    this.publish();
+    if (ended !== undefined && !this.isClosed) this.events.ended(ended);
+    this.news.tell();
+  }
+
+  /** COMPAT: of a player that always says 0, what it said in its last signal counts. */
+  private async askPosition(remote: MprisRemote): Promise<number | undefined> {
+    const { clock, options: { positionTimeout: delay } } = this;
+    const said = readTime(this.seeked);
+    this.seeked = undefined;
+    try {
+      const position = await withDeadline({ clock, signal: this.presence.signal, delay, what: 'The position' }, (signal) => remote.position({ signal }));
+      return position === 0 && this.known.isPlaceless ? said || position : position;
+    } catch {
+      // It is somewhere; where it was to be counts.
+      return undefined;
+    }
+  }
+
+  private publish(): void {
+    this.arm();
+    const snapshot = snapshotOf({ ...this.known, problem: this.trouble ?? this.known.problem });
+    if (this.isClosed || !this.isNews(snapshot)) return;
+    this.shown = snapshot;
+    this.events.changed(snapshot);
+  }
+
+  /** Plain progress is none, whatever small steps it takes. */
+  private isNews(snapshot: PlayerSnapshot): boolean {
+    const [before, after] = [this.shown, snapshot].map((one) => ({ ...one, position: undefined, measured: undefined }));
+    if (!isDeepStrictEqual(before, after) || (this.shown.position === undefined) !== (snapshot.position === undefined)) return true;
+    if (snapshot.position === undefined || this.shown.position === undefined) return false;
+    const passed = this.shown.state === 'playing' ? ((snapshot.measured - this.shown.measured) * this.shown.speed) / 1000 : 0;
+    const expected = Math.min(this.shown.position + passed, this.shown.media?.duration ?? Infinity);
+    return Math.abs(expected - snapshot.position) * 1000 > this.options.jump;
+  }
+
+  /** When it is to be looked at without having said anything. */
+  private arm(): void {
+    this.timer?.cancel();
+    const { reading, loaded } = this.known;
+    const { watchInterval, endTolerance } = this.options;
+    const length = lengthOf(this.known);
+    const isPlaying = reading.status === 'playing';
+    const watch = this.watchers > 0 && (isPlaying || !this.hasToldChanges) ? watchInterval : Infinity;
+    const end = loaded?.phase === 'on' && isPlaying && length !== undefined ? (1000 * Math.max(0, length - this.here)) / reading.rate + endTolerance : Infinity;
+    const delay = Math.min(watch, end);
+    if (!this.remote || delay === Infinity) return;
+    this.timer = this.clock.after(delay, () => void this.look(true));
+  }
+}
+
+/** Those that are looked at: a player may send any number of others. */
+function pick(properties: MprisProperties): Record<string, unknown> {
+  return Object.fromEntries(PLAYER_PROPERTIES.filter((name) => Object.hasOwn(properties, name)).map((name) => [name, properties[name]]));
+}

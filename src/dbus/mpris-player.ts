@@ -1,0 +1,217 @@
+import { EventEmitter } from 'node:events';
+import { mprisVolume } from '../mapping/mpris-values.ts';
+import type { MprisIdentity, MprisReading } from '../mapping/mpris.ts';
+import type { Clock } from '../xpmn/kernel/clock.ts';
+import { XpmnError } from '../xpmn/kernel/errors.ts';
+import type { ErrorCode } from '../xpmn/kernel/errors.ts';
+import { abortable, throwIfAborted } from '../xpmn/kernel/tasks.ts';
+import type { MediaPlayer, MediaPlayerEvents, PlayerCall, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
+import type { FeedTarget, PlayerMedia } from '../xpmn/ports/player-feed.ts';
+import type { MessageBus } from './bus.ts';
+import { MprisObserver } from './mpris-observer.ts';
+import type { MprisPlayerOptions } from './mpris-options.ts';
+import type { MprisRemote } from './mpris-remote.ts';
+import { MprisSeek } from './mpris-seek.ts';
+import { MprisStart } from './mpris-start.ts';
+import { hasTrack, lengthOf } from './mpris-state.ts';
+
+/** It is on this machine, and knows HTTP. */
+const FEED: FeedTarget = { address: undefined, profile: { length: 'exact', mimeTypes: {}, dlnaAlways: false, keepAlive: true } };
+
+type Flag = 'canControl' | 'canPlay' | 'canPause' | 'canSeek' | 'canGoNext' | 'canGoPrevious';
+
+/**
+ * A player on a message bus. It may go and come back (`detach`, `attach`) and stays the same; while it is away, commands are
+ * `unreachable`. OpenUri plays at once, so what is loaded is kept until `play`. There is no mute in MPRIS: muted is volume 0, and what
+ * it was before is remembered here, until somebody else turns it up.
+ * @spec MPRIS v2.2 §Player_Interface
+ */
+export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements MediaPlayer {
+  readonly feed = FEED;
+  private readonly observer: MprisObserver;
+  private readonly options: MprisPlayerOptions;
+
+  constructor(deps: { readonly bus: MessageBus; readonly clock: Clock }, options: MprisPlayerOptions) {
+    super();
+    this.options = options;
+    this.observer = new MprisObserver(deps, options, {
+      changed: (snapshot) => this.emit('changed', snapshot),
+      ended: (url) => this.emit('ended', url),
+    });
+  }
+
+  get snapshot(): PlayerSnapshot {
+    return this.observer.snapshot;
+  }
+
+  get identity(): MprisIdentity {
+    return this.observer.identity;
+  }
+
+  /** It runs, under that unique name; all is read anew. @throws XpmnError if it can't be read */
+  attach(owner: string, { signal }: PlayerCall): Promise<void> {
+    return this.observer.attach(owner, signal);
+  }
+
+  detach(): void {
+    this.observer.detach();
+  }
+
+  /** It is gone for good. */
+  close(): void {
+    this.observer.close();
+  }
+
+  watched(): () => void {
+    return this.observer.watch();
+  }
+
+  async load(media: PlayerMedia, call: PlayerCall): Promise<void> {
+    const remote = await this.ready(call);
+    const { schemes } = this.identity;
+    const scheme = media.url.slice(0, media.url.indexOf(':')).toLowerCase();
+    if (schemes.length > 0 && !schemes.includes(scheme)) throw new XpmnError('unsupported-type', 'The player does not know HTTP.');
+    await this.silence(remote, call);
+    this.observer.update({ loaded: { media, phase: 'kept' }, problem: undefined });
+  }
+
+  async play(call: PlayerCall): Promise<void> {
+    const remote = await this.ready(call);
+    const { observer } = this;
+    const { loaded, reading } = observer.state;
+    if (loaded?.phase === 'kept') {
+      await this.dontRepeat(remote, call);
+      return new MprisStart(observer, remote, this.options, call).begin(loaded.media);
+    }
+    if (reading.status === 'playing' || loaded?.phase === 'begun') return;
+    if (reading.status === 'stopped' && !hasTrack(reading.track)) throw new XpmnError('unexpected-request', 'There is nothing to play.');
+    await this.insist('canPlay', 'not-acceptable', call);
+    await remote.tell('Play', call);
+    await this.confirm(({ status }) => status === 'playing', call);
+  }
+
+  async pause(call: PlayerCall): Promise<void> {
+    const remote = await this.ready(call);
+    const { observer } = this;
+    if (observer.state.reading.status !== 'playing') return;
+    await this.insist('canPause', 'not-pausable', call);
+    observer.told = 'pause';
+    await this.tellOrForget(() => remote.tell('Pause', call));
+    await this.confirm(({ status }) => status !== 'playing', call);
+  }
+
+  async stop(call: PlayerCall): Promise<void> {
+    const remote = await this.ready(call);
+    await this.silence(remote, call);
+  }
+
+  async seek(position: number, call: PlayerCall): Promise<void> {
+    const remote = await this.ready(call);
+    const { observer } = this;
+    const { reading, loaded } = observer.state;
+    if (reading.status === 'stopped' || loaded?.phase === 'kept' || loaded?.phase === 'begun') throw new XpmnError('unexpected-request', 'Nothing is played.');
+    if (!(position >= 0) || position > (lengthOf(observer.state) ?? Infinity)) throw new XpmnError('not-acceptable', 'There is no such place.');
+    await this.insist('canSeek', 'not-seekable', call);
+    await new MprisSeek(observer, remote, this.options.seekTimeout, call).to(position);
+  }
+
+  async next(call: PlayerCall): Promise<void> {
+    const remote = await this.ready(call);
+    await this.insist('canGoNext', 'not-supported', call);
+    await remote.tell('Next', call);
+    await abortable(this.observer.look(true), call.signal);
+  }
+
+  async previous(call: PlayerCall): Promise<void> {
+    const remote = await this.ready(call);
+    await this.insist('canGoPrevious', 'not-supported', call);
+    await remote.tell('Previous', call);
+    await abortable(this.observer.look(true), call.signal);
+  }
+
+  /** While it is muted, what is set is heard afterwards. */
+  async setVolume(volume: number, call: PlayerCall): Promise<void> {
+    const remote = await this.withVolume(call);
+    if (this.observer.state.muted !== undefined) this.observer.update({ muted: volume });
+    else await this.turn(remote, volume, call);
+  }
+
+  async setMute(mute: boolean, call: PlayerCall): Promise<void> {
+    const remote = await this.withVolume(call);
+    const { observer } = this;
+    const { muted, reading } = observer.state;
+    if (mute === (muted !== undefined)) return;
+    observer.isVolumeOurs = true;
+    try {
+      if (mute) observer.update({ muted: reading.volume });
+      await this.turn(remote, mute ? 0 : muted ?? 0, call);
+      if (!mute) observer.update({ muted: undefined });
+    } catch (error) {
+      observer.update({ muted });
+      throw error;
+    } finally {
+      observer.isVolumeOurs = false;
+    }
+  }
+
+  /** There, and to be controlled: what it says of that is not for ever. */
+  private async ready({ signal }: PlayerCall): Promise<MprisRemote> {
+    throwIfAborted(signal);
+    const { remote } = this.observer;
+    if (!remote || this.observer.isAway) throw new XpmnError('unreachable', 'The player is not there.');
+    await this.insist('canControl', 'not-supported', { signal });
+    return remote;
+  }
+
+  /** COMPAT: whether CanControl has changed, nobody is told, and other flags are forgotten; so what is refused is asked for once more. */
+  private async insist(flag: Flag, code: ErrorCode, { signal }: PlayerCall): Promise<void> {
+    const { observer } = this;
+    if (!observer.state.reading[flag]) await abortable(observer.look(true), signal);
+    if (!observer.state.reading[flag]) throw new XpmnError(code, 'The player says that it can\'t.');
+  }
+
+  private async withVolume(call: PlayerCall): Promise<MprisRemote> {
+    const remote = await this.ready(call);
+    if (this.observer.state.reading.volume === undefined) await abortable(this.observer.look(true), call.signal);
+    if (this.observer.state.reading.volume === undefined) throw new XpmnError('not-supported', 'The player has no volume.');
+    return remote;
+  }
+
+  /** Ends what plays, also what has not come to playing. COMPAT: what can't be stopped is paused. */
+  private async silence(remote: MprisRemote, call: PlayerCall): Promise<void> {
+    const { observer } = this;
+    const { reading: { status }, loaded } = observer.state;
+    if (status === 'stopped' && loaded?.phase !== 'begun') return;
+    observer.told = 'stop';
+    await this.tellOrForget(() => remote.tell('Stop', call));
+    await this.confirm((reading) => reading.status !== 'playing', call);
+    const { loaded: still } = observer.state;
+    if (still) observer.update({ loaded: { ...still, phase: 'kept' } });
+  }
+
+  /** A list is kept above the player: it would play the first of it for ever. What it says to that is looked at where it matters, at its end. */
+  private async dontRepeat(remote: MprisRemote, call: PlayerCall): Promise<void> {
+    if (this.observer.state.reading.repeats) await remote.set('LoopStatus', { signature: 's', value: 'None' }, call);
+  }
+
+  private async turn(remote: MprisRemote, volume: number, call: PlayerCall): Promise<void> {
+    await remote.set('Volume', { signature: 'd', value: mprisVolume(volume) }, call);
+    // Players round.
+    await this.confirm((reading) => Math.abs((reading.volume ?? NaN) - volume) <= 1, call);
+  }
+
+  /** @throws XpmnError `not-acceptable` if it took a command and did nothing */
+  private async confirm(isDone: (reading: MprisReading) => boolean, { signal }: PlayerCall): Promise<void> {
+    const { observer, options: { confirmTimeout } } = this;
+    if (!(await observer.until(() => isDone(observer.state.reading), confirmTimeout, signal))) throw new XpmnError('not-acceptable', 'The player did nothing.');
+  }
+
+  private async tellOrForget(tell: () => Promise<void>): Promise<void> {
+    try {
+      await tell();
+    } catch (error) {
+      this.observer.told = undefined;
+      throw error;
+    }
+  }
+}

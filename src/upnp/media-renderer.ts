@@ -1,0 +1,336 @@
+import { EventEmitter } from 'node:events';
+import { didlFromMedia } from '../mapping/didl-writer.ts';
+import { USUAL_RANGE } from '../mapping/rendering-control.ts';
+import type { Clock } from '../xpmn/kernel/clock.ts';
+import { XpmnError } from '../xpmn/kernel/errors.ts';
+import type { Logger } from '../xpmn/kernel/log.ts';
+import { TaskGroup, abortReason, abortable, sleep, withDeadline } from '../xpmn/kernel/tasks.ts';
+import type { MediaPlayer, MediaPlayerEvents, PlayerCall, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
+import type { FeedTarget, PlayerMedia } from '../xpmn/ports/player-feed.ts';
+import type { EventSubscriber, EventedService } from './gena.ts';
+import { Learnt } from './learnt.ts';
+import { USUAL_PROFILE } from './quirks.ts';
+import type { DeviceQuirks } from './quirks.ts';
+import { abilitiesOf } from './renderer-abilities.ts';
+import { AV_TRANSPORT_ERRORS, RENDERING_CONTROL_ERRORS, rendererError, upnpErrorOf } from './renderer-errors.ts';
+import { RendererServices } from './renderer-services.ts';
+import type { RendererService, RendererServicesOptions, ServicePlace } from './renderer-services.ts';
+import { afterLoad, afterPlay, afterSeek, beforeStop, durationOf } from './renderer-state.ts';
+import { RendererTracker } from './renderer-tracker.ts';
+import type { TrackerOptions } from './renderer-tracker.ts';
+import { RendererWatch } from './renderer-watch.ts';
+import type { WatchOptions } from './renderer-watch.ts';
+import type { Requester } from './requester.ts';
+import { isFormatRefusal, seekArguments, seekFormats } from './seek-formats.ts';
+
+/** Times in milliseconds unless said. */
+export interface MediaRendererOptions extends Omit<RendererServicesOptions, 'didl'>, TrackerOptions, WatchOptions {
+  /** How long it may take to stop before something else is set. */
+  readonly stopWait: number;
+  /** Between two attempts of what is refused for the moment, and how long it is tried. */
+  readonly retryInterval: number;
+  readonly retryFor: number;
+  /** How long the last words of what was there before may come. */
+  readonly stale: number;
+  /** How long it may take from `play` until the device says so. */
+  readonly startPatience: number;
+  /** How long the device is told that nobody listens any more. */
+  readonly farewell: number;
+}
+
+export interface MediaRendererDeps {
+  readonly requester: Requester;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly events: EventSubscriber;
+  readonly quirks: DeviceQuirks;
+  /** Undefined where the device has no such service. @throws XpmnError `unreachable` while nobody knows where it is */
+  place(service: RendererService): ServicePlace | undefined;
+  evented(service: RendererService): EventedService | undefined;
+  /** IP literal that it fetches from; undefined for this machine. */
+  address(): string | undefined;
+}
+
+/** A MediaRenderer as a MediaPlayer. What it has shown of itself is remembered as long as the device is known, wherever it moves. */
+export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements MediaPlayer {
+  readonly preload?: NonNullable<MediaPlayer['preload']>;
+  private readonly deps: MediaRendererDeps;
+  private readonly options: MediaRendererOptions;
+  private readonly learnt = new Learnt();
+  private readonly services: RendererServices;
+  private readonly tracker: RendererTracker;
+  private readonly watch: RendererWatch;
+  private readonly tasks: TaskGroup;
+
+  constructor(deps: MediaRendererDeps, options: MediaRendererOptions) {
+    super();
+    this.deps = deps;
+    this.options = options;
+    const { clock, log, events, quirks, evented } = deps;
+    this.tasks = new TaskGroup((error) => log.error('Following a renderer failed.', { error: String(error) }));
+    this.services = new RendererServices({ requester: deps.requester, learnt: this.learnt, place: (service) => deps.place(service) }, options);
+    this.tracker = new RendererTracker({
+      clock,
+      abilities: (state) => abilitiesOf(state, this.services),
+      range: () => this.services.model('RenderingControl')?.volume ?? USUAL_RANGE,
+      changed: (snapshot) => this.say(() => this.emit('changed', snapshot)),
+      ended: (url) => this.say(() => this.emit('ended', url)),
+      followed: (did) => this.followed(did),
+    }, options);
+    this.watch = new RendererWatch({
+      clock, log, events, tasks: this.tasks, services: this.services, tracker: this.tracker,
+      evented: (service) => evented(service),
+      asksAlways: quirks.poll === 'always',
+      stuck: () => this.tasks.run((signal) => this.unstick(signal)),
+    }, options);
+    if (quirks.ignoreNext !== true && this.services.has('AVTransport', 'SetNextAVTransportURI')) this.preload = (media, call) => this.setNext(media, call);
+    this.watch.start();
+  }
+
+  get snapshot(): PlayerSnapshot {
+    return this.tracker.snapshot;
+  }
+
+  get feed(): FeedTarget {
+    return { address: this.deps.address(), profile: { ...USUAL_PROFILE, ...this.deps.quirks.feed } };
+  }
+
+  /** The device has been described again: it may be somewhere else, or have started anew. */
+  moved(): void {
+    if (!this.tasks.signal.aborted) this.watch.renew();
+  }
+
+  watched(): () => void {
+    return this.watch.watch();
+  }
+
+  /** Ends all; the device is told, if it can be reached. */
+  async close(): Promise<void> {
+    if (this.tasks.signal.aborted) return;
+    this.tracker.close();
+    const { deps: { clock }, options: { farewell: delay } } = this;
+    const ending = this.tasks.close();
+    await withDeadline({ clock, delay, what: 'The farewell to a renderer' }, (signal) => this.watch.close({ signal })).catch(() => undefined);
+    await ending;
+  }
+
+  load(media: PlayerMedia, call: PlayerCall): Promise<void> {
+    return this.command(call, async (signal) => {
+      await this.watch.fresh({ signal });
+      const { phase, following } = this.tracker.state;
+      if ((phase !== 'stopped' && phase !== 'idle') || this.deps.quirks.stopBeforeLoad === true) await this.halt(signal);
+      // It would go on with that one. Where it can't be taken back, setting another item does it.
+      if (following) await this.services.call('AVTransport', 'SetNextAVTransportURI', { NextURI: '', NextURIMetaData: '' }, { signal }).catch(() => signal.throwIfAborted());
+      await this.setUri(media, signal);
+    });
+  }
+
+  play(call: PlayerCall): Promise<void> {
+    return this.command(call, async (signal) => {
+      await this.watch.fresh({ signal });
+      if (this.snapshot.state === 'idle') throw new XpmnError('unexpected-request', 'There is nothing to play.');
+      const { own, phase, uri } = this.tracker.state;
+      // COMPAT: it has forgotten what was set, after its end or when it was stopped.
+      if (own && (phase === 'idle' || (phase === 'stopped' && uri === ''))) await this.setUri(own, signal);
+      await this.whileTransitioning(() => this.services.call('AVTransport', 'Play', { Speed: '1' }, { signal }), signal);
+      this.tracker.set(afterPlay(this.tracker.state, this.deps.clock.monotonic(), this.options.startPatience));
+    });
+  }
+
+  pause(call: PlayerCall): Promise<void> {
+    return this.command(call, async (signal) => {
+      await this.watch.fresh({ signal });
+      if (!this.isOn) return;
+      if (!this.services.has('AVTransport', 'Pause')) throw new XpmnError('not-pausable', 'The player can\'t pause.');
+      await this.unlessOff(() => this.services.call('AVTransport', 'Pause', {}, { signal }), signal);
+    });
+  }
+
+  stop(call: PlayerCall): Promise<void> {
+    return this.command(call, async (signal) => {
+      await this.watch.fresh({ signal });
+      if (this.isOn || this.tracker.state.phase === 'paused') await this.tellStop(signal);
+    });
+  }
+
+  seek(position: number, call: PlayerCall): Promise<void> {
+    return this.command(call, async (signal) => {
+      await this.watch.fresh({ signal });
+      const { phase } = this.tracker.state;
+      if (phase === 'stopped' || phase === 'idle') throw new XpmnError('unexpected-request', 'Nothing is played.');
+      if (!this.snapshot.abilities.seek) throw new XpmnError('not-seekable', 'One can\'t go to another place of that.');
+      if (!(position >= 0 && position <= (durationOf(this.tracker.state) ?? Infinity))) throw new XpmnError('not-acceptable', 'There is no such place.');
+      await this.seekSomehow(position, signal);
+      this.tracker.set(afterSeek(this.tracker.state, position, this.deps.clock.monotonic()));
+    });
+  }
+
+  next(call: PlayerCall): Promise<void> {
+    return this.step('Next', call);
+  }
+
+  previous(call: PlayerCall): Promise<void> {
+    return this.step('Previous', call);
+  }
+
+  setVolume(volume: number, call: PlayerCall): Promise<void> {
+    return this.command(call, async (signal) => {
+      if (!this.services.has('RenderingControl', 'SetVolume')) throw new XpmnError('not-supported', 'The player has no volume.');
+      const range = this.services.model('RenderingControl')?.volume ?? USUAL_RANGE;
+      const DesiredVolume = this.tracker.echo.set(volume, range, this.deps.clock.monotonic());
+      try {
+        await this.services.call('RenderingControl', 'SetVolume', { Channel: 'Master', DesiredVolume }, { signal, idempotent: true });
+      } catch (error) {
+        this.tracker.echo.takeBack();
+        throw error;
+      }
+      this.tracker.set({ ...this.tracker.state, volume });
+    }, RENDERING_CONTROL_ERRORS);
+  }
+
+  setMute(mute: boolean, call: PlayerCall): Promise<void> {
+    return this.command(call, async (signal) => {
+      if (!this.services.has('RenderingControl', 'SetMute')) throw new XpmnError('not-supported', 'The player can\'t be muted.');
+      await this.services.call('RenderingControl', 'SetMute', { Channel: 'Master', DesiredMute: mute ? 1 : 0 }, { signal, idempotent: true });
+      this.tracker.set({ ...this.tracker.state, mute });
+    }, RENDERING_CONTROL_ERRORS);
+  }
+
+  private setNext(media: PlayerMedia | undefined, call: PlayerCall): Promise<void> {
+    return this.command(call, async (signal) => {
+      if (this.learnt.next === 'broken' || !this.services.has('AVTransport', 'SetNextAVTransportURI')) {
+        if (media) throw new XpmnError('not-supported', 'The player does not go on by itself.');
+        return;
+      }
+      const { url: NextURI = '' } = media ?? {};
+      await this.services.call('AVTransport', 'SetNextAVTransportURI', { NextURI, NextURIMetaData: media ? this.metadata(media) : '' }, { signal });
+      this.tracker.set({ ...this.tracker.state, following: media });
+    });
+  }
+
+  private step(action: 'Next' | 'Previous', call: PlayerCall): Promise<void> {
+    return this.command(call, async (signal) => {
+      await this.watch.fresh({ signal });
+      const { abilities } = this.snapshot;
+      if (!(action === 'Next' ? abilities.next : abilities.previous)) throw new XpmnError('not-supported', 'The player has no list of its own.');
+      await this.services.call('AVTransport', action, {}, { signal });
+    });
+  }
+
+  private get isOn(): boolean {
+    const { phase } = this.tracker.state;
+    return phase === 'playing' || phase === 'buffering';
+  }
+
+  private async setUri(media: PlayerMedia, signal: AbortSignal): Promise<void> {
+    const args = { CurrentURI: media.url, CurrentURIMetaData: this.metadata(media) };
+    await this.whileTransitioning(() => this.services.call('AVTransport', 'SetAVTransportURI', args, { signal }), signal);
+    this.tracker.set(afterLoad(this.tracker.state, media, this.deps.clock.monotonic(), this.options.stale));
+  }
+
+  private metadata(media: PlayerMedia): string {
+    const { metadata = 'full' } = this.deps.quirks;
+    return metadata === 'none' ? '' : didlFromMedia(media, metadata);
+  }
+
+  private async tellStop(signal: AbortSignal): Promise<void> {
+    this.tracker.set(beforeStop(this.tracker.state));
+    try {
+      await this.unlessOff(() => this.services.call('AVTransport', 'Stop', {}, { signal }), signal);
+    } catch (error) {
+      this.tracker.set({ ...this.tracker.state, isStopped: false });
+      throw error;
+    }
+  }
+
+  /** Stops, and waits until it has: COMPAT: what is set while it plays is refused, or forgotten. Whoever takes too long is told nevertheless. */
+  private async halt(signal: AbortSignal): Promise<void> {
+    await this.tellStop(signal);
+    const { clock } = this.deps;
+    for (const until = clock.monotonic() + this.options.stopWait; this.isOn && clock.monotonic() < until; ) {
+      await this.watch.ask({ signal });
+      if (this.isOn) await sleep(clock, this.options.retryInterval, signal);
+    }
+  }
+
+  /** 701 while it is on the way to somewhere is no refusal, but too soon. */
+  private async whileTransitioning(work: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+    const { clock } = this.deps;
+    for (const until = clock.monotonic() + this.options.retryFor; ; ) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        if (upnpErrorOf(error) !== 701 || clock.monotonic() >= until) throw error;
+        await this.watch.ask({ signal });
+        if (this.tracker.state.phase !== 'buffering') throw error;
+        await sleep(clock, this.options.retryInterval, signal);
+      }
+    }
+  }
+
+  /** 701 because it does not play at all is no refusal, but what was wanted. */
+  private async unlessOff(work: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (upnpErrorOf(error) !== 701) throw error;
+      await this.watch.ask({ signal });
+      if (this.isOn) throw error;
+    }
+  }
+
+  private async seekSomehow(position: number, signal: AbortSignal): Promise<void> {
+    const known = this.learnt.seek ?? this.deps.quirks.seek;
+    const modes = this.services.model('AVTransport')?.seekModes ?? new Set();
+    let refusal: unknown;
+    for (const format of seekFormats(position, { known, modes })) {
+      try {
+        await this.services.call('AVTransport', 'Seek', { ...seekArguments(position, format) }, { signal });
+        this.learnt.seek = format;
+        return;
+      } catch (error) {
+        refusal ??= error;
+        if (!isFormatRefusal(error)) throw error;
+      }
+    }
+    throw refusal;
+  }
+
+  /** It has been told that it is over, and what becomes of that shows. */
+  private async unstick(signal: AbortSignal): Promise<void> {
+    await this.services.call('AVTransport', 'Stop', {}, { signal }).catch((error: unknown) => this.deps.log.debug('A renderer does not stop at its end.', { error: String(error) }));
+  }
+
+  private followed(did: boolean): void {
+    this.learnt.next = did ? 'works' : 'broken';
+    if (!did) this.deps.log.info('A renderer does not go on by itself: it is told each title.');
+  }
+
+  /** One command: ends with its caller's signal, and with the device. */
+  private async command(call: PlayerCall, work: (signal: AbortSignal) => Promise<void>, errors = AV_TRANSPORT_ERRORS): Promise<void> {
+    call.signal.throwIfAborted();
+    if (this.tasks.signal.aborted) throw gone();
+    const signal = AbortSignal.any([call.signal, this.tasks.signal]);
+    try {
+      await abortable(work(signal), signal);
+      this.watch.confirm();
+    } catch (error) {
+      if (call.signal.aborted) throw abortReason(call.signal);
+      if (this.tasks.signal.aborted) throw gone();
+      const failure = rendererError(error, errors);
+      if (failure.family === 'unreachable' && upnpErrorOf(failure) === undefined) this.watch.doubt();
+      else this.watch.confirm();
+      throw failure;
+    }
+  }
+
+  /** Nobody hears anything of a device that has gone. */
+  private say(tell: () => void): void {
+    if (!this.tasks.signal.aborted) tell();
+  }
+}
+
+function gone(): XpmnError {
+  return new XpmnError('unreachable', 'The player has gone.');
+}

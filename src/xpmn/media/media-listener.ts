@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import type { RequestListener, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from '../kernel/log.ts';
+
+export interface ListenerOptions {
+  /** Requests in progress at one time, in all. */
+  readonly requests: number;
+  /** Milliseconds for the headers of a request. */
+  readonly headersTimeout: number;
+  /** Milliseconds a player's connection is kept between requests. */
+  readonly keepAliveTimeout: number;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One listening HTTP server for players. Closing it ends its connections. */
+export class MediaListener {
+  private readonly server: Server;
+
+  private constructor(server: Server) {
+    this.server = server;
+  }
+
+  /** Rejects as `net.Server.listen` fails. */
+  static async open(listener: RequestListener, { host, port }: Address, { headersTimeout, keepAliveTimeout, requests }: ListenerOptions, log: Logger): Promise<MediaListener> {
+    // COMPAT(players that speak HTTP/1.1 without a Host): they mean us.
+    const server = http.createServer({ noDelay: true, headersTimeout, keepAliveTimeout, requestTimeout: headersTimeout, requireHostHeader: false }, listener);
+    // A paused film holds its connection for hours: only reading a request has a time limit.
+    server.timeout = 0;
+    server.maxConnections = requests * 2;
+    server.listen({ host, port });
+    await once(server, 'listening');
+    // A connection that can't be accepted, for want of descriptors, is no reason to end.
+    server.on('error', (error) => log.warn('the media port failed', { error: error.message }));
+    return new MediaListener(server);
+  }
+
+  get address(): Address {
+    const { address, port } = this.server.address() as AddressInfo;
+    return { host: address, port };
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.server, 'close');
+    this.server.close();
+    this.server.closeAllConnections();
+    await closed;
+  }
+}

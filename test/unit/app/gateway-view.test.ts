@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { describeDevice } from '../../../src/app/gateway-view.ts';
+import type { KnownDevice } from '../../../src/xpmn/gateway/known-devices.ts';
+import { parseJid } from '../../../src/xpmn/model/jid.ts';
+
+describe('a device as users see it', () => {
+  const known = (changes: Partial<KnownDevice>): KnownDevice => ({
+    jid: parseJid('anna@example.org/tv-aaaa'), name: 'TV', trust: 'own-hosted', isHere: false, isAvailable: true, isOnLink: false, services: [], path: undefined, ...changes,
+  });
+
+  it('is of a kind that follows from what it offers', () => {
+    const cases = [
+      [['directory', 'transfer'], 'media-server'], [['playback', 'rendering'], 'media-player'], [['playback'], 'media-player'], [['rendering'], 'media-player'], [['transfer'], 'unknown'], [[], 'unknown'],
+    ] as const;
+    for (const [services, kind] of cases) assert.deepEqual(describeDevice(known({ services })), { jid: 'anna@example.org/tv-aaaa', id: 'tv-aaaa', name: 'TV', kind, services, trust: 'own-hosted', where: 'elsewhere', reach: 'server' });
+    assert.equal(describeDevice(known({ trust: 'own' })).kind, 'gateway');
+  });
+});
