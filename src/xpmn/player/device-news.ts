@@ -1,0 +1,54 @@
+import type { PlayerSnapshot, PlayerState } from '../ports/media-player.ts';
+import { isTitleProblem } from './opened.ts';
+import type { Opened } from './opened.ts';
+
+/**
+ * What news of the player mean for what was opened. `taken`: somebody else plays something there. `failed`: it can't play the title.
+ * `followed`: it went on by itself. `begun`: it plays; where there is a place to begin at, that is to be gone to now.
+ */
+export interface Judgement {
+  readonly opened: Opened;
+  readonly effect: 'none' | 'taken' | 'failed' | 'followed' | 'begun';
+}
+
+const ACTIVE: Readonly<Record<PlayerState, boolean>> = { idle: false, stopped: false, buffering: true, playing: true, paused: true };
+
+export function judge(opened: Opened, snapshot: PlayerSnapshot): Judgement {
+  const url = snapshot.media?.url;
+  const { media, following } = opened;
+  if (following && url === following.url && url !== media?.url) return { opened: followed(opened), effect: 'followed' };
+  if (url !== undefined && url !== media?.url) return { opened, effect: isTaken(opened, snapshot, url) ? 'taken' : 'none' };
+  const isSeen = opened.isSeen || url !== undefined || ACTIVE[snapshot.state];
+  const seen = isSeen === opened.isSeen ? opened : { ...opened, isSeen };
+  return hasFailed(seen, snapshot) ? { opened: seen, effect: 'failed' } : progress(seen, snapshot.state);
+}
+
+/** A player that is told something else may show what it had for a while. What is not played may be a leftover, but in the place of what was. */
+function isTaken({ isSeen, before, phase }: Opened, { state }: PlayerSnapshot, url: string): boolean {
+  if (!isSeen && url === before) return false;
+  return ACTIVE[state] || (phase === 'on' && isSeen && state === 'stopped');
+}
+
+function followed(opened: Opened): Opened {
+  const { list, following } = opened;
+  return { ...opened, list: { ...list, index: list.index + 1 }, media: following, following: undefined, phase: 'on', startAt: undefined, isSeen: true, error: undefined };
+}
+
+function hasFailed({ phase, media, oldProblem }: Opened, { problem }: PlayerSnapshot): boolean {
+  return media !== undefined && phase !== 'failed' && phase !== 'stopped' && problem !== undefined && problem !== oldProblem && isTitleProblem(problem);
+}
+
+/** What the player does with our title. */
+function progress(opened: Opened, state: PlayerState): Judgement {
+  const { phase, media, hasBegun } = opened;
+  if (!media) return { opened, effect: 'none' };
+  const on = { opened: { ...opened, phase: 'on', error: undefined }, effect: 'none' } as const;
+  if (state === 'playing') return phase === 'on' && opened.startAt === undefined ? { opened, effect: 'none' } : { ...on, effect: 'begun' };
+  if (phase === 'on') return { opened, effect: 'none' };
+  if (phase === 'starting') {
+    // STOPPED comes before the beginning, too; afterwards somebody has stopped it.
+    if (state === 'buffering') return { opened: { ...opened, hasBegun: true }, effect: 'none' };
+    return state === 'paused' || hasBegun ? on : { opened, effect: 'none' };
+  }
+  return state === 'buffering' ? { opened: { ...opened, phase: 'starting', hasBegun: true, error: undefined }, effect: 'none' } : { opened, effect: 'none' };
+}

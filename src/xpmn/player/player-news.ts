@@ -1,0 +1,145 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Timer } from '../kernel/clock.ts';
+import { XpmnError } from '../kernel/errors.ts';
+import type { PlayerSnapshot } from '../ports/media-player.ts';
+import type { Announcer } from './announcer.ts';
+import { judge } from './device-news.ts';
+import type { Follower } from './follower.ts';
+import { failed } from './opened.ts';
+import type { Opened } from './opened.ts';
+import { hasPlace } from './play-list.ts';
+import type { Stage } from './stage.ts';
+
+export interface PlayerNewsOptions {
+  /** Milliseconds from `play` until something must be heard of the player. */
+  readonly startTimeout: number;
+}
+
+export interface PlayerNewsDeps {
+  readonly stage: Stage;
+  readonly announcer: Announcer;
+  readonly follower: Follower;
+  /** Whether anybody wants to know. */
+  hears(): boolean;
+  /** Another title is to come, in the place where the list is now. */
+  advance(opened: Opened): void;
+  /** It plays, and is to go on at its `startAt`. */
+  goOn(opened: Opened): void;
+}
+
+/** Follows the player: what its news mean, what comes of them, and what others are told. */
+export class PlayerNews {
+  private readonly deps: PlayerNewsDeps;
+  private readonly options: PlayerNewsOptions;
+  private last: PlayerSnapshot;
+  private isOver = false;
+  private isDue = false;
+  private unwatch: (() => void) | undefined;
+  /** Runs while a title is to begin. */
+  private start: { readonly timer: Timer; readonly media: Opened['media'] } | undefined;
+
+  constructor(deps: PlayerNewsDeps, options: PlayerNewsOptions) {
+    [this.deps, this.options] = [deps, options];
+    const { player } = deps.stage;
+    this.last = player.snapshot;
+    player.on('changed', this.onChanged);
+    player.on('ended', this.onEnded);
+  }
+
+  /** Looks at how it is now, and tells what is new. */
+  refresh(): void {
+    if (this.isOver) return;
+    this.isDue = false;
+    this.look();
+    this.deps.announcer.announce();
+    this.deps.follower.plan();
+    this.expectStart();
+    this.watch();
+  }
+
+  /** What must be asked for is asked for while somebody listens, or a list goes on. */
+  watch(): void {
+    const phase = this.deps.stage.opened?.phase;
+    const isWanted = !this.isOver && (this.deps.hears() || phase === 'starting' || phase === 'on');
+    if (isWanted) this.unwatch ??= this.deps.stage.player.watched();
+    else {
+      this.unwatch?.();
+      this.unwatch = undefined;
+    }
+  }
+
+  end(): void {
+    const { player } = this.deps.stage;
+    this.isOver = true;
+    player.off('changed', this.onChanged);
+    player.off('ended', this.onEnded);
+    this.start?.timer.cancel();
+    this.watch();
+  }
+
+  private readonly onChanged = (snapshot: PlayerSnapshot): void => {
+    // A player tells of nothing but changes: if that is all, it is a jump.
+    const [before, now] = [this.last, snapshot].map((one) => ({ ...one, position: 0, measured: 0 }));
+    if (isDeepStrictEqual(before, now)) this.deps.announcer.jumped();
+    this.last = snapshot;
+    this.refreshSoon();
+  };
+
+  private readonly onEnded = (url: string): void => {
+    const { stage, advance } = this.deps;
+    const { opened } = stage;
+    if (!opened?.media || opened.media.url !== url || (opened.phase !== 'on' && opened.phase !== 'starting')) return;
+    const index = opened.list.index + 1;
+    if (hasPlace(opened.list, index)) {
+      stage.opened = { ...opened, list: { ...opened.list, index }, media: undefined, phase: 'starting', startAt: undefined, isSeen: false, before: url, hasBegun: false, following: undefined };
+      advance(stage.opened);
+    } else stage.opened = { ...opened, phase: 'stopped', startAt: undefined };
+    this.refreshSoon();
+  };
+
+  /** The end of a title follows the news that the player has stopped: told at once, it would look as if somebody had stopped it. */
+  private refreshSoon(): void {
+    if (this.isDue) return;
+    this.isDue = true;
+    queueMicrotask(() => {
+      if (this.isDue) this.refresh();
+    });
+  }
+
+  private look(): void {
+    const { stage } = this.deps;
+    const { snapshot } = stage.player;
+    if (!stage.opened || stage.isMoving) return;
+    const { opened, effect } = judge(stage.opened, snapshot);
+    stage.opened = opened;
+    if (effect === 'taken') [stage.opened, stage.closed] = [undefined, undefined];
+    else if (effect === 'failed') this.fail(opened, snapshot.problem as XpmnError);
+    else if (effect === 'begun' && opened.startAt !== undefined) this.deps.goOn(opened);
+  }
+
+  /** Told as it is; then the next one is tried, if there is one. */
+  private fail(opened: Opened, problem: XpmnError): void {
+    const { stage, announcer, advance } = this.deps;
+    const index = opened.list.index + 1;
+    stage.opened = failed(opened, problem);
+    announcer.announce();
+    if (hasPlace(opened.list, index)) advance({ ...opened, list: { ...opened.list, index } });
+  }
+
+  private expectStart(): void {
+    const { stage } = this.deps;
+    const { opened } = stage;
+    const media = opened?.phase === 'starting' && !stage.isMoving ? opened.media : undefined;
+    if (media === this.start?.media) return;
+    this.start?.timer.cancel();
+    this.start = media && { media, timer: stage.clock.after(this.options.startTimeout, () => this.onLate()) };
+  }
+
+  /** It was told to play, took it, and does nothing. One that gathers bytes is waited for. */
+  private onLate(): void {
+    const { opened, player } = this.deps.stage;
+    if (opened?.phase !== 'starting' || player.snapshot.state === 'buffering') return;
+    this.fail(opened, new XpmnError('timeout', 'The player has not begun to play.'));
+    this.refresh();
+  }
+}
