@@ -34,6 +34,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
     directoryController: config.directory,
     transferController: config.transfer,
     playback: config.playback,
+    player: config.player,
     watch: config.watch,
     pubsub: config.pubsub,
     mediaPort: config.mediaPort,

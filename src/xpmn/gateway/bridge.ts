@@ -6,6 +6,9 @@ import type { TaskGroup } from '../kernel/tasks.ts';
 import type { AccountAccess } from '../login/account-access.ts';
 import type { Jid } from '../model/jid.ts';
 import type { DeviceSource, MediaDevice } from '../ports/media-device.ts';
+import type { PlayerFeed } from '../ports/player-feed.ts';
+import { createPlaybackControl } from '../player/playback-session.ts';
+import type { PlaybackSession } from '../player/playback-session.ts';
 import type { LocalLink } from '../serverless/local-link.ts';
 import type { Network } from '../trust/network.ts';
 import type { AccountLogins } from './account-logins.ts';
@@ -24,6 +27,8 @@ export interface BridgeDeps {
   readonly access: AccountAccess | undefined;
   readonly logins: AccountLogins | undefined;
   readonly sources: readonly DeviceSource[];
+  /** Where players get from what they are to play; without it there are none. */
+  readonly feed: PlayerFeed | undefined;
   readonly shared: DeviceShared;
   readonly tasks: TaskGroup;
   readonly directory: PeerDirectory;
@@ -34,6 +39,7 @@ interface Bridged {
   readonly device: Device;
   readonly announcement: Announcement;
   readonly services: HostedServices;
+  readonly session: PlaybackSession | undefined;
   readonly name: string;
 }
 
@@ -142,15 +148,17 @@ export class Bridge {
   private async bridge(media: MediaDevice): Promise<void> {
     const { network, shared, log, link } = this.deps;
     const { id, name } = media.description;
-    // A player has no service yet that could be offered; a device that can do nothing is not shown.
-    if (this.isStopped || !media.library) return;
+    const isPlayer = media.player !== undefined && this.deps.feed !== undefined;
+    // A device that can do nothing is not shown.
+    if (this.isStopped || !(media.library || isPlayer)) return;
     const credentials = await network.hostDevice(id, name);
     const identity = { verdict: 'own-hosted', key: credentials.key, jid: credentials.jid, network: network.id, roles: [] } as const;
     const device = new Device(shared, { credentials, identity, account: this.mayConnect() ? this.deps.access?.accountOf(credentials) : undefined }, this.settings.device);
-    const services = provideServices(device, { library: media.library, control: undefined }, shared, this.settings);
+    const session = this.sessionOf(media, device);
+    const services = provideServices(device, { library: media.library, control: session }, shared, this.settings);
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => ({ certificate: credentials.certificate.der, signatures: [] }) });
     const announcement = Announcement.of(device, { name, features: services.features, link, nodes: () => services.nodes });
-    this.bridged.set(id, { device, announcement, services, name });
+    this.bridged.set(id, { device, announcement, services, session, name });
     device.start();
     announcement.start();
     this.deps.logins?.keep(device, credentials, name);
@@ -167,7 +175,13 @@ export class Bridge {
     await untilAborted(entry.announcement.stop(), this.isStopped ? signal : undefined);
     await entry.device.stop({ signal });
     await ended;
+    await entry.session?.end();
     this.deps.log.info('a device is not bridged any more', { name: entry.name, jid: entry.device.jid });
+  }
+
+  private sessionOf({ player }: MediaDevice, { jid }: Device): PlaybackSession | undefined {
+    const { feed, shared: { clock, random, log } } = this.deps;
+    return player && feed && createPlaybackControl({ player, feed, clock, random, log: log.child('player', { device: jid }) }, this.settings.player);
   }
 
   private mayConnect(): boolean {
