@@ -76,7 +76,8 @@ describe('the events of a player', () => {
   });
 
   it('of variables go to who has subscribed, own devices too', async () => {
-    const pair = listen('wanting', { wants: true });
+    const pair = listen('wanting');
+    rig.features.set(pair.a.channel.local, new Set([`${controlNode('volume')}+notify`]));
     await take();
     rig.control.emit('variable', { name: 'volume', value: 3 });
     assert.deepEqual(await take(), []);
