@@ -22,7 +22,7 @@ import type { DeviceCredentials } from '../../src/xpmn/trust/device-credentials.
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
 import { Network } from '../../src/xpmn/trust/network.ts';
 import { queryInfo, queryItems } from '../../src/xpmn/xmpp/disco.ts';
-import { FakePlayback, playingItem } from '../fakes/fake-playback.ts';
+import { ScriptedPlayback, playingItem } from '../fakes/scripted-playback.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { settings as config } from '../support/settings.ts';
 
@@ -40,7 +40,7 @@ interface Controller {
 describe('a player and those who control it', () => {
   let network: Network;
   let shared: DeviceShared;
-  let control: FakePlayback;
+  let control: ScriptedPlayback;
   let player: Device;
   let services: HostedServices;
   let tasks: TaskGroup;
@@ -65,7 +65,7 @@ describe('a player and those who control it', () => {
       features: (peer) => announced.get(peer),
       isAvailable: () => false,
     };
-    control = new FakePlayback();
+    control = new ScriptedPlayback();
     await appear();
   });
 

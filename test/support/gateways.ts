@@ -9,6 +9,7 @@ import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { ServiceDiscovery } from '../../src/xpmn/ports/service-discovery.ts';
 import type { SharedMedia } from '../../src/xpmn/ports/shared-media.ts';
 import type { SecurityMethod } from '../../src/xpmn/ports/security.ts';
+import type { PlayerFeed } from '../../src/xpmn/ports/player-feed.ts';
 import type { DeviceSource } from '../../src/xpmn/ports/media-device.ts';
 import type { CarriedAccount } from '../../src/xpmn/pairing/pairing-codec.ts';
 import { AccountAccess } from '../../src/xpmn/login/account-access.ts';
@@ -48,6 +49,8 @@ export async function nextNetwork(first: Network, name: string): Promise<Network
 
 export interface TestGatewayOptions {
   readonly sources?: readonly DeviceSource[];
+  /** Left out: players are not bridged. */
+  readonly feed?: PlayerFeed;
   readonly log?: Logger;
   readonly clock?: Clock;
   /** Instead of a real server. */
@@ -86,7 +89,7 @@ export function testPairing(clock: Clock = systemClock): PairingWindow {
 }
 
 /** A gateway with the shipped settings, on loopback. */
-export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], log = silentLogger, clock = systemClock, server, memory = { storage: new MemoryStorage(), password: account?.password }, onAccountFound, onMoved, discovery, shared, pairing = testPairing(clock), button = new ButtonWindow({ clock, random: systemRandom }, config.pairing), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
+export function testGateway(network: Network, account: TestAccount | undefined, { sources = [], feed, log = silentLogger, clock = systemClock, server, memory = { storage: new MemoryStorage(), password: account?.password }, onAccountFound, onMoved, discovery, shared, pairing = testPairing(clock), button = new ButtonWindow({ clock, random: systemRandom }, config.pairing), srp, change = (settings) => settings }: TestGatewayOptions = {}): MediaGateway {
   const shipped = gatewaySettings(config);
   const settings = {
     ...shipped,
@@ -94,7 +97,7 @@ export function testGateway(network: Network, account: TestAccount | undefined, 
     linkLocal: { ...shipped.linkLocal, host: '127.0.0.1' },
   };
   return new MediaGateway({
-    clock, random: systemRandom, log, network, sources,
+    clock, random: systemRandom, log, network, sources, feed,
     connect: (login, router) =>
       server?.connection(login.jid, login.credentials, { clock, random: systemRandom, router }) ??
       createXmppConnection({ clock, random: systemRandom, log, router }, login, serverOptions(config)),

@@ -17,7 +17,7 @@ import { PlayerEvents } from '../../src/xpmn/profiles/player-events.ts';
 import { provideRendering } from '../../src/xpmn/profiles/rendering.ts';
 import { PubsubService } from '../../src/xpmn/pubsub/service.ts';
 import { PubsubWire, elementBytes } from '../../src/xpmn/pubsub/wire.ts';
-import { FakePlayback } from '../fakes/fake-playback.ts';
+import { ScriptedPlayback } from '../fakes/scripted-playback.ts';
 import { FakeStreams } from '../fakes/fake-streams.ts';
 import { channelPair } from './channel-pair.ts';
 import type { ChannelPair } from './channel-pair.ts';
@@ -41,7 +41,7 @@ class Handlers implements IqRegistry {
 /** A player (`b` on every stream), and whoever has a stream to it (`a`). */
 export class PlayerRig {
   readonly clock = new FakeClock();
-  readonly control = new FakePlayback();
+  readonly control = new ScriptedPlayback();
   readonly provider = identity('me@home.test/player', 'b', 'own-hosted');
   readonly streams = new FakeStreams();
   readonly failures: unknown[] = [];
@@ -82,6 +82,7 @@ export class PlayerRig {
     this.channels.unshift(pair.b.channel);
     pair.b.channel.closed.addEventListener('abort', () => this.channels.splice(this.channels.indexOf(pair.b.channel), 1));
     this.wire.opened(pair.b.channel);
+    this.events.came(pair.b.channel);
     return pair;
   }
 

@@ -33,6 +33,8 @@ export interface BridgeDeps {
   readonly tasks: TaskGroup;
   readonly directory: PeerDirectory;
   readonly link: LocalLink | undefined;
+  /** A device can be reached here from now on. */
+  onBridged?(jid: Jid): void;
 }
 
 interface Bridged {
@@ -167,6 +169,7 @@ export class Bridge {
     device.start();
     announcement.start();
     this.deps.logins?.keep(device, credentials, name);
+    this.deps.onBridged?.(device.jid);
     log.info('bridging a device', { name, jid: device.jid });
   }
 

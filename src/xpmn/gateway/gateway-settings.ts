@@ -11,7 +11,7 @@ import type { PlayerFeedOptions } from '../media/player-feed.ts';
 import type { HostLimits } from '../pairing/pairing-host.ts';
 import type { DirectoryControllerOptions } from '../profiles/directory-controller.ts';
 import type { DirectoryOptions } from '../profiles/directory.ts';
-import type { PlaybackOptions as PlayerOptions } from '../player/playback-session.ts';
+import type { PlaybackOptions as PlaybackSessionOptions } from '../player/playback-session.ts';
 import type { PlaybackOptions } from '../profiles/playback.ts';
 import type { PlaybackControllerOptions } from '../profiles/playback-controller.ts';
 import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
@@ -36,8 +36,8 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly directoryController: DirectoryControllerOptions;
   readonly transferController: TransferControllerOptions;
   readonly playback: PlaybackOptions & PlaybackControllerOptions;
-  /** Of a player that is bridged here. */
-  readonly player: PlayerOptions;
+  /** Of bridged players: their lists. */
+  readonly player: PlaybackSessionOptions;
   readonly watch: PlayerSideSettings['watch'];
   /** Of the nodes of a bridged device. */
   readonly pubsub: PubsubLimits & OutboxOptions;

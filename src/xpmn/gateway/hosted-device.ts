@@ -76,7 +76,10 @@ function providePlayer(device: Device, control: PlaybackControl, shared: Shared,
   const service = new PubsubService<XmlElement>({ sizeOf: elementBytes }, pubsub);
   const wire = new PubsubWire({ service, registry: device.router, tasks, log, channels: () => device.channels }, pubsub);
   const events = new PlayerEvents({ control, service, wire, features: (peer) => shared.features(peer) });
-  const onChannel = (channel: StanzaChannel): void => wire.opened(channel);
+  const onChannel = (channel: StanzaChannel): void => {
+    wire.opened(channel);
+    events.came(channel);
+  };
   providePlayback({ control, registry: device.router, links: device.links, random: shared.random, log, opened: events.opened }, playback);
   provideRendering({ control, registry: device.router });
   device.on('channelOpened', onChannel);

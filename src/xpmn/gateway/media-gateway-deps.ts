@@ -6,6 +6,7 @@ import type { AccountAccess } from '../login/account-access.ts';
 import type { ButtonWindow } from '../pairing/button-window.ts';
 import type { CarriedAccount } from '../pairing/pairing-codec.ts';
 import type { DeviceSource } from '../ports/media-device.ts';
+import type { PlayerFeed } from '../ports/player-feed.ts';
 import type { SecurityMethod } from '../ports/security.ts';
 import type { SharedMedia } from '../ports/shared-media.ts';
 import type { ServiceDiscovery } from '../ports/service-discovery.ts';
@@ -23,6 +24,8 @@ export interface MediaGatewayDeps {
   /** Where it is kept how far the devices have come with that. */
   readonly storage: Storage;
   readonly sources: readonly DeviceSource[];
+  /** Where players get from what they are to play; left out: from the media port here. */
+  readonly feed?: PlayerFeed | undefined;
   readonly connect: DeviceShared['connect'];
   readonly addresses: LocalAddresses;
   /** In which devices are added by PIN. */

@@ -96,7 +96,7 @@ export class MediaGateway {
     this.pairing = new PairingSide({ ...deps, tasks, controller }, settings);
     this.directory = this.local ? new Directories(this.local.neighbourhood, this.services) : this.services;
     this.media = new MediaSide({ ...deps, controller, libraryOf: (jid) => this.bridge.libraryOf(jid) }, settings);
-    this.bridge = new Bridge({ ...deps, feed: this.media.feed, shared, tasks: this.tasks, directory: this.directory, link: this.link, logins: this.logins }, settings);
+    this.bridge = new Bridge({ ...deps, feed: deps.feed ?? this.media.feed, shared, tasks: this.tasks, directory: this.directory, link: this.link, logins: this.logins, onBridged: (jid) => this.players.appeared(jid) }, settings);
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, clock, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
     servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, button: deps.button, log, signal: this.tasks.signal, logins: this.logins }, settings.pairing);

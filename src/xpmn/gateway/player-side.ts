@@ -65,6 +65,11 @@ export class PlayerSide {
     for (const [device, watch] of [...this.watches]) this.drop(device, watch, new XpmnError('aborted', 'Closing.'));
   }
 
+  /** A device is there that no presence tells of. */
+  appeared(device: Jid): void {
+    this.watches.get(device)?.news();
+  }
+
   /** @throws XpmnError as `PlaybackControl.open`; could not reach; `not-allowed` */
   open(device: Jid, request: OpenRequest, signal: AbortSignal): Promise<OpenedList> {
     return this.ask(device, () => openOnPlayer(this.deps.controller.links.to(device), request, this.within(signal)));

@@ -1,4 +1,4 @@
-import type { Verdict } from '../model/identity.ts';
+import type { PeerIdentity, Verdict } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ControlName, ControlVariable, PlaybackStatus, PlayingItem } from '../model/playback.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -30,11 +30,13 @@ export interface PlayerEventsDeps {
 /**
  * Tells how a player is: state and item to those of the owner's devices whose capabilities say that they want it, and to
  * whoever opens something; its variables to those who subscribe (PROTOCOL §8, WIRE §2.2). The items are no second copy: what
- * is read is how the player is at that moment.
+ * is read is how the player is at that moment. While nobody is there who could be told, it does not listen: some players have
+ * to be asked all the time how they are, for whoever listens.
  */
 export class PlayerEvents {
   private readonly deps: PlayerEventsDeps;
   private readonly added: EventNode[] = [];
+  private isListening = false;
 
   constructor(deps: PlayerEventsDeps) {
     this.deps = deps;
@@ -50,18 +52,32 @@ export class PlayerEvents {
     this.add(STATUS_NODE, 'mixed', () => [statusItem(control.status)]);
     this.add(METADATA_NODE, 'mixed', () => (control.item ? [metadataItem(control.item)] : []));
     for (const name of control.controls) this.addControl(name);
-    control.on('status', this.onStatus);
-    control.on('item', this.onItem);
-    control.on('variable', this.onVariable);
+    this.attend();
   }
 
   /** The player is gone: who has listened is told. */
   stop(): void {
-    const { control, service, wire } = this.deps;
-    control.off('status', this.onStatus);
-    control.off('item', this.onItem);
-    control.off('variable', this.onVariable);
+    const { service, wire } = this.deps;
+    this.listen(false);
     for (const { name } of this.added.splice(0)) wire.notify(service.deleteNode(name, wire.present()));
+  }
+
+  /** A stream has opened. */
+  came({ closed }: StanzaChannel): void {
+    closed.addEventListener('abort', this.attend, { once: true });
+    this.attend();
+  }
+
+  private readonly attend = (): void => this.listen(this.added.length > 0 && this.deps.wire.present().some(mayBeTold));
+
+  private listen(isWanted: boolean): void {
+    if (isWanted === this.isListening) return;
+    this.isListening = isWanted;
+    const { control } = this.deps;
+    const act = isWanted ? 'on' : 'off';
+    control[act]('status', this.onStatus);
+    control[act]('item', this.onItem);
+    control[act]('variable', this.onVariable);
   }
 
   /** The peer of a channel has opened something: it hears how that goes. */
@@ -99,6 +115,10 @@ export class PlayerEvents {
     const { service, wire } = this.deps;
     wire.notify(service.notification(node, change, wire.present()));
   }
+}
+
+function mayBeTold({ verdict }: PeerIdentity): boolean {
+  return HOME.includes(verdict);
 }
 
 function statusItem(status: PlaybackStatus): Item<XmlElement> {

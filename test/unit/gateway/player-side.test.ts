@@ -9,7 +9,7 @@ import { child, elements, xml } from '../../../src/xpmn/model/xml.ts';
 import { METADATA_NODE, STATUS_NODE, controlNode } from '../../../src/xpmn/profiles/player-nodes.ts';
 import { NS_PUBSUB, NS_PUBSUB_EVENT, formatEvent } from '../../../src/xpmn/xmpp/pubsub-codec.ts';
 import { message } from '../../../src/xpmn/xmpp/stanza.ts';
-import { playingItem } from '../../fakes/fake-playback.ts';
+import { playingItem } from '../../fakes/scripted-playback.ts';
 import { settle } from '../../support/fake-clock.ts';
 import { ControllerRig, PlayerRig } from '../../support/player-rig.ts';
 import { settings } from '../../support/settings.ts';

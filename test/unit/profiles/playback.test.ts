@@ -8,7 +8,7 @@ import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
 import { commandPlayer, itemOfPlayer, openOnPlayer, statusOfPlayer } from '../../../src/xpmn/profiles/playback-controller.ts';
 import type { PlaybackCommand } from '../../../src/xpmn/profiles/playback-codec.ts';
 import { controlsOfPlayer, setOnPlayer, variablesOfPlayer } from '../../../src/xpmn/profiles/rendering-controller.ts';
-import { playingItem } from '../../fakes/fake-playback.ts';
+import { playingItem } from '../../fakes/scripted-playback.ts';
 import { PlayerRig } from '../../support/player-rig.ts';
 import type { ChannelPair } from '../../support/channel-pair.ts';
 import { settings } from '../../support/settings.ts';

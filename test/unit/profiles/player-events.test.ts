@@ -6,7 +6,7 @@ import { openOnPlayer } from '../../../src/xpmn/profiles/playback-controller.ts'
 import { CONTROLLER_FEATURES, METADATA_NODE, STATUS_NODE, controlNode } from '../../../src/xpmn/profiles/player-nodes.ts';
 import { formatRequest, parseEvent } from '../../../src/xpmn/xmpp/pubsub-codec.ts';
 import type { PubsubRequest } from '../../../src/xpmn/xmpp/pubsub-codec.ts';
-import { playingItem } from '../../fakes/fake-playback.ts';
+import { playingItem } from '../../fakes/scripted-playback.ts';
 import type { ChannelPair } from '../../support/channel-pair.ts';
 import { settle } from '../../support/fake-clock.ts';
 import { PlayerRig } from '../../support/player-rig.ts';
@@ -76,7 +76,8 @@ describe('the events of a player', () => {
   });
 
   it('of variables go to who has subscribed, own devices too', async () => {
-    const pair = listen('wanting', { wants: true });
+    const pair = listen('wanting');
+    rig.features.set(pair.a.channel.local, new Set([`${controlNode('volume')}+notify`]));
     await take();
     rig.control.emit('variable', { name: 'volume', value: 3 });
     assert.deepEqual(await take(), []);
@@ -120,6 +121,21 @@ describe('the events of a player', () => {
     assert.deepEqual(rig.control.eventNames(), []);
   });
 
+  it('are listened for only while somebody is there who may be told', async () => {
+    const listeners = (): number => rig.control.listenerCount('status') + rig.control.listenerCount('item') + rig.control.listenerCount('variable');
+    assert.equal(listeners(), 0);
+    listen('friend', { verdict: 'friend' });
+    assert.equal(listeners(), 0);
+    const [one, two] = [listen('one'), listen('one')];
+    assert.equal(listeners(), 3);
+    one.close();
+    assert.equal(listeners(), 3);
+    two.close();
+    assert.equal(listeners(), 0);
+    listen('one');
+    assert.equal(listeners(), 3);
+  });
+
   it('have nodes for the variables that the player has, also for those that show later', async () => {
     assert.deepEqual(rig.events.nodes.map(({ name, mode }) => `${name.slice('urn:xmpp:media:'.length)} ${mode}`), ['player:status mixed', 'player:metadata mixed', 'control:volume explicit', 'control:mute explicit']);
     const without = new PlayerRig();
@@ -127,6 +143,7 @@ describe('the events of a player', () => {
     without.control.controls = [];
     without.events.start();
     const pair = without.connect();
+    assert.equal(without.control.listenerCount('variable'), 1);
     await assert.rejects(subscribe(pair, controlNode('volume')), { code: 'not-found' });
     without.control.emit('variable', { name: 'volume', value: 1 });
     await subscribe(pair, controlNode('volume'));

@@ -6,6 +6,7 @@ import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import { xml } from '../../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
+import { forMany } from '../../../src/xpmn/xmpp/stanza.ts';
 import { XmlStream, streamFeatures } from '../../../src/xpmn/xmpp/xml-stream.ts';
 import type { StreamHeader, XmlStreamEvents } from '../../../src/xpmn/xmpp/xml-stream.ts';
 import { settle } from '../../support/fake-clock.ts';
@@ -47,6 +48,18 @@ describe('an XML stream', () => {
     assert.equal(said(), "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='a@b/c&apos;' to='d@e/f' id='i' version='1.0' xml:lang='en'>"
       + "<features xmlns='http://etherx.jabber.org/streams'><x xmlns='urn:x'/></features><message to='d@e'><body>&lt;</body></message></stream:stream>");
     await assert.rejects(stream.send(xml('iq', 'jabber:client')), { code: 'connection-lost' });
+  });
+
+  it('writes what is for many once, and on each of their streams', async () => {
+    const attrs: Record<string, string> = { type: 'headline' };
+    const stanza = forMany({ ...xml('message', 'jabber:client', {}, xml('body', 'jabber:client', {}, '<')), attrs });
+    // Nobody changes an element; here it shows that its text was made before.
+    attrs['type'] = 'chat';
+    for (const { stream, said } of [setup(), setup()]) {
+      await stream.send(stanza);
+      await settle();
+      assert.equal(said(), "<message type='headline'><body>&lt;</body></message>");
+    }
   });
 
   it('reads them in order, and resolves after the footer and the end', async () => {

@@ -12,8 +12,8 @@ export function playingItem(title: string, uri: string | undefined = `http://awa
   return { item: { kind: 'item', id: title, parent: undefined, title, type: 'audio', uid: undefined, duration: 100 }, uri };
 }
 
-/** A player that does what it is told at once, and notes it. Lists have as many items as the test says. */
-export class FakePlayback extends EventEmitter<PlaybackEvents> implements PlaybackControl {
+/** Not a player, but what a test says of one: it notes what it is told, keeps to no order, and has no list but what the test makes up. */
+export class ScriptedPlayback extends EventEmitter<PlaybackEvents> implements PlaybackControl {
   status = IDLE;
   item: PlayingItem | undefined;
   variables: readonly ControlVariable[] = [{ name: 'volume', value: 40 }, { name: 'mute', value: false }];
