@@ -127,8 +127,10 @@ export class MprisObserver {
     this.watchers += 1;
     if (this.watchers === 1) this.arm();
     return () => {
-      if (isLooking) this.watchers -= 1;
+      if (!isLooking) return;
       isLooking = false;
+      this.watchers -= 1;
+      this.arm();
     };
   }
 
