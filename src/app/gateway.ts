@@ -1,4 +1,5 @@
-import { hostname } from 'node:os';
+import { hostname, userInfo } from 'node:os';
+import { createMprisAdapter } from '../dbus/mpris-adapter.ts';
 import { createHttpOrigin } from '../upnp/http-origin.ts';
 import { createHttpRequester } from '../upnp/http-requester.ts';
 import { createSsdpSocket } from '../upnp/dgram-ssdp-socket.ts';
@@ -53,6 +54,14 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,
   }, config.upnp);
+  const mpris = createMprisAdapter({
+    clock, random,
+    log: log.child('mpris'),
+    env: process.env,
+    uid: userInfo().uid,
+    // Nothing is shown on a bus yet.
+    isOwnPlayer: () => false,
+  }, config);
   const button = new ButtonWindow({ clock, random }, config.pairing);
   const link = await openDiscovery(deps, config, { signal });
   const release = async (): Promise<void> => {
@@ -66,7 +75,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     onMoved: onStale,
     onAccountFound: (found) => void keepCarried(storage, network.bare, found).then((isKept) => isKept && onStale(), (error: unknown) => log.error('how to log in could not be stored', { error })),
     access: accessOf(deps, network, account),
-    sources: [upnp],
+    sources: [upnp, mpris],
     shared: createSharedMedia({ clock, random, networks: systemNetworks }, config.feed.shared),
     connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
     addresses: systemAddresses,

@@ -37,8 +37,8 @@ describe('players in one home, media in another, and their owner anywhere', func
       world.founder(world.host('a', 1)),
       startGmediarender({ netns: speaker.ns, name: 'Speaker' }),
       startRygel({ as: 'renderer', netns: radio.ns, name: 'Radio' }),
-      startMpv({ netns: desk.ns, bus: bus.address }),
-      startVlc({ netns: desk.ns, bus: bus.address }),
+      startMpv(bus.address, { netns: desk.ns }),
+      startVlc(bus.address, { netns: desk.ns }),
       world.minidlna(),
     ]);
     ends.push(() => gmediarender.stop(), () => rygel.stop(), () => mpv.stop(), () => vlc.stop());

@@ -29,10 +29,15 @@ export interface PlayerKind {
   readonly files?: Readonly<Record<string, string>>;
 }
 
+/** Where it runs; in this process's own network by default. */
+export interface PlayerPlace {
+  readonly netns?: string | undefined;
+}
+
 /** @param bus address of a message bus where its user is let in */
-export async function startPlayer(kind: PlayerKind, bus: string, more: readonly string[] = []): Promise<RealPlayer> {
+export async function startPlayer(kind: PlayerKind, bus: string, place: PlayerPlace = {}): Promise<RealPlayer> {
   const home = await mkdtemp(join(tmpdir(), `xpmn-${kind.program}-`));
-  const player = new HomedPlayer(kind, bus, home, more);
+  const player = new HomedPlayer(kind, bus, home, place);
   try {
     await player.prepare();
     await player.launch();
@@ -49,10 +54,10 @@ class HomedPlayer implements RealPlayer {
   private readonly kind: PlayerKind;
   private readonly bus: string;
   private readonly home: string;
-  private readonly more: readonly string[];
+  private readonly place: PlayerPlace;
 
-  constructor(kind: PlayerKind, bus: string, home: string, more: readonly string[]) {
-    [this.kind, this.bus, this.home, this.more, this.name] = [kind, bus, home, more, kind.name];
+  constructor(kind: PlayerKind, bus: string, home: string, place: PlayerPlace) {
+    [this.kind, this.bus, this.home, this.place, this.name] = [kind, bus, home, place, kind.name];
   }
 
   async prepare(): Promise<void> {
@@ -65,7 +70,7 @@ class HomedPlayer implements RealPlayer {
 
   async launch(): Promise<void> {
     const { program, argv, user } = this.kind;
-    this.process = await startProcess(program, [...argv, ...this.more], { env: this.env(), user: user?.name, cwd: this.home });
+    this.process = await startProcess(program, argv, { env: this.env(), user: user?.name, cwd: this.home, netns: this.place.netns });
     const names = ['dbus-send', `--bus=${this.bus}`, '--print-reply', '--dest=org.freedesktop.DBus', '/', 'org.freedesktop.DBus.ListNames'];
     await waitUntil(`${program} is on the bus`, async () => (await run(names)).includes(`"${this.name}"`)).catch((cause: unknown) => {
       throw new Error(`${program}: ${this.process.output().slice(-2_000)}`, { cause });
