@@ -88,8 +88,7 @@ class MprisAdapter extends EventEmitter<DeviceSourceEvents> implements DeviceSou
 /** Each bus once, whatever it is called; the first one's players have no label. */
 function busesOf({ buses }: MprisOptions, { env, uid }: MprisAdapterDeps): { readonly label: string | undefined; readonly address: string }[] {
   const byAddress = new Map<string, string>();
-  for (const one of buses) {
-    const { label, address: name } = typeof one === 'string' ? { label: one, address: one } : one;
+  for (const { label, address: name } of buses) {
     const address = busAddress(name, env, uid);
     if (!byAddress.has(address)) byAddress.set(address, label);
   }

@@ -32,8 +32,8 @@ export interface NamedBus {
 
 /** The section `mpris` of the configuration. */
 export interface MprisOptions {
-  /** Where to look: `session`, `system`, or a bus with a label. Players of the first one have no label in their ids. */
-  readonly buses: readonly (string | NamedBus)[];
+  /** Where to look. Players of the first one have no label in their ids. */
+  readonly buses: readonly NamedBus[];
   /** Players on one bus; more are not seen. */
   readonly players: number;
   /** Milliseconds that a player may be away and still be the same. */

@@ -23,7 +23,7 @@ describe('media players by MPRIS', () => {
     'which tells nothing by itself': { noChanges: true, noSeeked: true },
     'which names what has changed, and no more': { onlyInvalidates: true },
     'without addresses and tracks': { noUrl: true, trackId: 'none', artist: 'text', length: 'double' },
-    'which says that it is stopped, as mpv-mpris': { staleStatus: true, showsMissing: true, refusesGetAll: true },
+    'which says that it is stopped, as mpv-mpris': { staleStatus: true, showsMissing: 400, refusesGetAll: true },
     'which ignores SetPosition, and pauses at the end': { ignoresSetPosition: true, pausesAtEnd: true, trackId: 'text', length: 'text' },
     'which takes offsets for places, and claims to play at the end': { seekIsAbsolute: true, claimsToPlayAtEnd: true, trackId: 'stale', length: 'uint64', volumeIsNotTold: true },
     'which only loads what it is to open': { onlyLoads: true, seekedInMilliseconds: true, length: 'int32' },

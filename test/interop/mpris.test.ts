@@ -156,9 +156,11 @@ for (const { kind, id, start } of KINDS) {
     it('says that it can\'t play what is not there', async () => {
       const missing = playerMedia(`${origin.url}/nothing.flac`, 60);
       await player.load(missing, { signal });
+      const began = performance.now();
       const failure = await player.play({ signal }).then(() => undefined, (error: unknown) => error);
       if (failure === undefined) await waitUntil('it says so', () => player.snapshot.problem);
       assert.equal(((failure ?? player.snapshot.problem) as { code: string }).code, 'origin-unreachable');
+      assert.ok(performance.now() - began < settings.mpris.player.startTimeout, 'it is known before the patience ends');
       assert.deepEqual(ended, []);
       await play();
       assert.equal(player.snapshot.problem, undefined);

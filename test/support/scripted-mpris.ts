@@ -37,8 +37,8 @@ export interface MprisDefects {
   readonly refusesGetAll?: boolean;
   readonly pausesAtEnd?: boolean;
   readonly claimsToPlayAtEnd?: boolean;
-  /** It has what can't be fetched for a moment, then nothing; else it never has it. */
-  readonly showsMissing?: boolean;
+  /** It has what can't be fetched for so many milliseconds, then nothing; else it never has it. */
+  readonly showsMissing?: number;
   readonly ignores?: readonly string[];
 }
 
@@ -195,13 +195,16 @@ export class ScriptedMpris {
 
   private open(url: string): void {
     if (!this.missing.has(url)) return this.playList([{ url, seconds: this.lengths.get(url) }], 0, this.defects.onlyLoads ? 'Paused' : 'Playing');
-    if (!this.defects.showsMissing) return this.stop();
+    const { showsMissing } = this.defects;
+    if (showsMissing === undefined) return this.stop();
     this.list = [{ url, seconds: undefined }];
     this.tell('Metadata');
-    this.clock.after(400, () => {
+    const drop = (): void => {
       this.list = [];
       this.tell('Metadata');
-    });
+    };
+    if (showsMissing === 0) drop();
+    else this.clock.after(showsMissing, drop);
   }
 
   private get trackId(): string {

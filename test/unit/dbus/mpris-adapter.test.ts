@@ -217,7 +217,7 @@ describe('players of a bus', function () {
   it('have the label of their bus in their ids, but for the first one; a bus is looked at once', async () => {
     const other = await startBus();
     try {
-      const running = await begin({ buses: ['session', 'system', { label: 'anna', address: other.address }] });
+      const running = await begin({ buses: [...['session', 'system'].map((label) => ({ label, address: label })), { label: 'anna', address: other.address }] });
       await player('one');
       const peer = await connectPeer(other.address);
       const scripted = new ScriptedMpris(peer, clock);

@@ -140,14 +140,14 @@ describe('a player by MPRIS', function () {
   });
 
   it('can\'t get what it never has, or has for a moment', async () => {
-    for (const showsMissing of [true, false]) {
-      rig = await mprisRig(bus, { showsMissing });
+    for (const showsMissing of [400, 0, undefined]) {
+      rig = await mprisRig(bus, showsMissing === undefined ? {} : { showsMissing });
       await rig.player.load(await rig.missing(), { signal });
       const began = rig.monotonic();
       await assert.rejects(rig.player.play({ signal }), { code: 'origin-unreachable' });
-      assert.ok(!showsMissing || rig.monotonic() - began < 3_000);
+      assert.ok(showsMissing === undefined || rig.monotonic() - began < 3_000);
       assert.equal(rig.player.snapshot.state, 'stopped');
-      if (showsMissing) await rig.close();
+      if (showsMissing !== undefined) await rig.close();
     }
   });
 
@@ -166,6 +166,13 @@ describe('a player by MPRIS', function () {
       await rig.pass(1_000);
       assert.deepEqual([rig.scripted.volume, rig.player.snapshot.volume, rig.player.snapshot.mute], [0.4, 40, false]);
       assert.deepEqual(told.map(({ volume, mute }) => [volume, mute]), [[70, true], [40, true], [40, false]], 'each change once, and no echo');
+    });
+
+    it('also where it tells nothing of its volume, and is looked at meanwhile', async () => {
+      await playing({ volumeIsNotTold: true });
+      rig.scripted.tell('CanSeek');
+      await rig.player.setMute(true, { signal });
+      assert.deepEqual([rig.scripted.volume, rig.player.snapshot.volume, rig.player.snapshot.mute, told.length], [0, 50, true, 1]);
     });
 
     it('until somebody turns it up at the player', async () => {
