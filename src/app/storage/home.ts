@@ -15,6 +15,8 @@ export interface HomePaths {
   readonly controlSocket: string;
   /** The user's settings; may be missing. */
   readonly configFile: string;
+  /** The user's files of players that have to be treated otherwise; may be missing. */
+  readonly quirksFolder: string;
 }
 
 export interface Home extends HomePaths {
@@ -27,7 +29,7 @@ export interface Home extends HomePaths {
 export function locateHome(chosen: string | undefined, env: Readonly<Record<string, string | undefined>>): HomePaths {
   const state = env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state');
   const directory = resolve(chosen || env.XPMN_HOME || join(state, 'xpmn'));
-  return { directory, controlSocket: join(directory, 'control.sock'), configFile: join(directory, 'config.json') };
+  return { directory, controlSocket: join(directory, 'control.sock'), configFile: join(directory, 'config.json'), quirksFolder: join(directory, 'quirks') };
 }
 
 /**
@@ -53,7 +55,7 @@ export async function openHome(paths: HomePaths): Promise<Home> {
 async function makePrivate(directory: string, version: string): Promise<void> {
   await makeDirectories(directory);
   const isOurs = (await readVersion(version)) !== undefined;
-  const others = (await readdir(directory)).filter((file) => !/^(config\.json|version~|lock.*)$/.test(file));
+  const others = (await readdir(directory)).filter((file) => !/^(config\.json|quirks|version~|lock.*)$/.test(file));
   if (!isOurs && others.length > 0) {
     throw new XpmnError('storage-failed', `${directory} holds something else than the state of a gateway: choose an empty directory.`);
   }

@@ -290,6 +290,44 @@ describe('media renderer', () => {
     assert.ok(told.every(({ problem }) => problem === undefined));
   });
 
+  it('plays anew what a device has forgotten at its end', async () => {
+    const { device, player, playing, clock, ended } = await begin({ defects: { clearsAtEnd: true } });
+    const media = await playing(20);
+    await clock.advance(22_000);
+    assert.deepEqual([ended, player.snapshot.state, device.title], [[media.url], 'stopped', undefined]);
+    await player.play({ signal });
+    await clock.advance(1200);
+    assert.deepEqual([player.snapshot.state, device.title?.url], ['playing', media.url]);
+  });
+
+  it('takes back what was to follow, when something else is set', async () => {
+    const { device, player, playing } = await begin();
+    await playing();
+    await player.preload?.(playerMedia('http://192.0.2.1/2.mp3', 10), { signal });
+    await player.load(playerMedia('http://192.0.2.1/3.mp3', 10), { signal });
+    assert.equal(device.last.get('SetNextAVTransportURI')?.get('NextURI'), '');
+  });
+
+  it('believes an event more than an answer that was under way', async () => {
+    const { device, player, clock, playing, events, told } = await begin();
+    await playing();
+    const handle = device.handle.bind(device);
+    device.handle = (received) => {
+      const answer = handle(received);
+      // It has said that it plays; before all is asked, somebody pauses it.
+      if (received.headers.soapaction?.includes('GetTransportInfo')) {
+        device.handle = handle;
+        device.hand.pause();
+        events.at('/AVTransport/evt')?.send({ LastChange: device.everything('AVTransport') });
+      }
+      return answer;
+    };
+    await player.seek(20, { signal });
+    await clock.advance(5000);
+    assert.equal(player.snapshot.state, 'paused');
+    assert.equal(told.filter(({ state }) => state === 'paused').length, 1, 'it went to and fro');
+  });
+
   it('finds back from a mute that has taken the volume with it', async () => {
     const { device, player, clock, told } = await begin();
     await player.setVolume(40, { signal });
