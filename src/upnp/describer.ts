@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../xpmn/kernel/clock.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import { TaskGroup, sleep } from '../xpmn/kernel/tasks.ts';
+import { rankOf } from './device-tracker.ts';
 import type { DeviceLocation } from './device-tracker.ts';
 
 export interface DescriberOptions {
@@ -40,12 +41,16 @@ export class Describer<T extends { readonly location: DeviceLocation }> {
     this.tasks = new TaskGroup((error) => deps.log.error('Describing a device failed.', { udn: deps.udn, error: String(error) }));
   }
 
-  /** The tracker's word on where the device is. What we use stays in use as long as it is among them. */
+  /**
+   * The tracker's word on where the device is, the best first. What we use stays in use as long as it is among them, and none is of a better kind:
+   * on each network a device may be another one, with states of its own, and IPv4 is where people look.
+   */
   moved(locations: readonly DeviceLocation[]): void {
     this.locations = locations;
     this.nap?.abort();
-    const used = this.current?.location.url.href;
-    if (used === undefined || !locations.some(({ url }) => url.href === used)) this.describeOnce();
+    const used = locations.find(({ url }) => url.href === this.current?.location.url.href);
+    const [best] = locations;
+    if (!used || (best && rankOf(best) < rankOf(used))) this.describeOnce();
   }
 
   /** It may have started anew: what we know of it is used until it has been described again. */

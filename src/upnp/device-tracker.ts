@@ -168,10 +168,13 @@ export class DeviceTracker {
   }
 }
 
-/** IPv4 first, link-local IPv6 last: the order in which they are worth trying. */
+/** IPv4 first, link-local IPv6 last: the lower, the more is it worth trying. */
+export function rankOf({ url, scope }: Pick<DeviceLocation, 'url' | 'scope'>): number {
+  return url.hostname.startsWith('[') ? (scope === undefined ? 1 : 2) : 0;
+}
+
 function locationsOf({ seen }: Tracked): DeviceLocation[] {
-  const rank = ({ url, scope }: DeviceLocation): number => (url.hostname.startsWith('[') ? (scope === undefined ? 1 : 2) : 0);
-  return [...seen.values()].map(({ location }) => location).sort((a, b) => rank(a) - rank(b));
+  return [...seen.values()].map(({ location }) => location).sort((a, b) => rankOf(a) - rankOf(b));
 }
 
 function keyOf({ url, scope }: DeviceLocation): string {
