@@ -40,12 +40,16 @@ export class Describer<T extends { readonly location: DeviceLocation }> {
     this.tasks = new TaskGroup((error) => deps.log.error('Describing a device failed.', { udn: deps.udn, error: String(error) }));
   }
 
-  /** The tracker's word on where the device is. What we use stays in use as long as it is among them. */
+  /**
+   * The tracker's word on where the device is. What we use stays in use as long as it is among them; but IPv4 is better than IPv6, whichever
+   * was announced first. COMPAT: Rygel ends by a signal when it is told by IPv6 to fetch media by IPv4.
+   */
   moved(locations: readonly DeviceLocation[]): void {
     this.locations = locations;
     this.nap?.abort();
-    const used = this.current?.location.url.href;
-    if (used === undefined || !locations.some(({ url }) => url.href === used)) this.describeOnce();
+    const used = this.current?.location.url;
+    const isKnown = used && locations.some(({ url }) => url.href === used.href);
+    if (!isKnown || (isIpv6(used) && locations.some(({ url }) => !isIpv6(url)))) this.describeOnce();
   }
 
   /** It may have started anew: what we know of it is used until it has been described again. */
@@ -104,4 +108,8 @@ export class Describer<T extends { readonly location: DeviceLocation }> {
     }
     return undefined;
   }
+}
+
+function isIpv6(url: URL): boolean {
+  return url.hostname.startsWith('[');
 }
