@@ -45,7 +45,7 @@ export async function runDaemon(deps: DaemonDeps, options: DaemonOptions, { sign
   const log = createLogger(deps.stderr, { ...config.log, format, level: options.logLevel ?? config.log.level });
   const home = await openHome(options.home);
   const { storage } = home;
-  const holder = new GatewayHolder({ storage, config, log, clock, random, version, createGateway: deps.createGateway, setup: deps.setup }, config.daemon);
+  const holder = new GatewayHolder({ storage, config, log, clock, random, version, quirksFolder: home.quirksFolder, createGateway: deps.createGateway, setup: deps.setup }, config.daemon);
   let control: ControlServer | undefined;
   try {
     const closing = onAbort(signal, () => holder.close());

@@ -194,6 +194,8 @@ export interface GatewayDeps {
   readonly random: Random;
   /** Of this program. */
   readonly version: string;
+  /** The user's files of players that have to be treated otherwise; those that the settings name count, too. */
+  readonly quirksFolder?: string | undefined;
 }
 
 /**

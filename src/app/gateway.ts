@@ -50,7 +50,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     log: log.child('upnp'),
     openOrigin: (origin) => createHttpOrigin({ pool, clock }, config.upnp.origin, origin),
     events: createEventSubscriber({ requester, clock, random, log: log.child('gena') }, config.upnp.gena),
-    quirks: await loadQuirks({ folders: config.upnp.quirkFolders, log: log.child('quirks') }),
+    quirks: await loadQuirks({ folders: [...(deps.quirksFolder === undefined ? [] : [deps.quirksFolder]), ...config.upnp.quirkFolders], log: log.child('quirks') }),
     // Nothing is shown to the LAN yet.
     isOwnDevice: () => false,
   }, config.upnp);

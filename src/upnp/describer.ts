@@ -43,7 +43,7 @@ export class Describer<T extends { readonly location: DeviceLocation }> {
 
   /**
    * The tracker's word on where the device is, the best first. What we use stays in use as long as it is among them, and none is of a better kind:
-   * on each network a device may be another one, with states of its own, and IPv4 is where people look.
+   * on each network a device may be another one, with states of its own. COMPAT: Rygel ends by a signal when it is told by IPv6 to fetch media by IPv4.
    */
   moved(locations: readonly DeviceLocation[]): void {
     this.locations = locations;
@@ -110,3 +110,4 @@ export class Describer<T extends { readonly location: DeviceLocation }> {
     return undefined;
   }
 }
+

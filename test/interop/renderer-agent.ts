@@ -18,7 +18,7 @@ import { settings } from '../support/settings.ts';
 /** What the test says: one JSON a line of stdin. */
 export interface AgentCommand {
   readonly n: number;
-  readonly do: 'load' | 'preload' | 'play' | 'pause' | 'stop' | 'seek' | 'setVolume' | 'setMute' | 'watch' | 'unwatch' | 'counts';
+  readonly do: 'load' | 'preload' | 'play' | 'pause' | 'stop' | 'seek' | 'setVolume' | 'setMute' | 'watch' | 'unwatch' | 'counts' | 'address';
   readonly file?: string;
   readonly seconds?: number;
   readonly value?: number | boolean;
@@ -78,6 +78,7 @@ function mediaOf({ file = '', seconds }: AgentCommand): PlayerMedia {
 async function obey(command: AgentCommand): Promise<void> {
   if (command.do === 'counts') return say({ n: command.n, counts: { ...counts } });
   if (!player) throw new XpmnError('not-found', 'There is no player.');
+  if (command.do === 'address') return say({ n: command.n, address: player.feed.address });
   if (command.do === 'watch') unwatch = player.watched();
   else if (command.do === 'unwatch') unwatch?.();
   else if (command.do === 'load') await player.load(mediaOf(command), { signal });

@@ -46,7 +46,7 @@ class Rig {
   }
 
   async hear(nts: 'alive' | 'byebye', host = '192.0.2.7'): Promise<void> {
-    const where = nts === 'alive' ? `LOCATION: http://${host}:8080/desc.xml\r\n` : '';
+    const where = nts === 'alive' ? `LOCATION: http://${host.includes(':') ? `[${host}]` : host}:8080/desc.xml\r\n` : '';
     this.ssdp.hear(`NOTIFY * HTTP/1.1\r\nNT: ${TYPE}\r\nNTS: ssdp:${nts}\r\nUSN: uuid:renderer::${TYPE}\r\n${where}\r\n`, host);
     await settle();
   }
@@ -91,6 +91,19 @@ describe('UPnP adapter and renderers', () => {
     await player?.setVolume(7, { signal });
     assert.deepEqual([rig.hosts[0], rig.device.volume], ['192.0.2.8:8080', 7]);
     assert.ok(rig.subscriber.subscriptions.every(({ renewals, service }) => renewals > 0 && service().eventUrl.hostname === '192.0.2.8'));
+    await rig.adapter.stop();
+  });
+
+  it('is told what to do by IPv4 where it has that, also if it was found by IPv6', async () => {
+    const rig = new Rig();
+    await rig.adapter.start({ signal });
+    await rig.hear('alive', 'fd00::7');
+    const player = rig.devices[0]?.player;
+    assert.equal(player?.feed.address, 'fd00::7');
+    await rig.hear('alive');
+    assert.equal(player?.feed.address, '192.0.2.7');
+    await rig.hear('alive', 'fd00::7');
+    assert.deepEqual([player?.feed.address, rig.devices.length], ['192.0.2.7', 1]);
     await rig.adapter.stop();
   });
 
