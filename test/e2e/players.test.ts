@@ -103,7 +103,7 @@ describe('players in one home, media in another, and their owner anywhere', func
         await waitUntil(`${name} plays`, async () => (await hand.state()) === 'playing');
         const first = await waitUntil(`${name} is somewhere`, () => hand.position());
         await waitUntil(`${name} goes on`, async () => (await hand.position()) > first + 0.9);
-        console.log(`      plays within ${Date.now() - started} ms of the command, ${first} s into the song when first asked`);
+        process.stdout.write(`      plays within ${Date.now() - started} ms of the command, ${first} s into the song when first asked\n`);
         await both('the song', started, ({ status, item }) => status?.state === 'playing' && item?.item.title === SONGS[0] && Math.abs((status.duration ?? 0) - SONG_SECONDS) < 3);
         assert.equal(await hand.title(), SONGS[0]);
       });
@@ -163,7 +163,7 @@ describe('players in one home, media in another, and their owner anywhere', func
             fromAway.push((await far.until(state, ({ status }) => status?.state === state, since)).at - at);
           }
         }
-        console.log(`      from its own event to now --watch: median ${median(times)} ms on the LAN (goal 50), ${median(fromAway)} ms elsewhere; of ${times.length}`);
+        process.stdout.write(`      from its own event to now --watch: median ${median(times).toFixed(0)} ms on the LAN, ${median(fromAway).toFixed(0)} ms elsewhere; of ${times.length}\n`);
         const since = Date.now();
         await hand.setVolume(60);
         await both('the volume', since, ({ volume }) => Math.abs((volume ?? 0) - 60) <= 1);
