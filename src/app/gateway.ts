@@ -59,6 +59,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     log: log.child('mpris'),
     env: process.env,
     uid: userInfo().uid,
+    machine: network.gateway.key.slice(0, 16),
     // Nothing is shown on a bus yet.
     isOwnPlayer: () => false,
   }, config);

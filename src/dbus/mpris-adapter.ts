@@ -18,6 +18,8 @@ export interface MprisAdapterDeps {
   readonly env: NodeJS.ProcessEnv;
   /** Id of the user whose session bus it is where `env` does not say. */
   readonly uid: number;
+  /** Tells the players of this machine from those of another one of the network, which have the same names. Never changes. */
+  readonly machine: string;
   /** Players that this process itself shows on a bus, by well-known name: never imported. */
   isOwnPlayer(name: string): boolean;
 }

@@ -90,7 +90,7 @@ export class MprisDevice {
 
   private show(): void {
     if (this.device) return;
-    const { name = this.id.replace(/^.*MediaPlayer2\./, ''), desktopEntry: model } = this.player.identity;
+    const { name = this.id.replace(/^.*MediaPlayer2\.|@.*$/g, ''), desktopEntry: model } = this.player.identity;
     this.device = { description: { id: this.id, name, kind: 'media-player', model }, library: undefined, player: this.player };
     this.events.appeared(this.device);
   }

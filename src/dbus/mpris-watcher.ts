@@ -12,12 +12,15 @@ export interface MprisWatcherEvents {
 }
 
 export interface MprisWatcherDeps extends MprisDeviceDeps {
+  /** As it is known to the adapter. */
+  readonly machine: string;
   isOwnPlayer(name: string): boolean;
 }
 
 /**
  * The players of one bus: one for each program that has names of players. Its id is that of its name without the suffix of the
- * instance, so that it is the same after the next start; of several that run at once, the later ones keep their suffixes.
+ * instance, so that it is the same after the next start; of several that run at once, the later ones keep their suffixes. The machine
+ * is part of it: who finds the same id elsewhere takes it for the same device.
  */
 export class MprisWatcher {
   private readonly deps: MprisWatcherDeps;
@@ -32,7 +35,7 @@ export class MprisWatcher {
   constructor(deps: MprisWatcherDeps, options: MprisOptions, label: string | undefined, events: MprisWatcherEvents) {
     this.deps = deps;
     this.options = options;
-    this.suffix = label === undefined ? '' : `@${label}`;
+    this.suffix = `${label === undefined ? '' : `@${label}`}@${deps.machine}`;
     this.events = events;
   }
 

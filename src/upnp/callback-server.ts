@@ -61,7 +61,7 @@ export interface CallbackDeps {
  */
 export class CallbackServer {
   /** Resolves when it is gone. */
-  readonly closed: Promise<unknown>;
+  readonly closed: Promise<void>;
   private readonly deps: CallbackDeps;
   private readonly options: CallbackOptions;
   private readonly handlers = new Map<string, CallbackHandler>();
@@ -79,7 +79,8 @@ export class CallbackServer {
     server.maxConnections = connections;
     server.on('connection', (socket) => this.admit(socket));
     this.server = server;
-    this.closed = once(server, 'close');
+    // By `once` of node:events an error would reject it, for which nobody waits: one is no end.
+    this.closed = new Promise((resolve) => server.once('close', resolve));
   }
 
   /** @throws XpmnError `unreachable` if the address can't be had */

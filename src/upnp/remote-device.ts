@@ -13,10 +13,16 @@ import type { OriginFactory } from './origin-port.ts';
 import { quirksFor } from './quirks.ts';
 import type { QuirkEntry } from './quirks.ts';
 import { fetchDescription } from './remote-description.ts';
-import type { DescribedRenderer, RemoteDescription } from './remote-description.ts';
+import type { DescribedRenderer, DescribedServer, RemoteDescription } from './remote-description.ts';
 import type { Requester } from './requester.ts';
 import { addressOfHost } from './ssdp.ts';
 import type { UpnpDevice } from './description.ts';
+
+/** A part of a description, and where that came from. */
+interface Known<T> {
+  readonly part: T;
+  readonly location: DeviceLocation;
+}
 
 export interface RemoteDeviceDeps {
   readonly requester: Requester;
@@ -37,6 +43,8 @@ export interface RemoteDeviceDeps {
 export class RemoteDevice {
   private server: MediaDevice | undefined;
   private renderer: { readonly device: MediaDevice; readonly player: MediaRenderer } | undefined;
+  /** The last that was described of each: a later description, from elsewhere, may have only the other one. */
+  private known: { readonly server?: Known<DescribedServer>; readonly renderer?: Known<DescribedRenderer> } = {};
   private readonly deps: RemoteDeviceDeps;
   private readonly options: UpnpOptions;
   private readonly udn: string;
@@ -72,32 +80,35 @@ export class RemoteDevice {
     await Promise.all([this.describer.close(), this.renderer?.player.close()]);
   }
 
-  private described({ server, renderer }: RemoteDescription): void {
+  private described({ server, renderer, location }: RemoteDescription): void {
+    this.known = { ...this.known, ...(server && { server: { part: server, location } }), ...(renderer && { renderer: { part: renderer, location } }) };
     this.renderer?.player.moved();
     if (server && !this.server) {
-      this.server = { description: { ...namesOf(server.device), id: this.udn, kind: 'media-server' }, library: this.library() };
+      this.server = { description: { ...namesOf(server.device), id: this.idOf('MediaServer', this.renderer?.device), kind: 'media-server' }, library: this.library() };
       this.onReady(this.server);
     }
     if (renderer && !this.renderer) {
       const player = this.player(renderer);
-      // COMPAT: a server and a renderer with one UDN are two devices all the same.
-      const id = this.server ? `${this.udn}::MediaRenderer` : this.udn;
-      this.renderer = { player, device: { description: { ...namesOf(renderer.device), id, kind: 'media-player' }, library: undefined, player } };
+      this.renderer = { player, device: { description: { ...namesOf(renderer.device), id: this.idOf('MediaRenderer', this.server), kind: 'media-player' }, library: undefined, player } };
       this.onReady(this.renderer.device);
     }
   }
 
-  /** The last that is known. @throws XpmnError `unreachable` if that is nothing */
-  private known<T>(part: (description: RemoteDescription) => T | undefined): { readonly part: T; readonly location: DeviceLocation } {
-    const { current } = this.describer;
-    const found = current && part(current);
-    if (!current || found === undefined) throw new XpmnError('unreachable', 'The device has not been described yet.');
-    return { part: found, location: current.location };
+  /** COMPAT: a server and a renderer with one UDN are two devices all the same. */
+  private idOf(type: string, other: MediaDevice | undefined): string {
+    return other ? `${this.udn}::${type}` : this.udn;
+  }
+
+  /** @throws XpmnError `unreachable` before it has been described */
+  private last<K extends 'server' | 'renderer'>(part: K): NonNullable<RemoteDevice['known'][K]> {
+    const known = this.known[part];
+    if (!known) throw new XpmnError('unreachable', 'The device has not been described yet.');
+    return known;
   }
 
   private library(): MediaServerLibrary {
     const { requester, log, openOrigin, clock } = this.deps;
-    const known = (): { readonly part: RemoteDescription['server'] & object; readonly location: DeviceLocation } => this.known(({ server }) => server);
+    const known = (): Known<DescribedServer> => this.last('server');
     const directory = new ContentDirectory({ requester, log, endpoint: () => known().part.directory }, this.options.contentDirectory);
     return new MediaServerLibrary(
       {
@@ -114,7 +125,7 @@ export class RemoteDevice {
 
   private player({ device }: DescribedRenderer): MediaRenderer {
     const { requester, clock, log, events, quirks } = this.deps;
-    const services = (): DescribedRenderer['services'] => this.known(({ renderer }) => renderer).part.services;
+    const services = (): DescribedRenderer['services'] => this.last('renderer').part.services;
     return new MediaRenderer({
       requester, clock, log, events,
       quirks: quirksFor(device, quirks),
@@ -125,7 +136,7 @@ export class RemoteDevice {
   }
 
   private address(): string | undefined {
-    const { location: { url, scope } } = this.known(({ renderer }) => renderer);
+    const { location: { url, scope } } = this.last('renderer');
     const address = addressOfHost(url);
     if (address === undefined || this.deps.isOwnAddress(address)) return undefined;
     return scope === undefined ? address : `${address}%${scope}`;

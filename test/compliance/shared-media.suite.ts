@@ -54,6 +54,14 @@ export function describeSharedMedia(name: string, setup: () => Promise<SharedMed
       assert.equal(await rig.shared.share(rig.good[0]?.what as string, { signal }), uids[0]);
     });
 
+    it('gives the same uid to all who share one thing at a time', async () => {
+      for (const { what } of rig.good) {
+        const uids = await Promise.all(Array.from({ length: 3 }, () => rig.shared.share(what, { signal })));
+        assert.equal(new Set(uids).size, 1, what);
+        await rig.shared.object(uids[0] as string, { signal });
+      }
+    });
+
     it('ends what nobody has used for long, and no sooner', async () => {
       const { what } = rig.good[0] as Sharable;
       const uid = await rig.shared.share(what, { signal });

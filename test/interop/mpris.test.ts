@@ -57,8 +57,8 @@ async function startOrigin(): Promise<Origin> {
 }
 
 const KINDS = [
-  { kind: 'mpv', id: 'org.mpris.MediaPlayer2.mpv', start: startMpv },
-  { kind: 'vlc', id: 'org.mpris.MediaPlayer2.vlc', start: startVlc },
+  { kind: 'mpv', id: 'org.mpris.MediaPlayer2.mpv@here', start: startMpv },
+  { kind: 'vlc', id: 'org.mpris.MediaPlayer2.vlc@here', start: startVlc },
 ] as const;
 
 for (const { kind, id, start } of KINDS) {
@@ -77,7 +77,7 @@ for (const { kind, id, start } of KINDS) {
     before(async () => {
       [bus, origin] = await Promise.all([startBus(), startOrigin()]);
       const dbus = { ...settings.dbus, backOff: { first: 50, factor: 1, max: 50 } };
-      const deps = { clock: systemClock, random: systemRandom, log: silentLogger, env: { DBUS_SESSION_BUS_ADDRESS: bus.address }, uid: 0, isOwnPlayer: () => false };
+      const deps = { clock: systemClock, random: systemRandom, log: silentLogger, env: { DBUS_SESSION_BUS_ADDRESS: bus.address }, uid: 0, machine: 'here', isOwnPlayer: () => false };
       adapter = createMprisAdapter(deps, { mpris: settings.mpris, dbus });
       adapter.on('deviceAppeared', (device) => appeared.push(device));
       adapter.on('deviceGone', (one) => gone.push(one));

@@ -72,7 +72,8 @@ export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOpt
       const before = items.uidOf(key);
       if (before !== undefined) return before;
       const found = url ? await resource(url, publicOnly, signal) : await file(what, signal);
-      return items.add(key, (uid) => ({ source: found.source, item: itemOf(uid, found) }));
+      // Somebody may have shared the same meanwhile, and be about to fetch it.
+      return items.uidOf(key) ?? items.add(key, (uid) => ({ source: found.source, item: itemOf(uid, found) }));
     },
     browse: () => Promise.reject(new XpmnError('not-allowed', 'What is shared by name is not listed.')),
     object: (uid) => Promise.resolve().then(() => known(uid).item),

@@ -1,13 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock, Random } from './clock.ts';
 
+/** What timers of the machine can wait for; with more they do not wait at all. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delay, callback) {
-    const handle = setTimeout(callback, Math.max(0, delay));
-    handle.unref();
+    let handle: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      const part = Math.min(Math.max(0, left), LONGEST_TIMER);
+      handle = setTimeout(() => (left > part ? wait(left - part) : callback()), part);
+      handle.unref();
+    };
+    wait(delay);
     return { cancel: () => clearTimeout(handle) };
   },
 };

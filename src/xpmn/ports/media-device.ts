@@ -3,7 +3,7 @@ import type { MediaObject, MediaPage } from '../model/media.ts';
 import type { MediaPlayer } from './media-player.ts';
 import type { MediaEntity, MediaSource } from './media-source.ts';
 
-/** What the legacy side tells about a device. `id` never changes for the same device (a UDN, a bus name). */
+/** What the legacy side tells about a device. `id` never changes for the same device, and no other one has it, on whatever machine (a UDN; a bus name and the machine). */
 export interface MediaDeviceDescription {
   readonly id: string;
   /** Friendly name, for people; not unique. */

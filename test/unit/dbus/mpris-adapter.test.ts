@@ -57,17 +57,19 @@ describe('players of a bus', function () {
     readonly said: string[];
     ids(): string[];
   }
-  const begin = async (options: Partial<MprisOptions> = {}, isOwnPlayer: (name: string) => boolean = () => false): Promise<Running> => {
-    const deps = { clock, random: systemRandom, log: silentLogger, env: { DBUS_SESSION_BUS_ADDRESS: bus.address, DBUS_SYSTEM_BUS_ADDRESS: bus.address }, uid: 0, isOwnPlayer };
+  /** Without what all of them have. */
+  const short = (id: string): string => id.replace(`${MPRIS}.`, '').replace(/@here$/, '');
+  const begin = async (options: Partial<MprisOptions> = {}, isOwnPlayer: (name: string) => boolean = () => false, machine = 'here'): Promise<Running> => {
+    const deps = { clock, random: systemRandom, log: silentLogger, env: { DBUS_SESSION_BUS_ADDRESS: bus.address, DBUS_SYSTEM_BUS_ADDRESS: bus.address }, uid: 0, machine, isOwnPlayer };
     const dbus = { ...settings.dbus, backOff: { first: 20, factor: 1, max: 20 } };
     const mpris = { ...settings.mpris, hysteresis: HYSTERESIS, readAgain: { first: 50, max: 50 }, ...options };
     const source = createMprisAdapter(deps, { mpris, dbus });
     const said: string[] = [];
-    source.on('deviceAppeared', ({ description: { id } }) => said.push(`+${id.replace(`${MPRIS}.`, '')}`));
-    source.on('deviceGone', (id) => said.push(`-${id.replace(`${MPRIS}.`, '')}`));
+    source.on('deviceAppeared', ({ description: { id } }) => said.push(`+${short(id)}`));
+    source.on('deviceGone', (id) => said.push(`-${short(id)}`));
     adapters.push(source);
     await source.start({ signal });
-    return { source, said, ids: () => source.devices().map(({ description: { id } }) => id.replace(`${MPRIS}.`, '')).sort() };
+    return { source, said, ids: () => source.devices().map(({ description: { id } }) => short(id)).sort() };
   };
   const player = async (...names: string[]) => {
     const peer = await connectPeer(bus.address);
@@ -92,8 +94,18 @@ describe('players of a bus', function () {
     await two.peer.own(`${MPRIS}.two`);
     await shows(running, 'one', 'two');
     const [one, other] = running.source.devices() as [MediaDevice, MediaDevice];
-    assert.deepEqual(one.description, { id: `${MPRIS}.one`, name: 'Scripted', kind: 'media-player', model: 'scripted' });
+    assert.deepEqual(one.description, { id: `${MPRIS}.one@here`, name: 'Scripted', kind: 'media-player', model: 'scripted' });
     assert.deepEqual([other.description.name, other.description.model, other.library], ['Two of them', undefined, undefined]);
+  });
+
+  it('are others than those of another machine, which have the same names', async () => {
+    const { scripted, peer } = await player();
+    scripted.root = { Identity: { signature: 'i', value: 7 } };
+    await peer.own(`${MPRIS}.one`);
+    const [one, other] = [await begin(), await begin({}, undefined, 'there')];
+    await shows(one, 'one');
+    await shows(other, 'one@there');
+    assert.deepEqual([one, other].map((running) => first(running).description.name), ['one', 'one']);
   });
 
   it('are one for each program, whatever names it has', async () => {
@@ -257,7 +269,7 @@ describe('players of a bus', function () {
     await delay(100);
     assert.deepEqual([running.said, running.ids()], [['+one'], []]);
     await assert.rejects(createMprisAdapter(
-      { clock, random: systemRandom, log: silentLogger, env: {}, uid: 0, isOwnPlayer: () => false }, { mpris: settings.mpris, dbus: settings.dbus },
+      { clock, random: systemRandom, log: silentLogger, env: {}, uid: 0, machine: 'here', isOwnPlayer: () => false }, { mpris: settings.mpris, dbus: settings.dbus },
     ).start({ signal: AbortSignal.abort(new Error('no')) }), /no/);
   });
 });

@@ -13,6 +13,10 @@ const { upnp } = settings;
 const signal = new AbortController().signal;
 const TYPE = 'urn:schemas-upnp-org:device:MediaRenderer:1';
 
+/** Under the UDN of the renderer. */
+const SERVER = '<device><deviceType>urn:schemas-upnp-org:device:MediaServer:1</deviceType><friendlyName>Shelf</friendlyName><UDN>uuid:renderer</UDN><serviceList><service>' +
+  '<serviceType>urn:schemas-upnp-org:service:ContentDirectory:1</serviceType><controlURL>/c</controlURL></service></serviceList></device>';
+
 /** A renderer on a fake network, and the adapter that finds it; its description as the test changes it. */
 class Rig {
   readonly clock = new FakeClock();
@@ -69,14 +73,25 @@ describe('UPnP adapter and renderers', () => {
   });
 
   it('gives two where a server and a renderer have one UDN', async () => {
-    const server = '<device><deviceType>urn:schemas-upnp-org:device:MediaServer:1</deviceType><friendlyName>Shelf</friendlyName><UDN>uuid:renderer</UDN><serviceList><service>' +
-      '<serviceType>urn:schemas-upnp-org:service:ContentDirectory:1</serviceType><controlURL>/c</controlURL></service></serviceList></device>';
-    const rig = await new Rig((text) => text.replace('</serviceList>', `</serviceList><deviceList>${server}</deviceList>`)).start();
+    const rig = await new Rig((text) => text.replace('</serviceList>', `</serviceList><deviceList>${SERVER}</deviceList>`)).start();
     const list = rig.devices.map(({ description: { id, kind }, library, player }) => [id, kind, library !== undefined, player !== undefined]);
     assert.deepEqual(list, [['uuid:renderer', 'media-server', true, false], ['uuid:renderer::MediaRenderer', 'media-player', false, true]]);
     await rig.hear('byebye');
     await rig.clock.advance(upnp.discovery.tracker.grace + 1);
     assert.deepEqual(rig.gone, ['uuid:renderer', 'uuid:renderer::MediaRenderer']);
+    await rig.adapter.stop();
+  });
+
+  it('gives two also where each is described elsewhere, and knows each as it was described last', async () => {
+    let isServer = false;
+    const rig = await new Rig((text) => (isServer ? text.replace(/<device>.*<\/device>/s, SERVER) : text)).start();
+    const player = rig.devices[0]?.player;
+    isServer = true;
+    await rig.hear('byebye');
+    await rig.hear('alive', '192.0.2.8');
+    assert.deepEqual(rig.devices.map(({ description: { id, kind } }) => [id, kind]), [['uuid:renderer', 'media-player'], ['uuid:renderer::MediaServer', 'media-server']]);
+    await player?.setVolume(7, { signal });
+    assert.deepEqual([player?.feed.address, rig.device.volume], ['192.0.2.7', 7]);
     await rig.adapter.stop();
   });
 

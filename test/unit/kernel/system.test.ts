@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { mock } from 'node:test';
+import { systemClock } from '../../../src/xpmn/kernel/system.ts';
+
+const LONG = 40 * 86_400_000;
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+describe('the clock of the machine', () => {
+  let calls: number;
+
+  beforeEach(() => {
+    calls = 0;
+    mock.timers.enable({ apis: ['setTimeout'] });
+  });
+
+  afterEach(() => mock.timers.reset());
+
+  const after = (delay: number): ReturnType<typeof systemClock.after> => systemClock.after(delay, () => (calls += 1));
+  const pass = (ms: number): number => {
+    mock.timers.tick(ms);
+    return calls;
+  };
+
+  it('waits as long as it is told, also for longer than a timer can', () => {
+    after(LONG);
+    assert.deepEqual([pass(1000), pass(LONGEST_TIMER - 1000), pass(LONG - LONGEST_TIMER - 1), pass(1), pass(LONG)], [0, 0, 0, 1, 1]);
+  });
+
+  it('waits no more when that is cancelled, however long it has', () => {
+    const timer = after(LONG);
+    pass(LONGEST_TIMER);
+    timer.cancel();
+    assert.equal(pass(LONG), 0);
+  });
+
+  it('never waits less than no time', () => {
+    after(-5);
+    assert.equal(pass(1), 1);
+  });
+
+  it('sets no timer that the machine can\'t', async () => {
+    mock.timers.reset();
+    const warned: Error[] = [];
+    const onWarning = (warning: Error): void => void warned.push(warning);
+    process.on('warning', onWarning);
+    const timer = after(LONG);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', onWarning);
+    timer.cancel();
+    assert.deepEqual(warned, []);
+  });
+});
