@@ -134,6 +134,13 @@ export async function generateFilm(directory: string, bytes: number, name = 'fil
   }
 }
 
+/** Writes an mp4 of some ten megabytes, two minutes, whose index lies behind its media. */
+export async function generateLateIndex(directory: string, name: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const noise = 'nullsrc=s=320x180:r=25:d=120,geq=random(1)*255:128:128';
+  await ffmpeg(['-f', 'lavfi', '-i', noise, '-f', 'lavfi', '-i', 'sine=d=120', '-c:v', 'libx264', '-preset', 'ultrafast', '-b:v', '3M', '-pix_fmt', 'yuv420p', '-g', '50', '-c:a', 'aac', join(directory, name)]);
+}
+
 async function ffmpeg(argv: readonly string[]): Promise<void> {
   await run(['ffmpeg', '-nostdin', '-v', 'error', '-y', ...argv], { timeout: 120_000 });
 }

@@ -32,6 +32,8 @@ export interface PlayerKind {
 /** Where it runs; in this process's own network by default. */
 export interface PlayerPlace {
   readonly netns?: string | undefined;
+  /** More words on its command line. */
+  readonly words?: readonly string[];
 }
 
 /** @param bus address of a message bus where its user is let in */
@@ -70,7 +72,7 @@ class HomedPlayer implements RealPlayer {
 
   async launch(): Promise<void> {
     const { program, argv, user } = this.kind;
-    this.process = await startProcess(program, argv, { env: this.env(), user: user?.name, cwd: this.home, netns: this.place.netns });
+    this.process = await startProcess(program, [...argv, ...(this.place.words ?? [])], { env: this.env(), user: user?.name, cwd: this.home, netns: this.place.netns });
     const names = ['dbus-send', `--bus=${this.bus}`, '--print-reply', '--dest=org.freedesktop.DBus', '/', 'org.freedesktop.DBus.ListNames'];
     await waitUntil(`${program} is on the bus`, async () => (await run(names)).includes(`"${this.name}"`)).catch((cause: unknown) => {
       throw new Error(`${program}: ${this.process.output().slice(-2_000)}`, { cause });
