@@ -96,7 +96,8 @@ export class MprisObserver {
       this.take(await remote.properties(PLAYER_PROPERTIES, call));
       this.beginAnew();
       await this.observe(remote);
-      this.isAway = false;
+      // Another program may be read by now.
+      if (this.remote === remote) this.isAway = false;
     } catch (error) {
       if (this.remote === remote) this.detach();
       throw error;

@@ -22,6 +22,7 @@ import type { DeviceCredentials } from '../../src/xpmn/trust/device-credentials.
 import { generateKey } from '../../src/xpmn/trust/keys.ts';
 import { Network } from '../../src/xpmn/trust/network.ts';
 import { queryInfo, queryItems } from '../../src/xpmn/xmpp/disco.ts';
+import { parseEvent } from '../../src/xpmn/xmpp/pubsub-codec.ts';
 import { ScriptedPlayback, playingItem } from '../fakes/scripted-playback.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { settings as config } from '../support/settings.ts';
@@ -146,6 +147,21 @@ describe('a player and those who control it', () => {
     await told;
     await other.side.now(player.jid, never);
     assert.deepEqual([...new Set(heard)], [wanting.device.jid]);
+  });
+
+  it('says that it goes, to all who listen', async () => {
+    const one = await controller('one');
+    await until(one, ({ status }) => status?.state === 'idle');
+    const gone = new Set<string>();
+    one.device.on('message', (message) => {
+      const event = parseEvent(message);
+      if (event?.cleared === 'delete') gone.add(event.node);
+    });
+    const nodes = services.nodes.map(({ name }) => name);
+    await services.end();
+    await one.side.now(player.jid, never);
+    assert.deepEqual([...gone], nodes);
+    one.side.stop();
   });
 
   it('is lost when it goes, and seen again when it is back', async () => {

@@ -61,6 +61,8 @@ export class ScriptedMpris {
   /** The members that are refused next, by what error. */
   refusals = new Map<string, string>();
   isStalled = false;
+  /** Members that it does not answer. */
+  readonly silent = new Set<string>();
   status: string = 'Stopped';
   volume = 0.5;
   loop = 'None';
@@ -164,7 +166,7 @@ export class ScriptedMpris {
 
   private answer(member: string, body: readonly unknown[]): Answered | undefined {
     if (member === 'Ping') return { signature: '', body: [] };
-    if (this.isStalled) return undefined;
+    if (this.isStalled || this.silent.has(member)) return undefined;
     if (member === 'GetAll') return this.all(String(body[0]));
     if (member === 'Get') return this.one(String(body[1]));
     this.calls.push([member, ...body.map(String)].join(' '));

@@ -91,6 +91,7 @@ function providePlayer(device: Device, control: PlaybackControl, shared: Shared,
     end: () => {
       device.off('channelOpened', onChannel);
       events.stop();
+      wire.flush();
       return tasks.close();
     },
   };

@@ -58,6 +58,11 @@ export class PubsubWire {
     this.gathering.add(notification);
   }
 
+  /** Tells what is gathered now, and not at the end of the turn: nothing may come after it. */
+  flush(): void {
+    this.tell();
+  }
+
   /** The peer of a channel is told from now on, as if it had asked for it; first, how things are. What it may not, it is not. */
   subscribe(nodes: readonly string[], channel: StanzaChannel): void {
     const { peer } = channel;

@@ -79,6 +79,13 @@ describe('configuration', () => {
     assert.deepEqual(unbounded, []);
   });
 
+  it('has room for a list of files as long as one that may be opened', () => {
+    const { playback: { uris }, player: { playlist }, feed: { shared }, control } = defaultConfig();
+    assert.equal(playlist.items, uris);
+    assert.ok(shared.items >= 2 * uris, 'also while another one is played');
+    assert.ok(control.bodyBytes >= uris * JSON.stringify({ file: 'x'.repeat(512) }).length);
+  });
+
   it('has no setting in the schema that is not shipped', () => {
     const extra: string[] = [];
     const visit = (node: Schema, value: unknown, path: string): void => {

@@ -20,7 +20,8 @@ import { fakeControlled } from '../../../fakes/fake-setup.ts';
 import { settings } from '../../../support/settings.ts';
 
 /** Small enough for a socket's buffer: what is refused unread does not disturb the one who sends it. */
-const FILE_BYTES = 150_000;
+/** Small enough for what is too much to be written before anybody answers. */
+const [BODY_BYTES, FILE_BYTES] = [65_536, 150_000];
 
 const COMMANDS: readonly PlayerCommand[] = [
   ...(['play', 'pause', 'stop', 'next', 'previous', 'close'] as const).map((name) => ({ name })),
@@ -44,7 +45,7 @@ describe('control API', () => {
       init: async (options) => (inits.push(options), result),
       importCredentials: async (options) => (inits.push(options), result),
     });
-    return ControlServer.open(path, { controlled, log: silentLogger }, { ...settings.control, fileBytes: FILE_BYTES });
+    return ControlServer.open(path, { controlled, log: silentLogger }, { ...settings.control, bodyBytes: BODY_BYTES, fileBytes: FILE_BYTES });
   };
 
   /** A raw request, past the client. */
@@ -136,8 +137,7 @@ describe('control API', () => {
   });
 
   it('takes requests up to its limits', async () => {
-    const { bodyBytes } = settings.control;
-    assert.deepEqual(await post('/v1/url', `{"uri": "${'x'.repeat(bodyBytes)}"}`), { status: 413, code: 'too-large' });
+    assert.deepEqual(await post('/v1/url', `{"uri": "${'x'.repeat(BODY_BYTES)}"}`), { status: 413, code: 'too-large' });
     assert.deepEqual(await post('/v1/import-credentials', `{"password": "x", "file": "${'A'.repeat(FILE_BYTES)}"}`), { status: 413, code: 'too-large' });
   });
 
