@@ -74,7 +74,7 @@ export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOpt
       const found = url ? await resource(url, publicOnly, signal) : await file(what, signal);
       return items.add(key, (uid) => ({ source: found.source, item: itemOf(uid, found) }));
     },
-    browse: () => Promise.reject(new XpmnError('not-allowed', 'What is shared by name is not listed.')),
+    browse: () => Promise.reject(new XpmnError('not-allowed', 'A gateway has no library of its own: its media servers have.')),
     object: (uid) => Promise.resolve().then(() => known(uid).item),
     source: (uid) => Promise.resolve().then(() => known(uid).source),
   };
