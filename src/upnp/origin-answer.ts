@@ -10,13 +10,13 @@ import type { OriginRequest } from './origin-port.ts';
 /** @throws XpmnError why there is no file in that answer */
 export function checkStatus({ status, headers }: HttpHead): void {
   if (status === 200 || status === 206) return;
-  if (status === 404 || status === 410) throw new XpmnError('not-found', 'The media server does not have the file any more.');
-  if (status === 401 || status === 403) throw new XpmnError('not-allowed', 'The media server does not give the file to us.');
+  if (status === 404 || status === 410) throw new XpmnError('not-found', `The server has no such file (status ${status}).`);
+  if (status === 401 || status === 403) throw new XpmnError('not-allowed', `The server does not give the file to us (status ${status}).`);
   if (status === 416) {
     const size = sizeOfUnsatisfied(headers['content-range']);
     throw new XpmnError('range-not-satisfiable', 'The range lies outside of the file.', size === undefined ? {} : { details: { size } });
   }
-  throw new XpmnError('origin-broken', `The media server answered with status ${status}.`);
+  throw new XpmnError('origin-broken', `The server answered with status ${status}.`);
 }
 
 /** What is no media must not be delivered as such: encoded bodies, several ranges in one, error pages with status 200. */
@@ -24,7 +24,7 @@ export function checkContent({ headers }: HttpHead, origin: Pick<OriginRequest, 
   const encoding = headers['content-encoding'] ?? 'identity';
   const type = headers['content-type'] ?? '';
   const page = /^text\/html\b/i.test(type) && origin.type !== undefined && !/^text\//i.test(origin.type);
-  if (encoding !== 'identity' || /^multipart\//i.test(type) || page) throw new XpmnError('origin-broken', 'The media server sent something else than the file.');
+  if (encoding !== 'identity' || /^multipart\//i.test(type) || page) throw new XpmnError('origin-broken', 'The server sent something else than the file.');
 }
 
 /** Where the body lies in the file, and which range of it is to be delivered. */
@@ -41,7 +41,7 @@ function partial(head: HttpHead, asked: RangeRequest | undefined): { size: numbe
   const wanted = said && clampRange(asked, said.size);
   const length = contentLength(head);
   const fits = said && (!wanted || (said.from === wanted.from && said.to >= wanted.to)) && (length === undefined || length === said.to - said.from + 1);
-  if (!fits) throw new XpmnError('origin-broken', 'The media server sent another range than was asked for.');
+  if (!fits) throw new XpmnError('origin-broken', 'The server sent another range than was asked for.');
   return { size: said.size, bodyFrom: said.from, range: wanted ?? { from: said.from, to: said.to } };
 }
 

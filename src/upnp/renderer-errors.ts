@@ -52,8 +52,9 @@ export function isMissingAction(error: unknown): boolean {
 export function rendererError(error: unknown, table: Table): XpmnError {
   const failure = asXpmnError(error);
   const number = upnpErrorOf(failure);
+  // Its number may travel; what else it says stays here.
+  if (number !== undefined) return new XpmnError(table[number] ?? 'not-acceptable', `The player itself refuses that (UPnP error ${number}).`, { details: { upnpError: number } });
   const options = { cause: failure, details: failure.details };
-  if (number !== undefined) return new XpmnError(table[number] ?? 'not-acceptable', `The player refuses (${number}).`, options);
   if (failure.code === 'timeout' || failure.code === 'aborted') return failure;
   if (failure.family === 'unreachable') return new XpmnError('unreachable', 'The player does not answer.', options);
   // What was refused here, before anybody was asked.

@@ -1,10 +1,16 @@
-import { createSocket } from 'node:dgram';
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { FakeMediaServer } from '../fakes/fake-media-server.ts';
 import type { Defects, FakeObject } from '../fakes/fake-media-server.ts';
-import { startUpnp } from '../support/upnp.ts';
+import { RendererDevice } from '../fakes/renderer-device.ts';
+import { RendererOnHttp } from '../fakes/renderer-http.ts';
+import { SsdpAnnouncer } from '../fakes/ssdp-announcer.ts';
+import { inPassing } from '../support/renderer-rig.ts';
+import { freeUdpPort, startUpnp } from '../support/upnp.ts';
 import { describeDeviceSource } from './media-device.suite.ts';
 import type { DeviceSourceRig } from './media-device.suite.ts';
+import { describeMediaLibrary } from './media-library.suite.ts';
+import type { MediaLibraryRig } from './media-library.suite.ts';
 
 const LIBRARY: readonly FakeObject[] = [
   { id: 'films', parent: '0', kind: 'container', title: 'Films & more' },
@@ -20,38 +26,85 @@ const TREE = [
   'container Films & more / ελληνικά 🎵', 'item Films & more / ελληνικά 🎵 / still here', 'container Empty', 'item no media',
 ];
 
-/** A port of our own keeps other tests' devices, and the house's, out. */
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0);
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  return port;
-}
+const signal = new AbortController().signal;
 
-async function setup(defects: Defects): Promise<DeviceSourceRig> {
+async function serverRig(defects: Defects): Promise<DeviceSourceRig & { readonly server: FakeMediaServer }> {
   const ssdpPort = await freeUdpPort();
   const server = new FakeMediaServer(LIBRARY, { ssdpPort, defects: { ...defects } });
   const upnp = startUpnp(ssdpPort);
-  let running = false;
+  let isRunning = false;
   const stop = async (): Promise<void> => {
-    if (running) await server.stop();
-    running = false;
+    if (isRunning) await server.stop();
+    isRunning = false;
   };
   return {
+    server,
     source: upnp.adapter,
-    deviceId: server.udn,
-    deviceName: 'Romeo & Juliet',
-    tree: TREE,
+    description: { id: server.udn, name: 'Romeo & Juliet', kind: 'media-server', manufacturer: 'Verona', model: 'Fake' },
     async appear() {
-      if (running) return server.announce('ssdp:alive');
-      running = true;
+      if (isRunning) return server.announce('ssdp:alive');
+      isRunning = true;
       return server.start();
     },
     vanish: stop,
     elapse: () => upnp.elapse(),
+    use: async ({ library }) => void (await library?.browse('root', { offset: 0, limit: 1, signal })),
+    close: stop,
+  };
+}
+
+async function libraryRig(defects: Defects): Promise<MediaLibraryRig> {
+  const { server, source, appear, elapse, close } = await serverRig(defects);
+  await source.start({ signal });
+  const appeared = once(source as never, 'deviceAppeared') as Promise<Parameters<DeviceSourceRig['use']>>;
+  await appear();
+  const [{ library }] = await appeared;
+  assert.ok(library);
+  return {
+    library, elapse,
+    tree: TREE,
     async replaceMedia() {
       server.objects = LIBRARY.map((object) => ({ ...object, ...(object.path === undefined ? {} : { path: `/moved${object.path}` }) }));
+    },
+    async close() {
+      await source.stop();
+      await close();
+    },
+  };
+}
+
+async function rendererRig(): Promise<DeviceSourceRig> {
+  const port = await freeUdpPort();
+  const upnp = startUpnp(port);
+  const device = new RendererDevice(upnp.clock);
+  const renderer = new RendererOnHttp(device);
+  const announcer = new SsdpAnnouncer({ port, udn: device.udn, type: 'urn:schemas-upnp-org:device:MediaRenderer:1', location: () => renderer.location });
+  let isRunning = false;
+  const stop = async (): Promise<void> => {
+    if (!isRunning) return;
+    isRunning = false;
+    await announcer.announce('ssdp:byebye');
+    announcer.close();
+    device.stopAll();
+    await renderer.stop();
+  };
+  return {
+    source: upnp.adapter,
+    description: { id: device.udn, name: 'Kitchen', kind: 'media-player', manufacturer: 'Verona', model: 'Lute' },
+    async appear() {
+      if (!isRunning) {
+        await renderer.start();
+        await announcer.start();
+      }
+      isRunning = true;
+      await announcer.announce('ssdp:alive');
+    },
+    vanish: stop,
+    elapse: () => upnp.elapse(),
+    async use({ player }) {
+      assert.ok(player);
+      await inPassing(player, upnp.clock).setVolume(33, { signal });
+      assert.equal(device.volume, 33);
     },
     close: stop,
   };
@@ -71,4 +124,9 @@ const VARIANTS: Readonly<Record<string, Defects>> = {
   'one that closes kept connections': { closesConnections: true },
 };
 
-for (const [name, defects] of Object.entries(VARIANTS)) describeDeviceSource(`UPnP, ${name}`, () => setup(defects));
+for (const [name, defects] of Object.entries(VARIANTS)) {
+  describeDeviceSource(`UPnP, ${name}`, () => serverRig(defects));
+  describeMediaLibrary(`UPnP, ${name}`, () => libraryRig(defects));
+}
+
+describeDeviceSource('UPnP, a renderer', rendererRig);

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { SSDP_IPV4, parseSsdp } from '../../src/upnp/ssdp.ts';
 import { escapeText } from '../../src/xpmn/model/xml.ts';
 import { serveBytes } from '../support/serve-bytes.ts';
+import { SsdpAnnouncer } from './ssdp-announcer.ts';
+import type { SsdpDefects, SsdpNews } from './ssdp-announcer.ts';
 
 /** An object of the fake's library; the root has the id `0`. */
 export interface FakeObject {
@@ -24,7 +23,7 @@ export interface FakeObject {
 }
 
 /** What real servers do wrong, one switch each; may be changed while it runs. */
-export interface Defects {
+export interface Defects extends SsdpDefects {
   /** Descriptions answered 500 before the first good one. */
   descriptionFailures?: number;
   bareAmpersandInDescription?: boolean;
@@ -51,10 +50,7 @@ export interface Defects {
   poison?: readonly string[];
   /** Every connection is closed after one answer that promised to keep it. */
   closesConnections?: boolean;
-  lineFeedOnly?: boolean;
-  oddHeaders?: boolean;
   noByebye?: boolean;
-  deafToSearch?: boolean;
 }
 
 const TYPE = 'urn:schemas-upnp-org:device:MediaServer:1';
@@ -69,16 +65,15 @@ export class FakeMediaServer {
   requests = 0;
   /** Connections opened. */
   connections = 0;
-  private readonly ssdpPort: number;
+  private readonly announcer: SsdpAnnouncer;
   private http: Server | undefined;
-  private ssdp: Socket | undefined;
   private port = 0;
 
   constructor(objects: readonly FakeObject[], options: { readonly ssdpPort: number; readonly defects?: Defects; readonly udn?: string }) {
     this.objects = objects;
     this.defects = options.defects ?? {};
-    this.ssdpPort = options.ssdpPort;
     this.udn = options.udn ?? `uuid:${randomUUID()}`;
+    this.announcer = new SsdpAnnouncer({ port: options.ssdpPort, udn: this.udn, type: TYPE, location: () => this.location, defects: this.defects });
   }
 
   get location(): string {
@@ -92,53 +87,27 @@ export class FakeMediaServer {
     this.http.listen(this.port, '127.0.0.1');
     await once(this.http, 'listening');
     this.port = (this.http.address() as AddressInfo).port;
-    this.ssdp = createSocket({ type: 'udp4', reuseAddr: true });
-    this.ssdp.on('message', (data, from) => this.searched(data, from.port, from.address));
-    this.ssdp.bind({ address: SSDP_IPV4, port: this.ssdpPort, exclusive: true });
-    await once(this.ssdp, 'listening');
-    this.ssdp.addMembership(SSDP_IPV4, '127.0.0.1');
+    await this.announcer.start();
     await this.announce('ssdp:alive');
   }
 
   /** Ends; says byebye, unless it is one of those that don't. The port is kept for the next `start`. */
   async stop(): Promise<void> {
     if (this.defects.noByebye !== true) await this.announce('ssdp:byebye');
-    this.ssdp?.close();
+    this.announcer.close();
     this.http?.closeAllConnections();
     const closed = this.http && once(this.http, 'close');
     this.http?.close();
     await closed;
   }
 
-  async announce(nts: 'ssdp:alive' | 'ssdp:byebye'): Promise<void> {
-    const about = nts === 'ssdp:alive' ? [`LOCATION: ${this.location}`, 'CACHE-CONTROL: max-age = 1800'] : [];
-    const odd = this.defects.oddHeaders === true ? ['no header at all', `nt: urn:something:else:1`, 'Usn : uuid:other'] : [];
-    for (const target of ['upnp:rootdevice', this.udn, TYPE]) {
-      const usn = target === this.udn ? this.udn : `${this.udn}::${target}`;
-      const lines = ['NOTIFY * HTTP/1.1', `HOST: ${SSDP_IPV4}:${this.ssdpPort}`, `Nt: ${target}`, `NTS: ${nts}`, `USN: ${usn}`, ...about, ...odd];
-      await this.send(lines, this.ssdpPort, SSDP_IPV4);
-    }
+  announce(nts: SsdpNews): Promise<void> {
+    return this.announcer.announce(nts);
   }
 
   /** A datagram of the test's own making, from the fake's address. */
-  async send(lines: readonly string[], port = this.ssdpPort, address = SSDP_IPV4): Promise<void> {
-    const end = this.defects.lineFeedOnly === true ? '\n' : '\r\n';
-    const socket = createSocket('udp4');
-    socket.bind(0, '127.0.0.1');
-    await once(socket, 'listening');
-    socket.setMulticastInterface('127.0.0.1');
-    await new Promise<void>((resolve) => socket.send(lines.join(end) + end + end, port, address, () => resolve()));
-    socket.close();
-  }
-
-  private searched(data: Buffer, port: number, address: string): void {
-    const message = parseSsdp(data, { datagramBytes: 8192, headers: 64 });
-    const target = message?.headers.get('st');
-    if (message?.kind !== 'search' || this.defects.deafToSearch === true) return;
-    if (target !== TYPE && target !== this.udn && target !== 'ssdp:all') return;
-    const usn = target === this.udn ? this.udn : `${this.udn}::${TYPE}`;
-    const lines = ['HTTP/1.1 200 OK', 'EXT:', 'CACHE-CONTROL: max-age=1800', `LOCATION: ${this.location}`, `ST: ${target}`, `USN: ${usn}`];
-    void this.send(lines, port, address);
+  send(lines: readonly string[]): Promise<void> {
+    return this.announcer.send(lines);
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -61,8 +61,18 @@ describe('commands and a player elsewhere', () => {
     const { status, stderr } = await xpmn('seek', '10');
     assert.equal(status, 1);
     assert.match(stderr, /^xpmn: not-seekable: [^\n]+\n$/);
-    rig.control.failure = new XpmnError('unexpected-request', 'There is no other title.');
-    assert.match((await xpmn('next')).stderr, /^xpmn: unexpected-request: [^\n]+ `xpmn now` shows what it does\.\n$/);
+    const noOther = 'There is no title after the last one.';
+    rig.control.failure = new XpmnError('unexpected-request', noOther);
+    assert.equal((await xpmn('next')).stderr, `xpmn: unexpected-request: Player says: ${noOther} \`xpmn now\` shows what it does.\n`);
+    rig.control.failure = new XpmnError('unexpected-request', noOther);
+    assert.equal((await xpmn('resume', '--on', 'Pl')).stderr, `xpmn: unexpected-request: Player says: ${noOther} \`xpmn play ITEM --on Pl\` opens something there.\n`);
+    // What comes from behind the player's gateway is not told.
+    rig.control.failure = new XpmnError('unexpected-request', noOther, { cause: new Error('192.0.2.7') });
+    assert.equal((await xpmn('next')).stderr, 'xpmn: unexpected-request: Player can\'t do that now. `xpmn now` shows what it does.\n');
+    rig.control.failure = new XpmnError('unreachable', 'The player does not answer.');
+    assert.deepEqual(await xpmn('next'), { status: 3, stdout: '', stderr: 'xpmn: unreachable: Player does not answer its gateway: is it switched on? `xpmn devices` shows what can be reached.\n' });
+    rig.control.failure = new XpmnError('conflict', '');
+    assert.equal((await xpmn('next')).stderr, 'xpmn: conflict: Player refuses that (conflict).\n');
     rig.control.controls = [];
     rig.control.failure = new XpmnError('not-found', 'This player has no volume.');
     assert.match((await xpmn('volume', '10')).stderr, /^xpmn: not-supported: player has no volume that can be reached from here/);

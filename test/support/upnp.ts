@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createUpnpAdapter } from '../../src/upnp/adapter.ts';
 import type { UpnpAdapter } from '../../src/upnp/adapter.ts';
 import { createSsdpSocket } from '../../src/upnp/dgram-ssdp-socket.ts';
@@ -50,4 +52,13 @@ export function startUpnp(ssdpPort: number, own: ReadonlySet<string> = new Set()
     options,
   );
   return { adapter, clock, origins, elapse: () => clock.advance(options.discovery.tracker.grace + 1) };
+}
+
+/** A port of our own keeps other tests' devices, and the house's, out. */
+export async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0);
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  return port;
 }

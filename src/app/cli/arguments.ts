@@ -1,12 +1,12 @@
-import { InvalidArgumentError } from 'commander';
+import { CommanderError, InvalidArgumentError } from 'commander';
 
-/** Arguments that a parser refuses are wrong usage, told in its words. */
+/** Arguments that a parser refuses are wrong usage, told in its words alone: they name what was wrong. */
 export function usage<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => {
     try {
       return parse(text);
     } catch (error) {
-      throw new InvalidArgumentError((error as Error).message);
+      throw new CommanderError(2, 'xpmn.usage', (error as Error).message);
     }
   };
 }

@@ -7,7 +7,7 @@ import type { PlayerFlags } from './player-commands.ts';
 import { isNews, nowLine, nowText } from './playing-text.ts';
 import type { NamedView } from './playing-text.ts';
 
-/** Of a terminal that does not say how wide it is. */
+/** Of a terminal that does not say how wide it is, or says 0. */
 const USUAL_COLUMNS = 80;
 
 /** What a player plays: once, or from now on until the user has had enough. */
@@ -73,7 +73,7 @@ class LiveLine implements Display {
     const { stdout, clock } = this.deps;
     this.timer?.cancel();
     // In the last column, some terminals go to the next line.
-    stdout.write(`\r${nowLine(view, { now: clock.now(), width: (stdout.columns ?? USUAL_COLUMNS) - 1 })}\u001b[K`);
+    stdout.write(`\r${nowLine(view, { now: clock.now(), width: (stdout.columns || USUAL_COLUMNS) - 1 })}\u001b[K`);
     this.isVisible = true;
     if (view.reach !== 'lost' && view.status?.state === 'playing') this.timer = clock.after(this.interval, () => this.show(view));
   }

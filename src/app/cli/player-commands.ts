@@ -53,7 +53,7 @@ export function setMute(context: CliContext, value: boolean, flags: PlayerFlags)
 }
 
 async function told(context: CliContext, command: PlayerCommand, flags: PlayerFlags, done: (name: string) => string): Promise<void> {
-  const answer = await withAdvice(flags, () => context.call('player', { ...onDevice(flags), command }));
+  const answer = await withAdvice(flags, () => context.call('player', { ...onDevice(flags), command }), command.name === 'play' ? TO_OPEN : {});
   context.answer(answer, () => `${printable(done(answer.name))}\n`);
 }
 
@@ -61,12 +61,12 @@ export function onDevice({ on }: PlayerFlags): { readonly device?: string } {
   return on === undefined ? {} : { device: on };
 }
 
-/** Runs `work`; what a player refused comes with what to do next. */
-export async function withAdvice<T>({ on }: PlayerFlags, work: () => Promise<T>): Promise<T> {
+/** Runs `work`; what a player refused comes with what to do next: what `special` says of it, or else what holds for most commands. */
+export async function withAdvice<T>({ on }: PlayerFlags, work: () => Promise<T>, special: Advice = {}): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const advice = error instanceof XpmnError ? ADVICE[error.code] : undefined;
+    const advice = error instanceof XpmnError ? (special[error.code] ?? ADVICE[error.code]) : undefined;
     if (!(error instanceof XpmnError) || advice === undefined) throw error;
     throw new XpmnError(error.code, `${error.message} ${advice(on === undefined ? '' : ` --on ${shellQuoted(on)}`)}`, { cause: error, details: error.details });
   }
@@ -74,9 +74,14 @@ export async function withAdvice<T>({ on }: PlayerFlags, work: () => Promise<T>)
 
 const REACH = (): string => '`xpmn devices` shows what can be reached.';
 
-const ADVICE: { readonly [C in ErrorCode]?: (on: string) => string } = {
+/** By code; `on` names the player as the user did. */
+type Advice = { readonly [C in ErrorCode]?: (on: string) => string };
+
+const ADVICE: Advice = {
   'unexpected-request': (on) => `\`xpmn now${on}\` shows what it does.`,
   'not-pausable': (on) => `It can be stopped: \`xpmn stop${on}\`.`,
   'not-acceptable': (on) => `\`xpmn now${on}\` shows what it plays, and how long that is.`,
   'peer-unavailable': REACH, 'unreachable': REACH,
 };
+
+const TO_OPEN: Advice = { 'unexpected-request': (on) => `\`xpmn play ITEM${on}\` opens something there.` };

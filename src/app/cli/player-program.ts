@@ -40,15 +40,15 @@ export function addPlaying(root: Command, context: () => CliContext): void {
     .action((target: ReturnType<typeof parseSeekTarget>, options: PlayerFlags) => seek(context(), target, options));
   root
     .command('volume')
-    .description('How loud a player is.')
+    .description('Set how loud a player is.')
     .argument('<n>', '0 to 100; +5 is louder, -5 softer', usage(parseVolume))
     .option(...ON)
     .allowUnknownOption()
     .action((wanted: ReturnType<typeof parseVolume>, options: PlayerFlags) => setVolume(context(), wanted, options));
   root
     .command('mute')
-    .description('Whether a player is to be heard.')
-    .argument('<on|off>', 'on: it is not heard', usage(parseSwitch))
+    .description('Silence a player, or let it be heard again.')
+    .argument('<on|off>', 'on: it is not heard; off: it is', usage(parseSwitch))
     .option(...ON)
     .action((value: boolean, options: PlayerFlags) => setMute(context(), value, options));
   root

@@ -5,6 +5,7 @@ import type { Gateway } from '../gateway-api.ts';
 import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
 import { PLAYER_HANDLERS } from './player-handlers.ts';
 import type { Input, OperationName, Output } from './operations.ts';
+import { toldBy } from './refusal.ts';
 
 /** What the operations work on: a daemon, whose gateway comes and goes when its state changes. */
 export interface Controlled {
@@ -37,10 +38,11 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
 
   async browse({ device, container = 'root', offset = 0, limit }, { controlled, signal, page }) {
     const gateway = controlled.gateway();
-    const { jid, id } = findDevice(device, gateway.devices());
+    const found = findDevice(device, gateway.devices());
+    const { jid, id } = found;
     return gateway.browse(jid, container, { offset, limit: Math.min(limit ?? page, page), signal }).catch((error: unknown) => {
       const hasNone = error instanceof XpmnError && error.code === 'not-supported';
-      throw hasNone ? new XpmnError('not-supported', `${id} has no library: \`xpmn devices\` shows which devices have one (directory).`, { cause: error }) : error;
+      throw hasNone ? new XpmnError('not-supported', `${id} has no library: \`xpmn devices\` shows which devices have one (directory).`, { cause: error }) : toldBy(found, error);
     });
   },
 

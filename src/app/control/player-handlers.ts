@@ -5,6 +5,7 @@ import { findPlayer, playsNothing } from '../find-device.ts';
 import type { Gateway, GatewayDevice } from '../gateway-api.ts';
 import type { Handler, HandlerContext } from './handlers.ts';
 import type { ItemToPlay } from './operations.ts';
+import { toldBy } from './refusal.ts';
 
 type PlayerOperation = 'play' | 'player' | 'now' | 'now-wait';
 
@@ -58,6 +59,6 @@ async function asPlayer<T>(player: GatewayDevice, answer: Promise<T>, command?: 
       throw new XpmnError('not-supported', `${player.id} has no ${what} that can be reached from here: use its own controls.`, { cause: error });
     }
     if (error.code === 'not-supported' && !player.services.includes('playback')) throw playsNothing(player, error);
-    throw error;
+    throw toldBy(player, error);
   }
 }

@@ -9,7 +9,8 @@ export type MayConnect = (address: string) => boolean;
 
 export type Resolve = (name: string, done: (error: Error | null, addresses: readonly LookupAddress[]) => void) => void;
 
-export const systemResolve: Resolve = (name, done) => lookup(name, { all: true, verbatim: true }, (error, addresses) => done(error, addresses));
+/** Of a name that is not found there are no addresses, whatever the types of `lookup` say. */
+export const systemResolve: Resolve = (name, done) => lookup(name, { all: true, verbatim: true }, (error, addresses) => done(error, error ? [] : addresses));
 
 /**
  * SECURITY: the addresses of a name are judged where they are used, in the connection itself: between a check and a
@@ -19,7 +20,7 @@ export function guardedLookup(mayConnect: MayConnect, resolve: Resolve = systemR
   return (name, options, done) => {
     resolve(name, (error, addresses) => {
       const [first] = addresses;
-      if (error || !first) done(error ?? new XpmnError('origin-unreachable', 'The name has no address.'), '');
+      if (error || !first) done(new XpmnError('origin-unreachable', `The name ${name} has no address: is it spelt right?`, { cause: error ?? undefined }), '');
       else if (!addresses.every(({ address }) => mayConnect(address))) done(refused(), '');
       else if (options.all) done(null, [...addresses]);
       else done(null, first.address, first.family);

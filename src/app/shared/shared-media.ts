@@ -75,7 +75,7 @@ export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOpt
       // Somebody may have shared the same meanwhile, and be about to fetch it.
       return items.uidOf(key) ?? items.add(key, (uid) => ({ source: found.source, item: itemOf(uid, found) }));
     },
-    browse: () => Promise.reject(new XpmnError('not-allowed', 'What is shared by name is not listed.')),
+    browse: () => Promise.reject(new XpmnError('not-allowed', 'A gateway has no library of its own: its media servers have.')),
     object: (uid) => Promise.resolve().then(() => known(uid).item),
     source: (uid) => Promise.resolve().then(() => known(uid).source),
   };

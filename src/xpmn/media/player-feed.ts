@@ -49,7 +49,7 @@ export function createPlayerFeed(deps: PlayerFeedDeps, options: PlayerFeedOption
     const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]?.toLowerCase();
     if (scheme === 'xmpp') return transferReference(uri);
     if (scheme !== 'http' && scheme !== 'https') throw new XpmnError('unsupported-type', 'Players are given media of the network only.');
-    if (!options.publicUrls || !deps.shared) throw new XpmnError('not-allowed', 'The owner does not let players have what lies on the web.');
+    if (!options.publicUrls || !deps.shared) throw new XpmnError('not-allowed', 'URLs that others name are not fetched here; feed.publicUrls in the settings would allow it.');
     const { media, device } = deps.shared;
     return { device, uid: await media.share(uri, { publicOnly: true, signal }) };
   }

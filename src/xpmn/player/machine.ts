@@ -35,11 +35,20 @@ export const PLAYBACK: Readonly<Record<PlaybackState, Row>> = {
 /** Whether another title is to be heard at once: it is if this one was, or was to be. */
 export const GOES_ON: Readonly<Record<PlaybackState, boolean>> = { idle: false, opened: false, buffering: true, playing: true, paused: false, stopped: false, error: true };
 
+/** Why there is no such action; in the words of whoever has the player before him. */
+const NOTHING: Readonly<Partial<Record<PlaybackCommand, string>>> = {
+  play: 'Nothing was opened that could be played.',
+  pause: 'Nothing plays that could be paused.',
+  seek: 'Nothing plays that has another place to go to.',
+  next: 'Nothing was opened that has a next title.',
+  previous: 'Nothing was opened that has a title before.',
+};
+
 /** @throws XpmnError `unexpected-request` in a state where that makes no sense; `not-pausable`, `not-seekable` where the item has no such thing */
 export function decide({ state, pausable, seekable }: Pick<PlaybackStatus, 'state' | 'pausable' | 'seekable'>, command: PlaybackCommand): PlaybackAction {
   const action = PLAYBACK[state][command];
-  if (action === undefined) throw new XpmnError('unexpected-request', `That is not possible now: the player is ${state}.`);
-  if (action === 'pause' && !pausable) throw new XpmnError('not-pausable', 'That can\'t be paused.');
-  if ((action === 'seek' || action === 'note') && !seekable) throw new XpmnError('not-seekable', 'One can\'t go to another place of that.');
+  if (action === undefined) throw new XpmnError('unexpected-request', NOTHING[command] ?? 'Nothing was opened here.');
+  if (action === 'pause' && !pausable) throw new XpmnError('not-pausable', 'What plays can\'t be paused.');
+  if ((action === 'seek' || action === 'note') && !seekable) throw new XpmnError('not-seekable', 'What plays has no other place to go to.');
   return action;
 }

@@ -23,7 +23,7 @@ export function currentTitle({ titles, index }: PlayList): ListedTitle {
 
 /** @throws XpmnError `unexpected-request` where there is no such place */
 export function atIndex(list: PlayList, index: number): PlayList {
-  if (!Number.isInteger(index) || index < 0 || index >= list.titles.length) throw new XpmnError('unexpected-request', 'The list has no such place.');
+  if (!Number.isInteger(index) || !hasPlace(list, index)) throw new XpmnError('unexpected-request', index < 0 ? 'There is no title before the first one.' : 'There is no title after the last one.');
   return { ...list, index };
 }
 

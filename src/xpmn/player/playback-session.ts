@@ -224,7 +224,7 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
     const { player } = this.deps;
     if (opened) return this.mover.go(this.goal(opened, { list: atIndex(opened.list, opened.list.index + step), step }), signal);
     const { next, previous } = player.snapshot.abilities;
-    if (!(step > 0 ? next : previous)) throw new XpmnError('unexpected-request', 'There is no other title.');
+    if (!(step > 0 ? next : previous)) throw new XpmnError('unexpected-request', step > 0 ? 'There is no next title.' : 'There is no title before this one.');
     return this.calls.run(signal, (told) => (step > 0 ? player.next(told) : player.previous(told)));
   }
 

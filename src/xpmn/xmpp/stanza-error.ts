@@ -103,6 +103,7 @@ const BY_TYPE: ReadonlyMap<string | undefined, ErrorCode> = new Map([
 
 const INTERNAL = STANZA_ERRORS.find((row) => row.code === 'internal') as Row;
 const MAX_TEXT = 300;
+const MAX_CONDITION = 40;
 const MAX_ETAG = 256;
 const MAX_FEATURE = 64;
 
@@ -140,7 +141,7 @@ function textElement(error: XpmnError, row: Row): XmlElement | undefined {
 }
 
 /**
- * The error that `stanza` (of type error) carries. `unavailable` is what service-unavailable means: on the way through a
+ * The error that `stanza` (of type error) carries; `details.said` is the reason in the peer's words, empty where it gave none. `unavailable` is what service-unavailable means: on the way through a
  * server to a device, that the device is not there (RFC 6121 §8.5.3.2.3); else, that it does not know the payload.
  */
 export function errorFromStanza(stanza: XmlElement, { unavailable = 'not-supported' }: { readonly unavailable?: ErrorCode } = {}): XpmnError {
@@ -150,9 +151,10 @@ export function errorFromStanza(stanza: XmlElement, { unavailable = 'not-support
   const conditions = parts.filter((part) => part.ns === NS_STANZAS && part.name !== 'text');
   const row = readApp(parts) ?? readCondition(conditions);
   const text = parts.find((part) => part.ns === NS_STANZAS && part.name === 'text');
-  const said = conditions[0]?.name ?? 'undefined-condition';
-  const code = said === 'service-unavailable' ? unavailable : (row?.code ?? BY_TYPE.get(error.attrs['type']) ?? 'protocol-violation');
-  return new XpmnError(code, messageOf(said, text), { details: row ? readDetails(row, parts) : {} });
+  const said = text ? plainText(text) : '';
+  const condition = conditions[0]?.name ?? 'undefined-condition';
+  const code = condition === 'service-unavailable' ? unavailable : (row?.code ?? BY_TYPE.get(error.attrs['type']) ?? 'protocol-violation');
+  return new XpmnError(code, `The peer answered ${condition.slice(0, MAX_CONDITION)}${said === '' ? '.' : `: ${said}`}`, { details: { said, ...(row ? readDetails(row, parts) : {}) } });
 }
 
 function readApp(parts: readonly XmlElement[]): Row | undefined {
@@ -178,7 +180,6 @@ function readDetails(row: Row, parts: readonly XmlElement[]): Record<string, str
 }
 
 /** SECURITY: the text is the peer's: one line, without control characters, so that it can't play with a terminal. */
-function messageOf(condition: string, text: XmlElement | undefined): string {
-  const said = text ? textOf(text).replace(/[\p{C}\p{Z}]+/gu, ' ').trim().slice(0, MAX_TEXT) : '';
-  return `The peer answered ${condition.slice(0, 40)}${said === '' ? '.' : `: ${said}`}`;
+function plainText(text: XmlElement): string {
+  return textOf(text).replace(/[\p{C}\p{Z}]+/gu, ' ').trim().slice(0, MAX_TEXT);
 }

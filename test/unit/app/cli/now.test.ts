@@ -125,7 +125,7 @@ describe('xpmn now', () => {
     });
 
     it('never writes more than a terminal has room for in a line', async () => {
-      for (const columns of [20, undefined]) {
+      for (const columns of [20, undefined, 0]) {
         [stdout.columns, ending] = [columns, new AbortController()];
         gateway.players.change({ item: playingItem('夜'.repeat(200)) });
         const { running } = await watched();
@@ -133,7 +133,8 @@ describe('xpmn now', () => {
         await running;
         await waitUntil('nobody waits', () => gateway.players.waiting === 0);
         assert.equal(stdout.written.length, 2);
-        assert.ok(stdout.written.splice(0).every((line) => [...line.replace(/\r|\n|\u001b\[K/g, '')].length < (columns ?? 80)));
+        assert.match(stdout.written[0] as string, /playing/);
+        assert.ok(stdout.written.splice(0).every((line) => [...line.replace(/\r|\n|\u001b\[K/g, '')].length < (columns || 80)));
       }
     });
 

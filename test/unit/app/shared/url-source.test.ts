@@ -53,6 +53,14 @@ describe('a URL of the web as a source', () => {
     }, { ...settings.feed.shared.url, ...options }, { url: new URL(url) });
   }
 
+  it('is unreachable under a name that nobody has, and says so', async () => {
+    const unreachable = { code: 'origin-unreachable', message: /^The name web\.test has no address/ };
+    await assert.rejects(source(`http://web.test:${port}/a`).probe({ signal }), unreachable);
+    const nobody = `${'x'.repeat(64)}.invalid`;
+    const web = createUrlSource({ clock: systemClock, mayConnect: () => true }, settings.feed.shared.url, { url: new URL(`http://${nobody}/a`) });
+    await assert.rejects(web.open({ signal }), { code: 'origin-unreachable', message: new RegExp(`^The name ${nobody} has no address`) });
+  });
+
   it('is fetched by its name, wherever redirects lead', async () => {
     names = { 'web.test': ['127.0.0.1'], 'cdn.test': ['127.0.0.1'] };
     answer = (request, response) => (request.url === '/a' ? response.writeHead(302, { location: `http://cdn.test:${port}/b` }).end() : serveBytes(content, {})(request, response));

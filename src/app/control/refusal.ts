@@ -1,0 +1,30 @@
+import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
+import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
+import type { GatewayDevice } from '../gateway-api.ts';
+
+/** What is known of an answer without a reason. */
+const WITHOUT_REASON: { readonly [C in ErrorCode]?: string } = {
+  'unexpected-request': 'can\'t do that now.',
+  'not-supported': 'can\'t do that.',
+  'not-found': 'does not have that.',
+  'not-allowed': 'does not allow that.',
+  'unsupported-type': 'does not play media of this kind.',
+  'not-pausable': 'can\'t pause what plays.',
+  'not-seekable': 'can\'t go to another place of what plays.',
+  'origin-unreachable': 'could not fetch it.',
+  'origin-broken': 'could not play it.',
+  'internal': 'failed at that.',
+  'timeout': 'did not answer its gateway in time.',
+  'unreachable': 'does not answer its gateway: is it switched on?',
+  'resource-limit': 'has too much to do: try again in a moment.',
+};
+
+/** What a device answered, told by its name, and in its words where it gave any; another failure as it is. */
+export function toldBy({ name }: Pick<GatewayDevice, 'name'>, thrown: unknown): XpmnError {
+  const error = asXpmnError(thrown);
+  const { said } = error.details;
+  if (typeof said !== 'string') return error;
+  const usual = error.retryable ? 'can\'t be reached now.' : `refuses that (${error.code}).`;
+  const sentence = said === '' ? `${name} ${WITHOUT_REASON[error.code] ?? usual}` : `${name} says: ${said}`;
+  return new XpmnError(error.code, sentence, { cause: error, details: error.details });
+}
