@@ -11,7 +11,8 @@ import { inPassing } from './renderer-rig.ts';
 import { ScriptedMpris } from './scripted-mpris.ts';
 import { settings } from './settings.ts';
 
-const ID = 'org.mpris.MediaPlayer2.scripted';
+const NAME = 'org.mpris.MediaPlayer2.scripted';
+const ID = `${NAME}@here`;
 const signal = new AbortController().signal;
 
 /** The MPRIS adapter on a real bus, and a scripted player that comes and goes there, with time that passes when it is told to. */
@@ -19,7 +20,7 @@ export function mprisSourceRig(bus: Bus): DeviceSourceRig {
   const clock = new FakeClock();
   const env = { DBUS_SESSION_BUS_ADDRESS: bus.address };
   const source = createMprisAdapter(
-    { clock, random: systemRandom, log: silentLogger, env, uid: 0, isOwnPlayer: () => false },
+    { clock, random: systemRandom, log: silentLogger, env, uid: 0, machine: 'here', isOwnPlayer: () => false },
     { mpris: { ...settings.mpris, buses: [{ label: 'session', address: 'session' }] }, dbus: settings.dbus },
   );
   let program: { readonly scripted: ScriptedMpris; readonly peer: Awaited<ReturnType<typeof connectPeer>> } | undefined;
@@ -45,11 +46,11 @@ export function mprisSourceRig(bus: Bus): DeviceSourceRig {
     source,
     description: { id: ID, name: 'Scripted', kind: 'media-player', model: 'scripted' },
     async appear() {
-      if (program) await program.peer.own(`${ID}.instance7`);
+      if (program) await program.peer.own(`${NAME}.instance7`);
       else {
         const peer = await connectPeer(bus.address);
         program = { peer, scripted: new ScriptedMpris(peer, clock) };
-        await peer.own(ID);
+        await peer.own(NAME);
       }
       await heard();
     },
