@@ -39,7 +39,7 @@ export class TitleFinder {
     this.options = options;
   }
 
-  /** The current title of `list`. @throws XpmnError as PlayerFeed; `unsupported-type` for other URIs, and for playlists that hold nothing playable */
+  /** The current title of `list`. @throws XpmnError as PlayerFeed; `origin-unreachable` for whoever has it and could not be reached; `unsupported-type` for other URIs, and for playlists that hold nothing playable */
   async find(list: PlayList, target: FeedTarget, signal: AbortSignal): Promise<FoundTitle> {
     const title = currentTitle(list);
     if (this.ready?.title === title && this.ready.until > this.deps.clock.monotonic()) return { list, media: this.ready.media };
@@ -48,7 +48,7 @@ export class TitleFinder {
       return await withDeadline({ clock, signal, delay: this.options.feedTimeout, what: 'Getting the media' }, (within) => this.look(list, target, within));
     } catch (error) {
       throwIfAborted(signal);
-      throw asXpmnError(error);
+      throw ofTheMedia(asXpmnError(error));
     }
   }
 
@@ -83,4 +83,10 @@ export class TitleFinder {
     if (held?.length === 0) throw new XpmnError('unsupported-type', 'The playlist holds nothing that can be played.');
     return held;
   }
+}
+
+/** That the device with the media can't be reached must not look as if the player could not. */
+function ofTheMedia(error: XpmnError): XpmnError {
+  if (error.family !== 'unreachable' || error.code === 'resource-limit' || error.code === 'aborted') return error;
+  return new XpmnError('origin-unreachable', 'What is to be played can\'t be reached.', { cause: error });
 }

@@ -96,9 +96,18 @@ describe('a playback session', () => {
 
   it('waits for a title that is not made available, but not for ever', async () => {
     begin();
-    const failing = rejects(open(play.endless()), 'timeout');
+    const failing = rejects(open(play.endless()), 'origin-unreachable');
     await play.clock.advance(settings.player.feedTimeout);
     await failing;
+  });
+
+  it('never says that the player can\'t be reached where it is whoever has the media', async () => {
+    begin();
+    for (const [code, told] of [['peer-unavailable', 'origin-unreachable'], ['unreachable', 'origin-unreachable'], ['timeout', 'origin-unreachable'], ['connection-lost', 'origin-unreachable'], ['resource-limit', 'resource-limit'], ['not-found', 'not-found']] as const) {
+      const title = play.title(10);
+      play.feed.fail(title, code);
+      await rejects(open(title), told);
+    }
   });
 
   it('reads playlists in playlists, not too deep, and never what they must not name', async () => {
