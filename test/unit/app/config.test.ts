@@ -86,6 +86,13 @@ describe('configuration', () => {
     assert.ok(control.bodyBytes >= uris * JSON.stringify({ file: 'x'.repeat(512) }).length);
   });
 
+  it('waits longer for what takes other things than for each of these', () => {
+    const { player, mpris, playback } = defaultConfig();
+    // The look before it, and the one after it.
+    assert.ok(player.commandTimeout > mpris.player.startTimeout + 2 * mpris.player.positionTimeout, 'a title that can\'t be fetched is no player that does not answer');
+    assert.ok(playback.answerTimeout > player.feedTimeout + 2 * player.commandTimeout, 'whoever opens something hears what came of it');
+  });
+
   it('has no setting in the schema that is not shipped', () => {
     const extra: string[] = [];
     const visit = (node: Schema, value: unknown, path: string): void => {

@@ -261,8 +261,9 @@ describe('accepting a peer by the lists that it shows', () => {
     it('that has another account\'s name, and shows it no list either', async () => {
       const a = await side('initiator', [tvOnly]);
       const verdict = a.acceptor.accept(nas.leaf, parseJid('juliet@evil.test/nas'), never, { stream: a.stream, role: 'initiator', local: tvJid, application: NS.xmlStream, introduce: true, isVouchedFor: true });
+      const told = refused(verdict);
       await clock.advance(strangerTimeout);
-      await refused(verdict);
+      await told;
       assert.equal(sentTo(ends[1]), shownBy());
     });
 
