@@ -14,6 +14,8 @@ export interface GlobalOptions {
 export class CliContext {
   readonly deps: CliDeps;
   readonly settings = defaultConfig().cli;
+  /** How much of a playlist is read. */
+  readonly playlist = defaultConfig().player.playlist;
   readonly home: HomePaths;
   readonly isJson: boolean;
   private readonly client: ControlClient;

@@ -4,9 +4,24 @@ import { fileURLToPath } from 'node:url';
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import type { ItemToPlay } from '../control/operations.ts';
+import { itemsOfPlaylist } from './playlist-to-play.ts';
+import type { PlaylistLimits } from './playlist-to-play.ts';
 
 /**
- * What a user means by one word of `xpmn play`. A file may have any name: only what is none is a URI.
+ * What a user means by the words of `xpmn play`: one item each, or what a playlist on the disk names.
+ * @throws XpmnError `usage`; `not-found`, `not-allowed` for a file; `malformed`, `too-large` for a playlist
+ */
+export async function itemsFor(words: readonly string[], limits: PlaylistLimits, notice: (text: string) => void): Promise<ItemToPlay[]> {
+  const items: ItemToPlay[] = [];
+  for (const word of words) {
+    const item = await itemFor(word);
+    items.push(...(('file' in item && (await itemsOfPlaylist(item.file, limits, notice))) || [item]));
+  }
+  return items;
+}
+
+/**
+ * What a user means by one word. A file may have any name: only what is none is a URI.
  * @throws XpmnError `usage`; `not-found`, `not-allowed` for a file
  */
 export async function itemFor(word: string): Promise<ItemToPlay> {

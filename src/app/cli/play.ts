@@ -2,10 +2,10 @@ import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { withDeadline } from '../../xpmn/kernel/tasks.ts';
 import type { PlaybackState } from '../../xpmn/model/playback.ts';
-import type { ItemToPlay, Output } from '../control/operations.ts';
+import type { Output } from '../control/operations.ts';
 import { printable } from '../text.ts';
 import type { CliContext } from './context.ts';
-import { itemFor } from './items-to-play.ts';
+import { itemsFor } from './items-to-play.ts';
 import { onDevice, tellPlayer, withAdvice } from './player-commands.ts';
 import type { PlayerFlags } from './player-commands.ts';
 import { titleOf } from './playing-text.ts';
@@ -30,8 +30,7 @@ export async function play(context: CliContext, words: readonly string[], { from
     if (from !== undefined) throw new XpmnError('usage', '--from is for what is opened: `xpmn seek` goes to a place in what plays already.');
     return tellPlayer(context, 'play', flags);
   }
-  const items: ItemToPlay[] = [];
-  for (const word of words) items.push(await itemFor(word));
+  const items = await itemsFor(words, context.playlist, (text) => context.notice(text));
   const opened = await withAdvice(flags, () => context.call('play', { ...onDevice(flags), items, ...(from === undefined ? {} : { position: from }) }));
   const view = wait ? await begun(context, opened) : undefined;
   context.answer({ ...opened, state: view?.status?.state }, () => `${printable(sentence(opened, view, wait))}\n`);

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { bareJid, resourceOf } from '../../xpmn/model/jid.ts';
 import type { PlaybackStatus, PlayerView } from '../../xpmn/model/playback.ts';
 import type { NamedPlayer } from '../control/operations.ts';
@@ -59,8 +60,18 @@ export function titleOf({ item, status }: Pick<PlayerView, 'item' | 'status'>): 
 
 function stateOf(status: PlaybackStatus | undefined): string {
   if (!status) return 'unknown';
-  return status.state === 'error' && status.error !== undefined ? `error (${status.error})` : status.state;
+  return status.state === 'error' && status.error !== undefined ? `error (${FAILURES[status.error] ?? status.error})` : status.state;
 }
+
+/** Failures that people meet, in their words; others by their codes. */
+const FAILURES: { readonly [C in ErrorCode]?: string } = {
+  'unreachable': 'it does not answer',
+  'timeout': 'it does not answer',
+  'origin-unreachable': 'it could not fetch that',
+  'unsupported-type': 'it does not play media of this kind',
+  'not-found': 'that is not there any more',
+  'not-allowed': 'it is not given that',
+};
 
 function progressOf(view: NamedView, now: number, hasBar: boolean): string | undefined {
   const position = positionAt(view, now);

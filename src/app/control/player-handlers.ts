@@ -5,7 +5,7 @@ import { findPlayer, playsNothing } from '../find-device.ts';
 import type { Gateway, GatewayDevice } from '../gateway-api.ts';
 import type { Handler, HandlerContext } from './handlers.ts';
 import type { ItemToPlay } from './operations.ts';
-import { toldBy } from './refusal.ts';
+import { OPENING, toldBy } from './refusal.ts';
 
 type PlayerOperation = 'play' | 'player' | 'now' | 'now-wait';
 
@@ -15,7 +15,7 @@ export const PLAYER_HANDLERS: { readonly [N in PlayerOperation]: Handler<N> } = 
     const player = findPlayer(device, gateway.devices());
     const uris: string[] = [];
     for (const item of items) uris.push(await uriOf(item, gateway, context));
-    const opened = await asPlayer(player, gateway.players.open(player.jid, { uris, position, autoplay }, context));
+    const opened = await asPlayer(player, gateway.players.open(player.jid, { uris, position, autoplay }, context), undefined, OPENING);
     return { ...named(player), ...opened };
   },
 
@@ -49,7 +49,7 @@ async function uriOf(item: ItemToPlay, gateway: Gateway, { signal }: HandlerCont
 }
 
 /** What nobody but the device knew: that it plays nothing, or has no such control. */
-async function asPlayer<T>(player: GatewayDevice, answer: Promise<T>, command?: PlayerCommand): Promise<T> {
+async function asPlayer<T>(player: GatewayDevice, answer: Promise<T>, command?: PlayerCommand, special?: Parameters<typeof toldBy>[2]): Promise<T> {
   try {
     return await answer;
   } catch (thrown) {
@@ -59,6 +59,6 @@ async function asPlayer<T>(player: GatewayDevice, answer: Promise<T>, command?: 
       throw new XpmnError('not-supported', `${player.id} has no ${what} that can be reached from here: use its own controls.`, { cause: error });
     }
     if (error.code === 'not-supported' && !player.services.includes('playback')) throw playsNothing(player, error);
-    throw toldBy(player, error);
+    throw toldBy(player, error, special);
   }
 }

@@ -2,8 +2,10 @@ import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import type { GatewayDevice } from '../gateway-api.ts';
 
+type Sentences = { readonly [C in ErrorCode]?: string };
+
 /** What is known of an answer without a reason. */
-const WITHOUT_REASON: { readonly [C in ErrorCode]?: string } = {
+const WITHOUT_REASON: Sentences = {
   'unexpected-request': 'can\'t do that now.',
   'not-supported': 'can\'t do that.',
   'not-found': 'does not have that.',
@@ -19,12 +21,21 @@ const WITHOUT_REASON: { readonly [C in ErrorCode]?: string } = {
   'resource-limit': 'has too much to do: try again in a moment.',
 };
 
+/** The same of a player that was to open something. */
+export const OPENING: Sentences = {
+  'peer-unavailable': 'can\'t reach the device that has the item.',
+  'timeout': 'had no answer in time from the device that has the item.',
+  'not-found': 'does not find the item: is it still there?',
+  'not-allowed': 'is not given the item.',
+  'origin-unreachable': 'could not fetch the item.',
+};
+
 /** What a device answered, told by its name, and in its words where it gave any; another failure as it is. */
-export function toldBy({ name }: Pick<GatewayDevice, 'name'>, thrown: unknown): XpmnError {
+export function toldBy({ name }: Pick<GatewayDevice, 'name'>, thrown: unknown, special: Sentences = {}): XpmnError {
   const error = asXpmnError(thrown);
   const { said } = error.details;
   if (typeof said !== 'string') return error;
   const usual = error.retryable ? 'can\'t be reached now.' : `refuses that (${error.code}).`;
-  const sentence = said === '' ? `${name} ${WITHOUT_REASON[error.code] ?? usual}` : `${name} says: ${said}`;
+  const sentence = said === '' ? `${name} ${special[error.code] ?? WITHOUT_REASON[error.code] ?? usual}` : `${name} says: ${said}`;
   return new XpmnError(error.code, sentence, { cause: error, details: error.details });
 }

@@ -1,5 +1,5 @@
 import { entryDuration, entryText, entryUri } from './playlist-entry.ts';
-import type { EntryLimits, PlaylistEntry } from './playlist-entry.ts';
+import type { EntryLimits, EntryRules, PlaylistEntry } from './playlist-entry.ts';
 
 /** Tags that only HLS has: such a list names the pieces of one title, or its variants (RFC 8216 §4.3). */
 const HLS = /^#EXT-X-/m;
@@ -22,7 +22,7 @@ function isWebOrRelative(uri: string): boolean {
 }
 
 /** Entries of an M3U list, plain or extended; lines that name nothing playable are left out. */
-export function parseM3u(text: string, base: string, limits: EntryLimits): PlaylistEntry[] {
+export function parseM3u(text: string, base: string, limits: EntryRules): PlaylistEntry[] {
   const entries: PlaylistEntry[] = [];
   let about: Omit<PlaylistEntry, 'uri'> = {};
   for (const line of linesOf(text)) {

@@ -44,9 +44,13 @@ const NOTHING: Readonly<Partial<Record<PlaybackCommand, string>>> = {
   previous: 'Nothing was opened that has a title before.',
 };
 
-/** @throws XpmnError `unexpected-request` in a state where that makes no sense; `not-pausable`, `not-seekable` where the item has no such thing */
-export function decide({ state, pausable, seekable }: Pick<PlaybackStatus, 'state' | 'pausable' | 'seekable'>, command: PlaybackCommand): PlaybackAction {
+/**
+ * @throws XpmnError `unexpected-request` in a state where that makes no sense; `unreachable` where it is one because the player is away;
+ * `not-pausable`, `not-seekable` where the item has no such thing
+ */
+export function decide({ state, pausable, seekable, error }: Pick<PlaybackStatus, 'state' | 'pausable' | 'seekable'> & Partial<Pick<PlaybackStatus, 'error'>>, command: PlaybackCommand): PlaybackAction {
   const action = PLAYBACK[state][command];
+  if (action === undefined && error === 'unreachable') throw new XpmnError('unreachable', 'The player can\'t be reached.');
   if (action === undefined) throw new XpmnError('unexpected-request', NOTHING[command] ?? 'Nothing was opened here.');
   if (action === 'pause' && !pausable) throw new XpmnError('not-pausable', 'What plays can\'t be paused.');
   if ((action === 'seek' || action === 'note') && !seekable) throw new XpmnError('not-seekable', 'What plays has no other place to go to.');

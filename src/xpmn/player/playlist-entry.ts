@@ -18,6 +18,11 @@ export interface EntryLimits {
   readonly textLength: number;
 }
 
+export interface EntryRules extends EntryLimits {
+  /** What an entry means beside what anybody may play: to the owner of the list, who has it on the own disk. */
+  readonly local?: ((text: string) => string | undefined) | undefined;
+}
+
 /** `http:`, `https:`, and `xmpp:` URIs of media items. SECURITY: never `file:` or any other (PROTOCOL §7). */
 export function isPlayableUri(uri: string): boolean {
   if (uri.startsWith('xmpp:')) return isMediaUri(uri);
@@ -30,9 +35,11 @@ export function resolveUri(uri: string, base?: string): URL | undefined {
 }
 
 /** What a playlist at `base` means by `text`; undefined for what nobody may play, and for what makes no sense. */
-export function entryUri(text: string, base: string, { uriLength }: Pick<EntryLimits, 'uriLength'>): string | undefined {
+export function entryUri(text: string, base: string, { uriLength, local }: Pick<EntryRules, 'uriLength' | 'local'>): string | undefined {
   const uri = text.trim();
   if (uri === '' || uri.length > uriLength) return undefined;
+  const own = local?.(uri);
+  if (own !== undefined) return own;
   if (uri.startsWith('xmpp:')) return isMediaUri(uri) ? uri : undefined;
   const resolved = resolveUri(uri, base)?.href;
   return resolved !== undefined && resolved.length <= uriLength && !resolved.startsWith('xmpp:') && isPlayableUri(resolved) ? resolved : undefined;

@@ -1,7 +1,7 @@
 import { XpmnError } from '../kernel/errors.ts';
 import type { XmlLimits } from '../model/xml-parser.ts';
 import { isHls, parseM3u, staysOnWeb } from './m3u.ts';
-import type { EntryLimits, PlaylistEntry } from './playlist-entry.ts';
+import type { EntryLimits, EntryRules, PlaylistEntry } from './playlist-entry.ts';
 import { parsePls } from './pls.ts';
 import { parseXspf } from './xspf.ts';
 
@@ -34,11 +34,11 @@ export function playlistFormat(mimeType: string, names: readonly (string | undef
 
 /**
  * The entries of a playlist whose own URI is `base`; undefined for an HLS list, which is one title. What the list says is
- * believed as far as titles go; what it names may be anything that `isPlayableUri` allows.
+ * believed as far as titles go; what it names may be anything that `isPlayableUri` allows, or `local`.
  * @throws XpmnError `malformed`, `xml-restricted`, `too-large` for an XSPF list that is no XML of ours; `unsupported-type` for an HLS list that
  * leads elsewhere than to the web
  */
-export function parsePlaylist(format: PlaylistFormat, text: string, base: string, limits: PlaylistFileLimits): PlaylistEntry[] | undefined {
+export function parsePlaylist(format: PlaylistFormat, text: string, base: string, limits: PlaylistFileLimits & Pick<EntryRules, 'local'>): PlaylistEntry[] | undefined {
   if (format === 'xspf') return parseXspf(text, base, limits);
   if (format === 'pls') return parsePls(text, base, limits);
   if (!isHls(text)) return parseM3u(text, base, limits);

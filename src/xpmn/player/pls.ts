@@ -1,11 +1,11 @@
 import { linesOf } from './m3u.ts';
 import { entryDuration, entryText, entryUri } from './playlist-entry.ts';
-import type { EntryLimits, PlaylistEntry } from './playlist-entry.ts';
+import type { EntryRules, PlaylistEntry } from './playlist-entry.ts';
 
 const LINE = /^(file|title|length)([0-9]{1,7})\s*=(.*)$/i;
 
 /** Entries of a PLS list in the order of their numbers, which may have gaps; what names nothing playable is left out. */
-export function parsePls(text: string, base: string, limits: EntryLimits): PlaylistEntry[] {
+export function parsePls(text: string, base: string, limits: EntryRules): PlaylistEntry[] {
   const told = new Map<number, Map<string, string>>();
   for (const line of linesOf(text)) {
     const [, name, number, value] = LINE.exec(line) ?? [];

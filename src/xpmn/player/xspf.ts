@@ -3,13 +3,13 @@ import type { XmlLimits } from '../model/xml-parser.ts';
 import { child, childText, childrenNamed, textOf } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 import { entryDuration, entryText, entryUri, resolveUri } from './playlist-entry.ts';
-import type { EntryLimits, PlaylistEntry } from './playlist-entry.ts';
+import type { EntryRules, PlaylistEntry } from './playlist-entry.ts';
 
 /**
  * Entries of an XSPF list (version 0 or 1); tracks that name nothing playable are left out.
  * @throws XpmnError as the XML parser: `malformed`, `xml-restricted`, `too-large`
  */
-export function parseXspf(text: string, base: string, limits: EntryLimits & { readonly xml: XmlLimits }): PlaylistEntry[] {
+export function parseXspf(text: string, base: string, limits: EntryRules & { readonly xml: XmlLimits }): PlaylistEntry[] {
   const root = parseXml(withoutAsides(text.replace(/^\ufeff/, '')).trim(), limits.xml);
   const list = root.name === 'playlist' ? child(root, 'trackList') : undefined;
   const own = resolveUri(root.attrs['xml:base'] ?? '', base)?.href ?? base;
@@ -25,7 +25,7 @@ export function parseXspf(text: string, base: string, limits: EntryLimits & { re
 }
 
 /** A track may name several places for the same thing: the first that may be played counts. */
-function locationOf(track: XmlElement, base: string, limits: EntryLimits): string | undefined {
+function locationOf(track: XmlElement, base: string, limits: EntryRules): string | undefined {
   for (const location of childrenNamed(track, 'location')) {
     const uri = entryUri(textOf(location), base, limits);
     if (uri !== undefined) return uri;

@@ -46,6 +46,8 @@ describe('the table of playback', () => {
     assert.equal(codeOf(() => decide(live, 'seek')), 'not-seekable');
     assert.equal(codeOf(() => decide({ ...live, state: 'stopped' }, 'seek')), 'not-seekable');
     assert.equal(codeOf(() => decide({ ...live, state: 'idle' }, 'seek')), 'unexpected-request');
+    assert.equal(codeOf(() => decide({ ...live, state: 'error', error: 'unreachable' }, 'pause')), 'unreachable');
+    assert.equal(codeOf(() => decide({ ...live, state: 'error', error: 'origin-unreachable' }, 'pause')), 'unexpected-request');
     assert.equal(decide(live, 'stop'), 'stop');
   });
 });

@@ -53,10 +53,10 @@ describe('what plays, as text', () => {
     assert.match(nowText(view({ status: playbackStatus({ position: undefined }) }), { now: HEARD, hasBar: true }), /playing \? \/ 4:36\n/);
   });
 
-  it('names another\'s device by all of its name, an item without title by its URI, and an error by its code', () => {
+  it('names another\'s device by all of its name, an item without title by its URI, and an error in words', () => {
     const uri = 'http://example.org/a.mp3';
     const text = nowText(view({ item: { ...playingItem(''), uri }, mute: true, status: playbackStatus({ state: 'error', error: 'unsupported-type', controller: parseJid('ben@example.org/phone-bbbb') }) }), { now: HEARD, hasBar: false });
-    assert.match(text, /^http:\/\/example\.org\/a\.mp3\nstate {7}error \(unsupported-type\) 1:02 [^]*volume {6}35, muted\nopened by {3}ben@example\.org\/phone-bbbb\n/);
+    assert.match(text, /^http:\/\/example\.org\/a\.mp3\nstate {7}error \(it does not play media of this kind\) 1:02 [^]*volume {6}35, muted\nopened by {3}ben@example\.org\/phone-bbbb\n/);
   });
 
   it('says that a device is lost', () => {
