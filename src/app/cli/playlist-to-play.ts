@@ -22,14 +22,14 @@ export async function itemsOfPlaylist(path: string, limits: PlaylistLimits, noti
   if ((await stat(path)).size > limits.bytes) throw new XpmnError('too-large', `"${path}" is too large for a playlist: ${limits.bytes} bytes are the most.`);
   const local = (text: string): string | undefined => fileMeant(text, dirname(path));
   const entries = parsePlaylist(format, await readFile(path, 'utf8'), pathToFileURL(path).href, { ...limits, local });
-  const items = entries?.flatMap(({ uri }): ItemToPlay[] => {
+  const items = entries.flatMap(({ uri }): ItemToPlay[] => {
     if (!uri.startsWith('file:')) return [uri.startsWith('xmpp:') ? { uri } : { url: uri }];
     const file = fileURLToPath(uri);
     if (existsSync(file)) return [{ file }];
     notice(`"${path}" names a file that is not there: ${file}`);
     return [];
   });
-  if (items?.length === 0) throw new XpmnError('not-found', `"${path}" names nothing that could be played.`);
+  if (items.length === 0) throw new XpmnError('not-found', `"${path}" names nothing that could be played.`);
   return items;
 }
 

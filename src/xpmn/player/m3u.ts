@@ -4,21 +4,9 @@ import type { EntryLimits, EntryRules, PlaylistEntry } from './playlist-entry.ts
 /** Tags that only HLS has: such a list names the pieces of one title, or its variants (RFC 8216 §4.3). */
 const HLS = /^#EXT-X-/m;
 
-/** Whether an M3U list is one stream in pieces, which a player that knows HLS is given as it is. */
+/** Whether an M3U list is one stream in pieces. */
 export function isHls(text: string): boolean {
   return HLS.test(text);
-}
-
-/** Of tags that name keys, beginnings and variants. */
-const ATTRIBUTE = /URI\s*=\s*"?\s*([^",\s]*)/gi;
-
-/** Whether an HLS list leads a player that is given it nowhere but to the web: its pieces are fetched by the player itself. */
-export function staysOnWeb(text: string): boolean {
-  return linesOf(text).every((line) => (line.startsWith('#') ? [...line.matchAll(ATTRIBUTE)].map(([, uri = '']) => uri) : [line]).every(isWebOrRelative));
-}
-
-function isWebOrRelative(uri: string): boolean {
-  return !/^[a-z][a-z0-9+.-]*:/i.test(uri) || /^https?:/i.test(uri);
 }
 
 /** Entries of an M3U list, plain or extended; lines that name nothing playable are left out. */

@@ -1,6 +1,6 @@
 import { XpmnError } from '../kernel/errors.ts';
 import type { XmlLimits } from '../model/xml-parser.ts';
-import { isHls, parseM3u, staysOnWeb } from './m3u.ts';
+import { isHls, parseM3u } from './m3u.ts';
 import type { EntryLimits, EntryRules, PlaylistEntry } from './playlist-entry.ts';
 import { parsePls } from './pls.ts';
 import { parseXspf } from './xspf.ts';
@@ -33,16 +33,14 @@ export function playlistFormat(mimeType: string, names: readonly (string | undef
 }
 
 /**
- * The entries of a playlist whose own URI is `base`; undefined for an HLS list, which is one title. What the list says is
- * believed as far as titles go; what it names may be anything that `isPlayableUri` allows, or `local`.
- * @throws XpmnError `malformed`, `xml-restricted`, `too-large` for an XSPF list that is no XML of ours; `unsupported-type` for an HLS list that
- * leads elsewhere than to the web
+ * The entries of a playlist whose own URI is `base`. What the list says is believed as far as titles go; what it names may be anything that
+ * `isPlayableUri` allows, or `local`.
+ * @throws XpmnError `malformed`, `xml-restricted`, `too-large` for an XSPF list that is no XML of ours; `unsupported-type` for an HLS list
  */
-export function parsePlaylist(format: PlaylistFormat, text: string, base: string, limits: PlaylistFileLimits & Pick<EntryRules, 'local'>): PlaylistEntry[] | undefined {
+export function parsePlaylist(format: PlaylistFormat, text: string, base: string, limits: PlaylistFileLimits & Pick<EntryRules, 'local'>): PlaylistEntry[] {
   if (format === 'xspf') return parseXspf(text, base, limits);
   if (format === 'pls') return parsePls(text, base, limits);
-  if (!isHls(text)) return parseM3u(text, base, limits);
-  // SECURITY: "never file: or any other scheme, in playlists too" (PROTOCOL §7): a player on this machine would open it.
-  if (!staysOnWeb(text)) throw new XpmnError('unsupported-type', 'The list names something else than media of the web.');
-  return undefined;
+  // SECURITY: its pieces a player would fetch by itself, past all that is asked of what it is given (PROTOCOL §7).
+  if (isHls(text)) throw new XpmnError('unsupported-type', 'Streams in pieces (HLS) are not played.');
+  return parseM3u(text, base, limits);
 }

@@ -80,7 +80,7 @@ export class TitleFinder {
     const { body } = await this.deps.feed.text(uri, { limit: playlist.bytes, signal });
     throwIfAborted(signal);
     const held = parsePlaylist(format, body, uri, playlist);
-    if (held?.length === 0) throw new XpmnError('unsupported-type', 'The playlist holds nothing that can be played.');
+    if (held.length === 0) throw new XpmnError('unsupported-type', 'The playlist holds nothing that can be played.');
     return held;
   }
 }

@@ -133,12 +133,11 @@ describe('a playback session', () => {
     await rejects(open(...Array.from({ length: 6 }, () => uri)), 'bad-request');
   });
 
-  it('hands an HLS list on as one title', async () => {
+  it('gives no player an HLS list', async () => {
     const { feed, player } = begin();
     feed.playlist('http://media.example/live', '#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n1.ts', 'application/vnd.apple.mpegurl');
-    await open('http://media.example/live');
-    assert.equal(play.control.status.count, 1);
-    assert.equal(player.snapshot.media?.url, 'http://192.0.2.1/m/http%3A%2F%2Fmedia.example%2Flive');
+    await rejects(open('http://media.example/live'), 'unsupported-type');
+    assert.equal(player.snapshot.media, undefined);
   });
 
   it('stays where it is when the way to the next title is given up', async () => {
