@@ -51,9 +51,9 @@ describe('a playlist on the disk', () => {
     await assert.rejects(read('list.xspf', 'one.mp3'), { code: 'malformed' });
   });
 
-  it('is none if its name says so, or if it is one stream in pieces', async () => {
+  it('is none if its name says so, and refused if it is one stream in pieces', async () => {
     assert.equal(await read('one.mp3', 'sub/two words.mp3'), undefined);
-    assert.equal(await read('live.m3u8', '#EXTM3U\n#EXT-X-VERSION:3\none.mp3'), undefined);
+    await assert.rejects(read('live.m3u8', '#EXTM3U\n#EXT-X-VERSION:3\none.mp3'), { code: 'unsupported-type' });
   });
 
   it('is one of the words of a command', async () => {
