@@ -34,8 +34,13 @@ export function actionsFrom(text: string | undefined): ReadonlySet<string> | und
 
 type Values = ReadonlyMap<string, string>;
 
+export interface TitleLimits extends DidlLimits {
+  /** Characters of a title, and of each other name; more is cut off. */
+  readonly text: number;
+}
+
 /** What the variables of a LastChange say; also of the arguments of GetMediaInfo, which are called otherwise. */
-export function factsFromVariables(values: Values, limits: DidlLimits): TransportFacts {
+export function factsFromVariables(values: Values, limits: TitleLimits): TransportFacts {
   const first = (...names: string[]): string | undefined => names.map((name) => values.get(name)).find((value) => value !== undefined);
   const metadata = said(values.get('CurrentTrackMetaData')) ?? said(first('AVTransportURIMetaData', 'CurrentURIMetaData'));
   return known({
@@ -53,7 +58,7 @@ export function factsFromVariables(values: Values, limits: DidlLimits): Transpor
 }
 
 /** What GetPositionInfo answers. COMPAT: some count in AbsTime alone; it is the same where there is one track. */
-export function factsFromPositionInfo(values: Values, limits: DidlLimits): TransportFacts {
+export function factsFromPositionInfo(values: Values, limits: TitleLimits): TransportFacts {
   const metadata = said(values.get('TrackMetaData'));
   return known({
     trackUri: uriFrom(values.get('TrackURI')),
@@ -64,11 +69,12 @@ export function factsFromPositionInfo(values: Values, limits: DidlLimits): Trans
 }
 
 /** Undefined if there is nothing in it. */
-export function mediaFromDidl(text: string, limits: DidlLimits): CurrentMedia | undefined {
+export function mediaFromDidl(text: string, limits: TitleLimits): CurrentMedia | undefined {
   const object = parseDidl(text, limits).entries.find((entry) => entry !== undefined);
   if (!object) return undefined;
   const { artist, album, genre, track, duration } = itemFromDidl(object, { tag: () => undefined });
-  return { title: object.title, ...known({ artist, album, genre, track, duration }) };
+  const [title, ...names] = [object.title, artist, album, genre].map((name) => name?.slice(0, limits.text));
+  return { title, ...known({ artist: names[0], album: names[1], genre: names[2], track, duration }) };
 }
 
 /** `''`: it says that there is none; undefined: it says nothing. */

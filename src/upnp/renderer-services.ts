@@ -1,5 +1,5 @@
 import { factsFromPositionInfo, factsFromVariables } from '../mapping/av-transport.ts';
-import type { DidlLimits } from '../mapping/didl.ts';
+import type { TitleLimits } from '../mapping/av-transport.ts';
 import { renderingFacts } from '../mapping/rendering-control.ts';
 import type { RenderingFacts } from '../mapping/rendering-control.ts';
 import type { TransportFacts } from '../mapping/transport-facts.ts';
@@ -29,7 +29,7 @@ export interface RendererServicesDeps {
 
 export interface RendererServicesOptions {
   readonly soap: XmlLimits;
-  readonly didl: DidlLimits;
+  readonly didl: TitleLimits;
 }
 
 export interface Answers {

@@ -6,7 +6,7 @@ import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import type { TaskGroup } from '../xpmn/kernel/tasks.ts';
 import type { XmlLimits } from '../xpmn/model/xml-parser.ts';
-import type { DidlLimits } from '../mapping/didl.ts';
+import type { TitleLimits } from '../mapping/av-transport.ts';
 import type { EventSubscriber, EventSubscription, EventedService } from './gena.ts';
 import type { Learnt } from './learnt.ts';
 import { endDue, nextAsk } from './renderer-schedule.ts';
@@ -18,7 +18,7 @@ import type { RendererTracker } from './renderer-tracker.ts';
 
 export interface WatchOptions extends ScheduleOptions {
   readonly lastChange: XmlLimits;
-  readonly didl: DidlLimits;
+  readonly didl: TitleLimits;
   /** Milliseconds from a word of the device, or to it, until it is looked where it is. */
   readonly settle: number;
   /** Milliseconds for which it may say that it plays, and stand still, before that is a failure. */

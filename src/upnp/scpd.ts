@@ -24,6 +24,10 @@ const AV_TRANSPORT = [
 ];
 const RENDERING_CONTROL = ['ListPresets', 'SelectPreset', 'GetVolume', 'SetVolume', 'GetMute', 'SetMute'];
 
+/** What else a service may be able to do is not kept: its list may be of any length. */
+const USED: ReadonlySet<string> = new Set([...AV_TRANSPORT, 'SetNextAVTransportURI', ...RENDERING_CONTROL]);
+const LONGEST_MODE = 32;
+
 /** What services of a kind usually can, for devices whose own word can't be had, or read. What the next title is, few are told. */
 export const USUAL_MODELS = {
   AVTransport: { actions: new Set(AV_TRANSPORT), seekModes: new Set(), volume: USUAL_RANGE },
@@ -34,7 +38,7 @@ export const USUAL_MODELS = {
 export function serviceModelOf(response: Pick<HttpResponse, 'status' | 'headers' | 'body'>, usual: ServiceModel, limits: XmlLimits): ServiceModel {
   const { root } = response.status === 200 ? xmlOf(response, limits) : { root: undefined };
   const list = root && child(root, 'actionList');
-  const actions = new Set((list ? childrenNamed(list, 'action') : []).flatMap((action) => childText(action, 'name')?.trim() || []));
+  const actions = new Set((list ? childrenNamed(list, 'action') : []).map((action) => childText(action, 'name')?.trim() ?? '').filter((name) => USED.has(name)));
   if (!root || actions.size === 0) return usual;
   const table = child(root, 'serviceStateTable');
   const variables = table ? childrenNamed(table, 'stateVariable') : [];
@@ -42,7 +46,7 @@ export function serviceModelOf(response: Pick<HttpResponse, 'status' | 'headers'
   const modes = variable(variables, 'A_ARG_TYPE_SeekMode', 'allowedValueList');
   return {
     actions,
-    seekModes: new Set((modes ? childrenNamed(modes, 'allowedValue') : []).map((mode) => textOf(mode).trim().toUpperCase())),
+    seekModes: new Set((modes ? childrenNamed(modes, 'allowedValue') : []).map((mode) => textOf(mode).trim().toUpperCase()).filter((mode) => mode.length <= LONGEST_MODE)),
     volume: range ? volumeRange(childText(range, 'minimum')?.trim(), childText(range, 'maximum')?.trim()) : usual.volume,
   };
 }

@@ -179,11 +179,13 @@ export class Bridge {
     this.bridged.delete(id);
     this.deps.logins?.release(entry.device);
     // While the gateway goes on the same device may be back at once: under its old name, that has to be free.
-    const ended = entry.services.end();
-    await untilAborted(entry.announcement.stop(), this.isStopped ? signal : undefined);
-    await entry.device.stop({ signal });
-    await ended;
-    await entry.session?.end();
+    const ended = Promise.all([entry.services.end(), entry.session?.end()]);
+    try {
+      await untilAborted(entry.announcement.stop(), this.isStopped ? signal : undefined);
+      await entry.device.stop({ signal });
+    } finally {
+      await ended;
+    }
     this.deps.log.info('a device is not bridged any more', { name: entry.name, jid: entry.device.jid });
   }
 

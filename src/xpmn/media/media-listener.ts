@@ -46,7 +46,8 @@ export class MediaListener {
   }
 
   async close(): Promise<void> {
-    const closed = once(this.server, 'close');
+    // Not `once` of node:events, which any error of the server would reject.
+    const closed = new Promise<void>((resolve) => this.server.once('close', resolve));
     this.server.close();
     this.server.closeAllConnections();
     await closed;

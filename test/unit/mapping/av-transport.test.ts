@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { AV_TRANSPORT_MAPPING, actionsFrom, factsFromPositionInfo, factsFromVariables, phaseFromTransportState } from '../../../src/mapping/av-transport.ts';
 import { settings } from '../../support/settings.ts';
 
-const limits = settings.upnp.contentDirectory.didl;
+const limits = { ...settings.upnp.renderer.didl, text: 40 };
 const map = (values: Record<string, string>): ReadonlyMap<string, string> => new Map(Object.entries(values));
 const DIDL = '<DIDL-Lite xmlns:dc="x" xmlns:upnp="y"><item id="1"><dc:title>Masque</dc:title><upnp:artist>The Capulets</upnp:artist><upnp:album>Verona</upnp:album><res duration="0:00:09">http://192.0.2.1/1</res></item></DIDL-Lite>';
 
@@ -40,6 +40,12 @@ describe('AVTransport', () => {
   it('reads GetMediaInfo and GetTransportInfo, which call things otherwise', () => {
     const facts = factsFromVariables(map({ CurrentURI: 'http://192.0.2.1/1', CurrentURIMetaData: DIDL, MediaDuration: '0:01:00', NrTracks: '3', CurrentTransportState: 'STOPPED', CurrentSpeed: '1/2' }), limits);
     assert.deepEqual([facts.uri, facts.media?.title, facts.duration, facts.tracks, facts.phase, facts.speed], ['http://192.0.2.1/1', 'Masque', 60, 3, 'stopped', 0.5]);
+  });
+
+  it('cuts off names that have no end', () => {
+    const long = DIDL.replace('Masque', 'M'.repeat(5000)).replace('Verona', 'V'.repeat(5000));
+    const media = factsFromVariables(map({ AVTransportURIMetaData: long }), limits).media;
+    assert.deepEqual([media?.title, media?.album], ['M'.repeat(limits.text), 'V'.repeat(limits.text)]);
   });
 
   it('knows 0 for a position, and 0 for no duration', () => {

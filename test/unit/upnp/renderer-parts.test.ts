@@ -21,6 +21,11 @@ describe('service descriptions', () => {
     assert.deepEqual([...read(`<scpd>${actions}${modes}</scpd>`).seekModes], ['REL_TIME', 'TRACK_NR']);
   });
 
+  it('are kept as far as we use what they name', () => {
+    const many = `<scpd><actionList>${'<action><name>X_Vendor</name></action>'.repeat(500)}<action><name>Play</name></action></actionList>${modes.replace('TRACK_NR', 'X'.repeat(9999))}</scpd>`;
+    assert.deepEqual([[...read(many).actions], [...read(many).seekModes]], [['Play'], ['REL_TIME']]);
+  });
+
   for (const [name, body, status] of [
     ['nothing', '', 200], ['404', `<scpd>${actions}</scpd>`, 404], ['HTML', '<html><body>Hello', 200], ['no actions', '<scpd><actionList/></scpd>', 200], ['no list of actions', '<scpd/>', 200],
   ] as const) {
