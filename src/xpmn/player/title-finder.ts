@@ -39,7 +39,7 @@ export class TitleFinder {
     this.options = options;
   }
 
-  /** The current title of `list`. @throws XpmnError as PlayerFeed; `unsupported-type` for other URIs, and for playlists that hold nothing playable */
+  /** The current title of `list`. @throws XpmnError as PlayerFeed, but `origin-unreachable` for whatever could not be reached: `unreachable` is the player; `unsupported-type` for other URIs, and for playlists that hold nothing playable */
   async find(list: PlayList, target: FeedTarget, signal: AbortSignal): Promise<FoundTitle> {
     const title = currentTitle(list);
     if (this.ready?.title === title && this.ready.until > this.deps.clock.monotonic()) return { list, media: this.ready.media };
@@ -48,7 +48,7 @@ export class TitleFinder {
       return await withDeadline({ clock, signal, delay: this.options.feedTimeout, what: 'Getting the media' }, (within) => this.look(list, target, within));
     } catch (error) {
       throwIfAborted(signal);
-      throw asXpmnError(error);
+      throw asTitleProblem(asXpmnError(error));
     }
   }
 
@@ -83,4 +83,10 @@ export class TitleFinder {
     if (held?.length === 0) throw new XpmnError('unsupported-type', 'The playlist holds nothing that can be played.');
     return held;
   }
+}
+
+/** Whoever has the title is away; the player is not. */
+function asTitleProblem(error: XpmnError): XpmnError {
+  const isAway = error.family === 'unreachable' && error.code !== 'aborted' && error.code !== 'resource-limit';
+  return isAway ? new XpmnError('origin-unreachable', 'The device that has the item can\'t be reached.', { cause: error }) : error;
 }

@@ -96,7 +96,7 @@ describe('a playback session', () => {
 
   it('waits for a title that is not made available, but not for ever', async () => {
     begin();
-    const failing = rejects(open(play.endless()), 'timeout');
+    const failing = rejects(open(play.endless()), 'origin-unreachable');
     await play.clock.advance(settings.player.feedTimeout);
     await failing;
   });
@@ -200,6 +200,16 @@ describe('a playback session', () => {
     await clock.advance(1000);
     assert.ok((play.control.status.position as number) < 2);
   });
+
+  for (const code of ['unreachable', 'peer-unavailable', 'timeout', 'connection-lost', 'transport-failed'] as const) {
+    it(`is not taken for away itself, when whoever has the title is (${code})`, async () => {
+      const { feed, control } = begin();
+      const uri = play.title(100);
+      feed.fail(uri, code);
+      await rejects(open(uri), 'origin-unreachable');
+      assert.deepEqual([control.status.state, control.status.error], ['error', 'origin-unreachable']);
+    });
+  }
 
   it('takes back what it has set when the player refuses the rest', async () => {
     const { player } = begin();
