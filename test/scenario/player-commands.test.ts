@@ -71,8 +71,8 @@ describe('commands and a player elsewhere', () => {
     assert.equal((await xpmn('next')).stderr, 'xpmn: unexpected-request: Player can\'t do that now. `xpmn now` shows what it does.\n');
     rig.control.failure = new XpmnError('unreachable', 'The player does not answer.');
     assert.deepEqual(await xpmn('next'), { status: 3, stdout: '', stderr: 'xpmn: unreachable: Player does not answer its gateway: is it switched on? `xpmn devices` shows what can be reached.\n' });
-    rig.control.failure = new XpmnError('peer-unavailable', 'The device is not there.');
-    assert.match((await xpmn('play', 'xmpp:me@home.test/nas?transfer;uid=a')).stderr, /^xpmn: peer-unavailable: Player can't reach the device that has the item\. /);
+    rig.control.failure = new XpmnError('origin-unreachable', 'The device that has the item can\'t be reached.');
+    assert.match((await xpmn('play', 'xmpp:me@home.test/nas?transfer;uid=a')).stderr, /^xpmn: origin-unreachable: Player can't fetch the item: /);
     rig.control.failure = new XpmnError('conflict', '');
     assert.equal((await xpmn('next')).stderr, 'xpmn: conflict: Player refuses that (conflict).\n');
     rig.control.controls = [];

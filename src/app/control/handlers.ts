@@ -1,4 +1,5 @@
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
+import { resourceOf } from '../../xpmn/model/jid.ts';
 import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import { findDevice } from '../find-device.ts';
 import type { Gateway } from '../gateway-api.ts';
@@ -48,7 +49,12 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
 
   ...PLAYER_HANDLERS,
 
-  url: async ({ uri }, { controlled, signal }) => controlled.gateway().url(parseMediaUri(uri), { signal }),
+  async url({ uri }, { controlled, signal }) {
+    const gateway = controlled.gateway();
+    const reference = parseMediaUri(uri);
+    const name = gateway.devices().find(({ jid }) => jid === reference.device)?.name ?? resourceOf(reference.device);
+    return gateway.url(reference, { signal }).catch((error: unknown) => Promise.reject(toldBy({ name }, error)));
+  },
 
   async 'export-credentials'({ name, password }, { controlled, signal }) {
     const { file, jid } = await controlled.gateway().exportCredentials({ name, password, signal });

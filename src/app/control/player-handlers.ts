@@ -14,7 +14,9 @@ export const PLAYER_HANDLERS: { readonly [N in PlayerOperation]: Handler<N> } = 
     const gateway = context.controlled.gateway();
     const player = findPlayer(device, gateway.devices());
     const uris: string[] = [];
-    for (const item of items) uris.push(await uriOf(item, gateway, context));
+    for (const item of items) {
+      uris.push(await uriOf(item, gateway, context).catch((error: unknown) => Promise.reject(items.length > 1 ? about(item, asXpmnError(error)) : error)));
+    }
     const opened = await asPlayer(player, gateway.players.open(player.jid, { uris, position, autoplay }, context), undefined, OPENING);
     return { ...named(player), ...opened };
   },
@@ -46,6 +48,11 @@ function named({ jid, name }: GatewayDevice): { device: GatewayDevice['jid']; na
 async function uriOf(item: ItemToPlay, gateway: Gateway, { signal }: HandlerContext): Promise<string> {
   if ('uri' in item) return formatMediaUri(parseMediaUri(item.uri));
   return (await gateway.share(item, { signal })).uri;
+}
+
+/** Which of several it was. */
+function about(item: ItemToPlay, { code, message, details }: XpmnError): XpmnError {
+  return new XpmnError(code, `${Object.values(item).join()}: ${message}`, { details });
 }
 
 /** What nobody but the device knew: that it plays nothing, or has no such control. */

@@ -23,11 +23,9 @@ const WITHOUT_REASON: Sentences = {
 
 /** The same of a player that was to open something. */
 export const OPENING: Sentences = {
-  'peer-unavailable': 'can\'t reach the device that has the item.',
-  'timeout': 'had no answer in time from the device that has the item.',
   'not-found': 'does not find the item: is it still there?',
   'not-allowed': 'is not given the item.',
-  'origin-unreachable': 'could not fetch the item.',
+  'origin-unreachable': 'can\'t fetch the item: `xpmn get` tries the same from here.',
 };
 
 /** What a device answered, told by its name, and in its words where it gave any; another failure as it is. */

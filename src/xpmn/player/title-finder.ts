@@ -88,5 +88,5 @@ export class TitleFinder {
 /** That the device with the media can't be reached must not look as if the player could not. */
 function ofTheMedia(error: XpmnError): XpmnError {
   if (error.family !== 'unreachable' || error.code === 'resource-limit' || error.code === 'aborted') return error;
-  return new XpmnError('origin-unreachable', 'What is to be played can\'t be reached.', { cause: error });
+  return new XpmnError('origin-unreachable', 'The device that has the item can\'t be reached.', { cause: error });
 }

@@ -101,15 +101,6 @@ describe('a playback session', () => {
     await failing;
   });
 
-  it('never says that the player can\'t be reached where it is whoever has the media', async () => {
-    begin();
-    for (const [code, told] of [['peer-unavailable', 'origin-unreachable'], ['unreachable', 'origin-unreachable'], ['timeout', 'origin-unreachable'], ['connection-lost', 'origin-unreachable'], ['resource-limit', 'resource-limit'], ['not-found', 'not-found']] as const) {
-      const title = play.title(10);
-      play.feed.fail(title, code);
-      await rejects(open(title), told);
-    }
-  });
-
   it('reads playlists in playlists, not too deep, and never what they must not name', async () => {
     const { feed } = begin();
     const [one, two] = [play.title(10), play.title(20)];
@@ -208,6 +199,16 @@ describe('a playback session', () => {
     await clock.advance(1000);
     assert.ok((play.control.status.position as number) < 2);
   });
+
+  for (const code of ['unreachable', 'peer-unavailable', 'timeout', 'connection-lost', 'transport-failed'] as const) {
+    it(`is not taken for away itself, when whoever has the title is (${code})`, async () => {
+      const { feed, control } = begin();
+      const uri = play.title(100);
+      feed.fail(uri, code);
+      await rejects(open(uri), 'origin-unreachable');
+      assert.deepEqual([control.status.state, control.status.error], ['error', 'origin-unreachable']);
+    });
+  }
 
   it('takes back what it has set when the player refuses the rest', async () => {
     const { player } = begin();
