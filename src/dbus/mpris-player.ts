@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { mprisVolume } from '../mapping/mpris-values.ts';
 import type { MprisIdentity, MprisReading } from '../mapping/mpris.ts';
 import type { Clock } from '../xpmn/kernel/clock.ts';
-import { XpmnError } from '../xpmn/kernel/errors.ts';
+import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../xpmn/kernel/errors.ts';
 import { abortable, throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import type { MediaPlayer, MediaPlayerEvents, PlayerCall, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
@@ -71,7 +71,12 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     const { schemes } = this.identity;
     const scheme = media.url.slice(0, media.url.indexOf(':')).toLowerCase();
     if (schemes.length > 0 && !schemes.includes(scheme)) throw new XpmnError('unsupported-type', 'The player does not know HTTP.');
-    await this.silence(remote, call);
+    try {
+      await this.silence(remote, call);
+    } catch (error) {
+      // COMPAT: just started, with nothing yet, mpv may say for ever that it plays. What is opened takes the place of whatever there is.
+      if (asXpmnError(error).code !== 'not-acceptable') throw error;
+    }
     this.observer.update({ loaded: { media, phase: 'kept' }, problem: undefined });
   }
 

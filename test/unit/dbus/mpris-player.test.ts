@@ -96,6 +96,13 @@ describe('a player by MPRIS', function () {
     await assert.rejects(rig.player.pause({ signal }), { code: 'not-pausable' });
   });
 
+  it('takes something new, though it says that it plays on: it may have nothing', async () => {
+    await playing({ ignores: ['Stop'] });
+    await rig.player.load(await rig.media(30), { signal });
+    await rig.player.play({ signal });
+    assert.equal(members().at(-1), 'OpenUri');
+  });
+
   it('is refused, or not obeyed, and says so', async () => {
     await playing({ ignores: ['Pause', 'Stop'], ignoresVolume: true });
     await assert.rejects(rig.player.pause({ signal }), { code: 'not-acceptable' });
