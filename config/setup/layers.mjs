@@ -7,6 +7,8 @@ import { ROOT } from './common.mjs';
 
 const root = fileURLToPath(ROOT);
 const LAYERS = ['unit', 'compliance', 'scenario', 'interop', 'e2e'];
+/** Their files know nothing of each other: two at a time. The others fill the machine with real programs, and measure. */
+const TOGETHER = ['unit', 'compliance', 'scenario'];
 /** The whole run; a layer that ends its tests but not its process has left something open. In milliseconds. */
 const BOUNDS = { whole: 28 * 60_000, lingering: 30_000 };
 
@@ -48,7 +50,7 @@ async function runLayer(layer, files, { end, lingering }) {
   const totals = join(folder, 'totals.json');
   try {
     const reporter = join(root, 'config/setup/reporter.cjs');
-    const argv = ['node_modules/mocha/bin/mocha.js', '--config', 'config/mocharc.json', '--reporter', reporter, ...files];
+    const argv = ['node_modules/mocha/bin/mocha.js', '--config', 'config/mocharc.json', '--reporter', reporter, ...(TOGETHER.includes(layer) ? ['--parallel', '--jobs', '2'] : []), ...files];
     const { code, why } = await supervise([process.execPath, ...argv], { end, totals, lingering });
     const complete = existsSync(totals);
     const counted = complete ? JSON.parse(readFileSync(totals, 'utf8')) : { passed: 0, failed: 0 };

@@ -125,7 +125,7 @@ describe('what players are given', function () {
         await xpmn(name, 'stop');
       });
 
-      it('plays files and URLs of the controller\'s machine', async () => {
+      if (name === 'Speaker') it('plays files and URLs of the controller\'s machine', async () => {
         for (const word of [join(folder, '1.mp3'), `${web.url}2.mp3`]) {
           const since = Date.now();
           const said = await xpmn(name, 'play', word);
