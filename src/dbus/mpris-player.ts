@@ -6,6 +6,7 @@ import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../xpmn/kernel/errors.ts';
 import { abortable, throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import type { MediaPlayer, MediaPlayerEvents, PlayerCall, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
+import { PLAIN_PROFILE } from '../xpmn/ports/player-feed.ts';
 import type { FeedTarget, PlayerMedia } from '../xpmn/ports/player-feed.ts';
 import type { MessageBus } from './bus.ts';
 import { MprisObserver } from './mpris-observer.ts';
@@ -16,7 +17,7 @@ import { MprisStart } from './mpris-start.ts';
 import { hasTrack, lengthOf } from './mpris-state.ts';
 
 /** It is on this machine, and knows HTTP. */
-const FEED: FeedTarget = { address: undefined, profile: { length: 'exact', mimeTypes: {}, dlnaAlways: false, keepAlive: true } };
+const FEED: FeedTarget = { address: undefined, profile: PLAIN_PROFILE };
 
 type Flag = 'canControl' | 'canPlay' | 'canPause' | 'canSeek' | 'canGoNext' | 'canGoPrevious';
 

@@ -6,10 +6,10 @@ import { XpmnError } from '../xpmn/kernel/errors.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import { TaskGroup, abortReason, abortable, sleep, withDeadline } from '../xpmn/kernel/tasks.ts';
 import type { MediaPlayer, MediaPlayerEvents, PlayerCall, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
+import { PLAIN_PROFILE } from '../xpmn/ports/player-feed.ts';
 import type { FeedTarget, PlayerMedia } from '../xpmn/ports/player-feed.ts';
 import type { EventSubscriber, EventedService } from './gena.ts';
 import { Learnt } from './learnt.ts';
-import { USUAL_PROFILE } from './quirks.ts';
 import type { DeviceQuirks } from './quirks.ts';
 import { abilitiesOf } from './renderer-abilities.ts';
 import { AV_TRANSPORT_ERRORS, RENDERING_CONTROL_ERRORS, rendererError, upnpErrorOf } from './renderer-errors.ts';
@@ -92,7 +92,7 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
   }
 
   get feed(): FeedTarget {
-    return { address: this.deps.address(), profile: { ...USUAL_PROFILE, ...this.deps.quirks.feed } };
+    return { address: this.deps.address(), profile: { ...PLAIN_PROFILE, ...this.deps.quirks.feed } };
   }
 
   /** The device has been described again: it may be somewhere else, or have started anew. */

@@ -35,9 +35,6 @@ export interface DeviceNames {
   readonly friendlyName: string;
 }
 
-/** Of players that know HTTP. */
-export const USUAL_PROFILE: FeedProfile = { length: 'exact', mimeTypes: {}, dlnaAlways: false, keepAlive: true };
-
 /** All entries that fit, the later ones over the earlier. */
 export function quirksFor(device: DeviceNames, entries: readonly QuirkEntry[]): DeviceQuirks {
   let quirks: DeviceQuirks = {};

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createSharedMedia } from '../../src/app/shared/shared-media.ts';
 import type { MediaGateway } from '../../src/xpmn/gateway/media-gateway.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
-import { PLAIN_PROFILE } from '../../src/xpmn/media/feed-profile.ts';
+import { PLAIN_PROFILE } from '../../src/xpmn/ports/player-feed.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import { formatMediaUri } from '../../src/xpmn/model/media-uri.ts';
 import type { PlayerMedia } from '../../src/xpmn/ports/player-feed.ts';

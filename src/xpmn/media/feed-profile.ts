@@ -1,8 +1,5 @@
 import type { FeedProfile } from '../ports/player-feed.ts';
 
-/** For players that know HTTP. */
-export const PLAIN_PROFILE: FeedProfile = { length: 'exact', mimeTypes: {}, dlnaAlways: false, keepAlive: true };
-
 /** What a player with that profile is told the type is. */
 export function servedType(type: string, { mimeTypes }: FeedProfile): string {
   return Object.hasOwn(mimeTypes, type) ? (mimeTypes[type] as string) : type;

@@ -1,7 +1,8 @@
 import type { Clock, Random } from '../kernel/clock.ts';
 import type { MediaReference } from '../model/media-uri.ts';
 import type { FeedProfile } from '../ports/player-feed.ts';
-import { PLAIN_PROFILE, profileKey, servedType } from './feed-profile.ts';
+import { PLAIN_PROFILE } from '../ports/player-feed.ts';
+import { profileKey, servedType } from './feed-profile.ts';
 
 export interface TicketOptions {
   /** Milliseconds from the last use until a URL is forgotten. */

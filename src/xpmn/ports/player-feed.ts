@@ -12,6 +12,9 @@ export interface FeedProfile {
   readonly keepAlive: boolean;
 }
 
+/** For players that know HTTP. */
+export const PLAIN_PROFILE: FeedProfile = { length: 'exact', mimeTypes: {}, dlnaAlways: false, keepAlive: true };
+
 /** Who fetches, and how. */
 export interface FeedTarget {
   /** Address of the player, an IP literal; undefined for one on this machine. */

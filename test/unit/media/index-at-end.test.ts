@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PLAIN_PROFILE } from '../../../src/xpmn/media/feed-profile.ts';
+import { PLAIN_PROFILE } from '../../../src/xpmn/ports/player-feed.ts';
 import { formatMediaUri } from '../../../src/xpmn/model/media-uri.ts';
 import { NAS, startFeed } from '../../support/feed-rig.ts';
 

@@ -4,7 +4,7 @@ import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import { systemClock, systemRandom } from '../../../src/xpmn/kernel/system.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
-import { PLAIN_PROFILE } from '../../../src/xpmn/media/feed-profile.ts';
+import { PLAIN_PROFILE } from '../../../src/xpmn/ports/player-feed.ts';
 import { MediaPort } from '../../../src/xpmn/media/media-port.ts';
 import type { FeedProfile } from '../../../src/xpmn/ports/player-feed.ts';
 import { FakeRemote } from '../../fakes/fake-remote.ts';

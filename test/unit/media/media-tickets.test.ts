@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { MediaReference } from '../../../src/xpmn/model/media-uri.ts';
-import { PLAIN_PROFILE } from '../../../src/xpmn/media/feed-profile.ts';
+import { PLAIN_PROFILE } from '../../../src/xpmn/ports/player-feed.ts';
 import { MediaTickets, extensionFor } from '../../../src/xpmn/media/media-tickets.ts';
 import { FakeClock, FakeRandom } from '../../support/fake-clock.ts';
 import { settings } from '../../support/settings.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
-import { PLAIN_PROFILE } from '../../../src/xpmn/media/feed-profile.ts';
+import { PLAIN_PROFILE } from '../../../src/xpmn/ports/player-feed.ts';
 import { formatMediaUri } from '../../../src/xpmn/model/media-uri.ts';
 import type { MediaItem } from '../../../src/xpmn/model/media.ts';
 import type { LocatedMedia } from '../../../src/xpmn/ports/media-device.ts';
