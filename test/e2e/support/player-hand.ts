@@ -24,6 +24,8 @@ export interface PlayerHand {
   setVolume(volume: number): Promise<void>;
   /** Title that it says it plays. */
   title(): Promise<string>;
+  /** Where it has that from. */
+  url(): Promise<string>;
   /** What it tells whoever listens. */
   readonly events: EventLog;
   /** How that tells of a state. */
@@ -79,6 +81,7 @@ export async function rendererHand({ name, services, netns, address }: RendererP
     seek: (seconds) => transport('Seek', { Unit: 'REL_TIME', Target: `0:${String(Math.floor(seconds / 60)).padStart(2, '0')}:${String(seconds % 60).padStart(2, '0')}` }),
     setVolume: async (volume) => void (await call('RenderingControl', 'SetVolume', { ...master, DesiredVolume: volume })),
     title: async () => /&lt;dc:title&gt;(.*?)&lt;/.exec((await call('AVTransport', 'GetMediaInfo'))('CurrentURIMetaData'))?.[1] ?? '',
+    url: async () => (await call('AVTransport', 'GetMediaInfo'))('CurrentURI'),
     stateEvent: (state) => new RegExp(`TransportState val=(&quot;|"|'|&apos;)${{ playing: 'PLAYING', paused: 'PAUSED_PLAYBACK', stopped: '(STOPPED|NO_MEDIA_PRESENT)' }[state]}`),
   };
 }
@@ -110,6 +113,7 @@ export async function mprisHand({ name, player, bus }: MprisPlace): Promise<Play
     seek: (seconds) => tell('position', String(seconds)),
     setVolume: (volume) => tell('volume', String(volume / 100)),
     title: () => ctl('metadata', 'title'),
+    url: () => ctl('metadata', 'xesam:url'),
     stateEvent: (state) => new RegExp(`string "${{ playing: 'Playing', paused: 'Paused', stopped: 'Stopped' }[state]}"`),
   };
 }
