@@ -19,7 +19,7 @@ export interface Socks5Options extends TcpOptions {
   readonly preference: number;
   /** ms between two attempts. */
   readonly stagger: number;
-  /** ms for all attempts together. */
+  /** ms for all attempts together: what drops packets without a word costs all of it. A SYN is repeated after 1 and 3 s. */
   readonly connectTimeout: number;
   /** ms from our verdict to the peer's. */
   readonly verdictTimeout: number;
