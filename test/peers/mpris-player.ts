@@ -12,8 +12,8 @@ export interface RealPlayer {
   readonly name: string;
   /** What somebody does with playerctl, e.g. `pause` or `volume 0.3`. */
   playerctl(...words: string[]): Promise<string>;
-  /** Ends it, and starts it again under the same name. */
-  restart(): Promise<void>;
+  /** Ends it (`crash`: by KILL), and starts it again under the same name. */
+  restart(options?: { readonly crash?: boolean }): Promise<void>;
   launch(): Promise<void>;
   /** Ends it and removes its state. Idempotent. */
   stop(): Promise<void>;
@@ -83,7 +83,8 @@ class HomedPlayer implements RealPlayer {
     return run(['playerctl', `--player=${this.kind.program}`, ...words], { env: this.env() });
   }
 
-  async restart(): Promise<void> {
+  async restart({ crash = false }: { readonly crash?: boolean } = {}): Promise<void> {
+    if (crash) this.process.kill('SIGKILL');
     await this.process.stop();
     await this.launch();
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir, readlink } from 'node:fs/promises';
-import { waitUntil } from '../../peers/wait.ts';
+import { delay, waitUntil } from '../../peers/wait.ts';
+import type { WaitOptions } from '../../peers/wait.ts';
 import type { Machine } from './machine.ts';
 
 /** What a process holds open; equal before and after means that nothing leaked. Named, so that a leak is known by its name. */
@@ -12,6 +13,26 @@ export async function heldBy(pid: number): Promise<Held> {
   const targets = await Promise.all(numbers.map((number) => readlink(`/proc/${pid}/fd/${number}`).catch(() => undefined)));
   const sockets = await socketsOf(pid);
   return targets.filter((target) => target !== undefined).map((target) => sockets.get(target) ?? target).sort();
+}
+
+/** Waits until a daemon has no connection to any of those addresses (`host` or `host:port`) any more. */
+export async function letGoOf(machine: Machine, addresses: readonly string[], options: WaitOptions = {}): Promise<void> {
+  let left: Held = [];
+  await waitUntil(`nothing is held of ${addresses.join(', ')}`, async () => {
+    left = (await heldBy(machine.pid)).filter((one) => / (ESTABLISHED|CLOSE_WAIT|FIN_WAIT1|FIN_WAIT2) /.test(one) && addresses.some((address) => `${one.split(' ').at(-1)}:`.startsWith(`${address}:`)));
+    return left.length === 0;
+  }, options).catch(() => assert.deepEqual(left, [], 'connections to who is dead'));
+}
+
+/** Seconds of CPU time that a process takes in so many milliseconds. */
+export async function cpuOf(pid: number, during: number): Promise<number> {
+  const taken = async (): Promise<number> => {
+    const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  };
+  const before = await taken();
+  await delay(during);
+  return (await taken()) - before;
 }
 
 /** Remembers what the daemons hold open when they rest; the result waits until they hold no more than that again. */

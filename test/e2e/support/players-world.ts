@@ -14,17 +14,24 @@ export type Playable = LibraryEntry & { readonly uri: string };
 /** Songs that are long enough to be paused and searched in. */
 export const SONGS = ['Prologue of the long night', 'Second watch', 'Third watch'] as const;
 export const SONG_SECONDS = 180;
+export const BROAD_SONG = 'Broad';
 
 export async function generateSongs(directory: string): Promise<void> {
   await mkdir(join(directory, 'music'), { recursive: true });
   for (const [index, title] of SONGS.entries()) await generateSong(join(directory, 'music', `${index + 1}.mp3`), { title, artist: 'The Watchmen', album: 'Night', track: index + 1, duration: SONG_SECONDS });
 }
 
+/** A song that no player can take in at once: 90 kB for each second. */
+export async function generateBroadSong(directory: string): Promise<void> {
+  await mkdir(join(directory, 'music'), { recursive: true });
+  await generateSong(join(directory, 'music', 'Broad.wav'), { title: BROAD_SONG, artist: 'The Watchmen', album: 'Night', track: 1, duration: SONG_SECONDS });
+}
+
 /** The songs of the first library that this machine sees. */
-export async function findSongs(machine: Machine): Promise<Playable[]> {
+export async function findSongs(machine: Machine, titles: readonly string[] = SONGS): Promise<Playable[]> {
   const nas = await machine.library();
   const entries = await browseAll(machine, nas.id);
-  return SONGS.map((title) => {
+  return titles.map((title) => {
     const found = entries.find((entry) => entry.title === title && entry.uri !== undefined);
     if (!found) throw new Error(`no ${title} in ${entries.map((entry) => entry.title).join(', ')}`);
     return found as Playable;
