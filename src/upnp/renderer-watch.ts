@@ -58,6 +58,8 @@ export class RendererWatch {
   private endPosition: number | undefined;
   private stalledSince = 0;
   private unanswered = 0;
+  /** It was found otherwise than it had told, and has told nothing since. */
+  private isMute = false;
   /** It may have been told what we took for an echo. */
   private isLoudnessDoubted = false;
   private timer: Timer | undefined;
@@ -96,7 +98,7 @@ export class RendererWatch {
 
   /** The device may have started anew, or moved. */
   renew(): void {
-    for (const subscription of this.subscriptions.values()) subscription.renewNow();
+    this.subscribeAnew();
     this.confirmAt = this.deps.clock.monotonic();
     this.schedule();
   }
@@ -123,12 +125,14 @@ export class RendererWatch {
   /** Asks now. @throws XpmnError if it can't be reached */
   async ask({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     const { clock, services, tracker } = this.deps;
-    const { revision, state: { began } } = tracker;
+    const { revision, state: { began, phase } } = tracker;
     const isEnd = this.isEndDue();
     const media = !this.isLive('AVTransport') || tracker.state.lost !== undefined;
     const rendering = !this.isLive('RenderingControl') || tracker.state.lost !== undefined || this.isLoudnessDoubted;
     const { transport, rendering: loudness } = await services.ask({ media, rendering }, { signal });
     this.asked = clock.monotonic();
+    // Whoever was away may have started anew, and knows of no subscriptions then: nobody would hear of that for as long as they last.
+    if (this.unanswered > 0 || this.isMute) this.subscribeAnew();
     this.answered();
     if (tracker.revision !== revision) {
       // It has said something since: that may be newer than what it has answered.
@@ -137,6 +141,8 @@ export class RendererWatch {
     }
     this.confirmAt = undefined;
     tracker.heard(transport);
+    // COMPAT: that some tell nothing of their ends is no loss.
+    if (!isEnd && this.isLive('AVTransport') && transport.phase !== undefined && transport.phase !== phase && tracker.state.phase !== phase) this.missed();
     this.isLoudnessDoubted = !tracker.heardRendering(loudness);
     if (isEnd) this.judgeEnd(transport.position);
     else this.judgeProgress(transport.position, began);
@@ -191,8 +197,10 @@ export class RendererWatch {
     const variables = values.size > 0 ? values : properties;
     this.answered();
     const facts = factsFromVariables(variables, this.options.didl);
-    if (service === 'AVTransport') tracker.heard(facts);
-    else if (!tracker.heardRendering(renderingFacts(variables))) {
+    if (service === 'AVTransport') {
+      this.isMute = false;
+      tracker.heard(facts);
+    } else if (!tracker.heardRendering(renderingFacts(variables))) {
       this.isLoudnessDoubted = true;
       this.confirmAt = this.deps.clock.monotonic() + tracker.echo.window;
     }
@@ -216,7 +224,18 @@ export class RendererWatch {
     const { tracker } = this.deps;
     if (!tracker.state.lost) return;
     tracker.set({ ...tracker.state, lost: undefined });
-    for (const subscription of this.subscriptions.values()) if (subscription.state !== 'live') subscription.renewNow();
+    for (const subscription of this.subscriptions.values()) if (subscription.state !== 'live' && subscription.state !== 'subscribing') subscription.renewNow();
+  }
+
+  private subscribeAnew(): void {
+    this.isMute = false;
+    for (const subscription of this.subscriptions.values()) subscription.renewNow();
+  }
+
+  /** Its event may be on its way: if it has not come when it is asked again, it has forgotten who listens. */
+  private missed(): void {
+    this.isMute = true;
+    this.confirmAt = this.deps.clock.monotonic() + this.options.settle;
   }
 
   private failed(error: unknown): void {

@@ -11,6 +11,8 @@ import { startMpv } from '../peers/mpv.ts';
 import { waitUntil } from '../peers/wait.ts';
 import { cpuOf, heldAgain, letGoOf } from './support/held.ts';
 import type { Machine } from './support/machine.ts';
+import { rendererHand } from './support/player-hand.ts';
+import type { PlayerHand } from './support/player-hand.ts';
 import { BROAD_SONG, findPlayer, findSongs, generateBroadSong, watch } from './support/players-world.ts';
 import type { Playable, Watch } from './support/players-world.ts';
 import { World } from './support/world.ts';
@@ -53,6 +55,8 @@ describe('whoever is killed while players of one home play what another home has
   let desk: Machine;
   let away: Machine;
   let song: Playable;
+  /** Of the renderer. */
+  let hand: PlayerHand;
   let players: readonly Player[];
   let clean: () => Promise<void>;
   const ends: (() => Promise<unknown>)[] = [];
@@ -69,6 +73,8 @@ describe('whoever is killed while players of one home play what another home has
       world.minidlna(),
     ]);
     ends.push(() => speaker.stop(), () => mpv.stop());
+    hand = await rendererHand({ ...speaker, netns: hall.ns, address: hall.address });
+    ends.push(() => hand.events.stop());
     desk = await world.join(source, study, { name: 'desk', session: bus.address, config: { mediaPort: { readAhead: { bytesPerItem: 1_048_576 } } } });
     away = await world.join(source, world.network.out);
     [song] = (await findSongs(away, [BROAD_SONG])) as [Playable];
@@ -108,6 +114,11 @@ describe('whoever is killed while players of one home play what another home has
     await mpvs.view.until('the pause by hand', ({ status }) => status?.state === 'paused', since);
     await mpv.playerctl('play');
     await mpvs.view.until('that it goes on', ({ status }) => status?.state === 'playing', since);
+    const again = Date.now();
+    await hand.pause();
+    await speakers.view.until('the pause by hand', ({ status }) => status?.state === 'paused', again);
+    await hand.play();
+    await speakers.view.until('that it goes on', ({ status }) => status?.state === 'playing', again);
     await speakers.view.until('the volume', ({ volume }) => Math.abs((volume ?? 0) - 30) <= 1);
   }
 
@@ -201,10 +212,24 @@ describe('whoever is killed while players of one home play what another home has
     });
   }
 
+  it('players that are killed and at once there again are seen as they are, and play', async () => {
+    await bothPlay();
+    const since = Date.now();
+    await Promise.all([speaker.restart({ crash: true }), mpv.restart({ crash: true })]);
+    const seen = await Promise.all(players.map(({ name, view }) => waitUntil(`${name} does not play any more`, () => {
+      const latest = view.latest();
+      return latest?.status && latest.status.state !== 'playing' ? `${name}: ${latest.status.state} ${latest.status.error ?? ''} after ${Date.now() - since} ms` : undefined;
+    }, { timeout: SEEN })));
+    process.stdout.write(`      ${seen.join('; ')}\n`);
+    await bothPlay();
+    await rest();
+    await clean();
+  });
+
   async function settled(victim: Victim, name: string, view: Watch, since: number): Promise<string | undefined> {
     const latest = view.latest();
     const matches = (one: NamedView): boolean => victim.seen(name, one);
-    if (latest && matches(latest) && latest.status?.state === 'playing') return undefined;
+    if (latest?.reach === 'there' && latest.status?.state === 'playing' && matches(latest)) return undefined;
     const { at, view: { reach, status } } = await waitUntil(`${name} is seen as it is`, () => {
       const now = view.latest();
       return now && matches(now) ? { at: Date.now(), view: now } : undefined;

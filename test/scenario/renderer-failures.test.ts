@@ -155,7 +155,8 @@ describe('a renderer that fails', function () {
     await plays();
     await renderer.vanish();
     await becomes('vanishes', 'unreachable');
-    await assert.rejects(away.players.command(player, { name: 'pause' }, never), { code: 'unreachable' });
+    await assert.rejects(away.players.command(player, { name: 'stop' }, never), { code: 'unreachable' });
+    await assert.rejects(open(SONG), { code: 'unreachable' });
     announce('byebye');
     await seen(({ reach }) => reach === 'lost');
     renderer.device.hand.stop();
@@ -171,7 +172,6 @@ describe('a renderer that fails', function () {
     await renderer.vanish();
     renderer.device.hand.stop();
     await renderer.open();
-    announce('alive');
     await seen(({ status }) => status?.state === 'stopped');
     await waitUntil('it is subscribed to', () => renderer.subscriptions.size === 2);
     await playsAgain();
@@ -185,7 +185,6 @@ describe('a renderer that fails', function () {
     const since = systemClock.monotonic();
     await seen(({ status }) => status?.state === 'paused');
     process.stdout.write(`      forgets its subscribers: seen after ${Math.round(systemClock.monotonic() - since)} ms\n`);
-    announce('alive');
     await waitUntil('it is subscribed to', () => renderer.subscriptions.size === 2);
     await playsAgain();
   });

@@ -152,6 +152,39 @@ describe('media renderer', () => {
     assert.deepEqual(events.subscriptions.map(({ renewals }) => renewals), [1, 1]);
   });
 
+  it('subscribes anew when the device answers again: nobody knows what it has forgotten', async () => {
+    const { player, device, events, clock, playing } = await begin();
+    const unwatch = player.watched();
+    await playing(3600);
+    device.defects.hangs = true;
+    await clock.advance(120_000);
+    assert.equal(player.snapshot.problem?.code, 'unreachable');
+    assert.deepEqual(events.subscriptions.map(({ renewals }) => renewals), [0, 0]);
+    device.defects.hangs = false;
+    await clock.advance(120_000);
+    assert.equal(player.snapshot.problem, undefined);
+    assert.deepEqual(events.subscriptions.map(({ renewals }) => renewals), [1, 1]);
+    unwatch();
+  });
+
+  it('subscribes anew when the device is found otherwise than it has told, and keeps silent about it', async () => {
+    const { player, device, events, clock, playing } = await begin();
+    const unwatch = player.watched();
+    await playing();
+    await clock.advance(2_000);
+    const told = device.onEvent;
+    device.onEvent = () => undefined;
+    device.hand.pause();
+    await clock.advance(options.drift + 1_000);
+    assert.equal(player.snapshot.state, 'paused');
+    assert.deepEqual(events.subscriptions.map(({ renewals }) => renewals), [1, 1]);
+    device.onEvent = told;
+    device.hand.play();
+    await clock.advance(options.drift + 1_000);
+    assert.deepEqual(events.subscriptions.map(({ renewals }) => renewals), [1, 1], 'it tells');
+    unwatch();
+  });
+
   it('plays at once what is refused for the moment, and nothing else', async () => {
     const { device, player, clock, asked, playing } = await begin();
     await playing();
