@@ -65,7 +65,7 @@ describe('what can\'t be played', function () {
       'nothing.mp3': [1, /^not-found: There is no file ".*\/nothing\.mp3"\.$/],
       '': [2, /^usage: ".*files" is a directory: name the files in it/],
       'letter.txt': [1, /^unsupported-type: .*\/letter\.txt: That file is no media/],
-      'broken.mp3': [3, /^origin-unreachable: mpv could not fetch the item, or makes nothing of it: `xpmn get`/],
+      'broken.mp3': [3, /^origin-unreachable: mpv can't fetch the item: `xpmn get`/],
       'empty.m3u8': [1, /^not-found: ".*empty\.m3u8" names nothing that could be played\.$/],
     };
     for (const [name, refusal] of Object.entries(cases)) refused(await controller.xpmn(['play', join(folder, name)]), refusal);
@@ -90,7 +90,7 @@ describe('what can\'t be played', function () {
 
   it('is an item that is not there, or a device that is none', async () => {
     refused(await controller.xpmn(['play', song.replace(/uid=.*/, 'uid=nothing')]), [1, /^not-found: mpv does not find the item: is it still there\?$/]);
-    refused(await controller.xpmn(['play', song.replace(/\/[^?]*/, '/nobody-abcd')]), [3, /^origin-unreachable: mpv could not fetch the item/]);
+    refused(await controller.xpmn(['play', song.replace(/\/[^?]*/, '/nobody-abcd')]), [3, /^origin-unreachable: mpv can't fetch the item/]);
     refused(await controller.xpmn(['play', song.replace(/uid=.*/, '')]), [2, /^usage: ".*" is no media item: they look like xmpp:…/]);
     refused(await controller.xpmn(['play', song, '--on', 'kitchen']), [1, /^not-found: No device is called "kitchen": `xpmn devices` lists/]);
     refused(await controller.xpmn(['play', song, '--on', shelf.id]), [1, /^not-supported: shelf-\w+ is no player: `xpmn devices` shows which devices are/]);

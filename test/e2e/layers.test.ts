@@ -66,4 +66,10 @@ describe('the run of all layers', function () {
     assert.equal(status, 1);
     assert.match(text, /left open/);
   });
+
+  it('counts files that run beside each other, and says which of them left something open', async () => {
+    const { last, text } = await layers({ 'e2e/a.test.ts': `setInterval(() => undefined, 1000); ${GOOD}`, 'e2e/b.test.ts': GOOD, 'e2e/c.test.ts': GOOD });
+    assert.equal(last, '3 passed, 1 failed');
+    assert.match(text, /FAILED: e2e, a\.test\.ts: .*left open/);
+  });
 });
