@@ -22,6 +22,7 @@ export function gatewaySettings(config: GatewayConfig): GatewaySettings {
       pingAfterInBand: config.xmlStream.pingAfterInBand,
       outOfBand: config.outOfBand,
       heads: config.trust,
+      links: config.links,
       turnedAway: config.gateway.turnedAway,
     },
     pool: config.outOfBand,

@@ -14,6 +14,7 @@ const NO_PORT: Readonly<Record<string, string>> = {
   createTransports: 'the list of transports, which are guarded themselves',
   createLinkLocalDialer: 'one step of a link; tested with its listener, and in plays',
   createJingleDialer: 'one step of a link; tested with the links',
+  createByteWays: 'steps of a link; tested with the links',
   createHostSource: 'a list of addresses',
   createAcceptor: 'the acceptance function with a look-up; tested with the links',
   createGateway: 'the composition root itself',

@@ -37,7 +37,9 @@ describe('two homes that can only meet in the server', function () {
     for (const path of ['pictures/verona.jpg', 'music/Björk Ärger/03 a _ b _ c.mp3', 'music/Lark & Nightingale äöü.flac']) {
       const entry = entries.find((one) => fileOf(one) === path && one.kind === 'item' && one.uri !== undefined) as LibraryEntry & { uri: string };
       const target = join(b.folder, 'got');
+      const since = Date.now();
       const { code, stderr } = await b.xpmn(['get', entry.uri, '-o', target], { timeout: 90_000 });
+      process.stdout.write(`      ${path}: there after ${Date.now() - since} ms\n`);
       assert.equal(code, 0, stderr);
       assert.equal(sha256(await readFile(target)), sha256(await readFile(join(world.media, path))), path);
     }

@@ -4,7 +4,7 @@ import type { Jid } from '../../src/xpmn/model/jid.ts';
 import type { OpenApplication } from '../../src/xpmn/ports/application.ts';
 import type { MediaSink } from '../../src/xpmn/ports/peer-link.ts';
 import type { StanzaChannel } from '../../src/xpmn/ports/stanza-channel.ts';
-import type { ByteSession, Dialer, Opened, Path, SecuredChannel } from '../../src/xpmn/links/dialer.ts';
+import type { ByteSession, ByteWay, Dialer, Opened, Path, SecuredChannel } from '../../src/xpmn/links/dialer.ts';
 
 class FakeApp implements OpenApplication {
   private readonly controller = new AbortController();
@@ -69,12 +69,14 @@ export class FakeSession extends FakeApp implements ByteSession {
   }
 }
 
-type Kind = 'channel' | 'upgrade' | 'bytes';
+type Kind = 'channel' | 'upgrade' | 'bytes' | 'more bytes';
 interface Attempt { readonly kind: Kind; readonly signal: AbortSignal; readonly result: Deferred<Opened<OpenApplication> | undefined> }
 
 /** A dialer whose attempts the test ends. */
 export class FakeDialer implements Dialer {
   reachable = true;
+  /** How bytes can be had; one way only, unless the test says so. */
+  byteWays: readonly Kind[] = ['bytes'];
   readonly attempts: Attempt[] = [];
 
   reaches(_peer: Jid): boolean {
@@ -89,8 +91,8 @@ export class FakeDialer implements Dialer {
     return this.begin('upgrade', signal) as Promise<Opened<SecuredChannel> | undefined>;
   }
 
-  openBytes(_peer: Jid, _via: StanzaChannel, { signal }: { readonly signal: AbortSignal }): Promise<Opened<ByteSession>> {
-    return this.begin('bytes', signal) as Promise<Opened<ByteSession>>;
+  waysToBytes(): readonly ByteWay[] {
+    return this.byteWays.map((kind) => ({ signal }) => this.begin(kind, signal) as Promise<Opened<ByteSession>>);
   }
 
   /** What was asked for, in order. */

@@ -7,13 +7,15 @@ import type { LinkHandle } from '../../src/xpmn/links/links.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import type { StanzaChannel } from '../../src/xpmn/ports/stanza-channel.ts';
 import { FakeChannel, FakeDialer, FakeSession } from '../fakes/fake-dialer.ts';
-import { settle } from './fake-clock.ts';
+import { FakeClock, settle } from './fake-clock.ts';
 
 export const peer = parseJid('romeo@home.test/nas');
 export const gone = new XpmnError('peer-unavailable', 'Gone.');
+export const HEAD_START = 1000;
 
 /** The links of a device, whose attempts and streams the test makes. */
 export class LinksRig {
+  readonly clock = new FakeClock();
   readonly dialer = new FakeDialer();
   /** Another way, after the first; there is none unless the test says so. */
   readonly otherDialer = Object.assign(new FakeDialer(), { reachable: false });
@@ -22,7 +24,9 @@ export class LinksRig {
   readonly tasks = new TaskGroup((error) => this.failures.push(error));
   /** Channels that were told of. */
   readonly began: StanzaChannel[] = [];
-  readonly links = new Links({ dialers: [this.dialer, this.otherDialer], tasks: this.tasks, log: silentLogger, onChannel: (_peer, channel) => this.began.push(channel) });
+  readonly links = new Links(
+    { clock: this.clock, dialers: [this.dialer, this.otherDialer], tasks: this.tasks, log: silentLogger, onChannel: (_peer, channel) => this.began.push(channel) }, { headStart: HEAD_START },
+  );
   readonly link: LinkHandle = this.links.to(peer);
 
   /** Links that are known now. */

@@ -3,11 +3,12 @@ import { createOutOfBand } from '../jingle/applications/oob.ts';
 import type { OobSession } from '../jingle/applications/oob-session.ts';
 import { createJingleManager } from '../jingle/manager.ts';
 import type { JingleManager, OpenedSession } from '../jingle/manager.ts';
-import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { TaskGroup } from '../kernel/tasks.ts';
-import type { ByteSession, Dialer, Opened, SecuredChannel } from '../links/dialer.ts';
+import { IN_BAND, createByteWays } from '../links/byte-ways.ts';
+import type { ByteWays } from '../links/byte-ways.ts';
+import type { ByteWay, ByteSession, Opened, SecuredChannel } from '../links/dialer.ts';
 import { HeadsExchange } from '../links/heads-exchange.ts';
 import { createJingleDialer } from '../links/jingle-dialer.ts';
 import { Links } from '../links/links.ts';
@@ -207,7 +208,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       paths: this.paths,
       describe: (node) => this.describe?.(node),
       isLinked: (peer) => this.links.find(peer)?.path === 'link-local',
-      openBytes: (peer, via, options) => this.openBytes(jingle, peer, via, options),
+      waysToBytes: (peer, via) => this.waysOnLink(jingle, peer, via),
       onChannel: (peer, opened) => {
         // Who is being paired is nobody yet: what it asks is answered on its stream, and nothing is ever sent to it.
         if (opened.application.channel.peer?.verdict !== 'pairing') this.links.to(peer).addChannel(opened);
@@ -216,15 +217,17 @@ export class Device extends EventEmitter<DeviceEvents> {
   }
 
   /** In-band bytes go through the server, on the local link, too: where it does not reach both, there are only sockets. */
-  private async openBytes(jingle: JingleManager, ...[peer, via, { signal }]: Parameters<Dialer['openBytes']>): Promise<Opened<ByteSession>> {
+  private waysOnLink(jingle: JingleManager, peer: Jid, via: StanzaChannel): readonly ByteWay[] {
     const isOnServer = this.connection?.state === 'online' && this.shared.isAvailable(peer);
-    const transports = isOnServer ? undefined : [NS_S5B];
-    const application = await jingle.open({ peer, channel: via, application: this.bytesMethod, transports, signal });
-    return { application, path: this.paths.of(application, via) };
+    return this.byteWays(jingle)(peer, via, (transport) => isOnServer || !IN_BAND.includes(transport));
+  }
+
+  private byteWays(jingle: JingleManager): ByteWays {
+    return createByteWays({ jingle, bytesMethod: this.bytesMethod, paths: this.paths });
   }
 
   private createLinks(): Links {
-    const { exchange, features, isAvailable } = this.shared;
+    const { clock, exchange, features, isAvailable } = this.shared;
     const dialers = [exchange.dialerFor(this.endpoint)];
     if (this.linkLocal) dialers.push(this.linkLocal.dialer);
     if (this.jingle && this.connection) {
@@ -233,13 +236,13 @@ export class Device extends EventEmitter<DeviceEvents> {
         jingle, features,
         server: connection.channel,
         channelMethod: this.channelMethod,
-        bytesMethod: this.bytesMethod,
+        byteWays: this.byteWays(jingle),
         paths: this.paths,
         turnedAway: this.turnedAway,
         isReachable: (peer) => this.isOnPathOfItsOwn(peer) || (connection.state === 'online' && (isAvailable(peer) || this.isLinked(peer))),
       }));
     }
-    return new Links({ dialers, tasks: this.tasks, log: this.log, onChannel: (_peer, channel) => this.opening(channel) });
+    return new Links({ clock, dialers, tasks: this.tasks, log: this.log, onChannel: (_peer, channel) => this.opening(channel) }, this.settings.links);
   }
 
   private opening(channel: StanzaChannel): void {

@@ -21,7 +21,7 @@ export interface LinkLocalSideDeps extends Omit<ServerlessEndpoint, 'streams'> {
   /** It answers where a stream names nobody. */
   readonly isGateway: boolean;
   isLinked(peer: Jid): boolean;
-  readonly openBytes: Dialer['openBytes'];
+  readonly waysToBytes: Dialer['waysToBytes'];
 }
 
 /** One device on the local link: there for others, and with a way to them, while it runs. */
@@ -44,7 +44,7 @@ export class LinkLocalSide {
       clock: deps.clock, log: deps.log, own: this.endpoint, turnedAway: deps.turnedAway,
       find: (peer) => deps.shared.find(peer),
       isLinked: (peer) => deps.isLinked(peer),
-      openBytes: deps.openBytes,
+      waysToBytes: deps.waysToBytes,
     }, options);
     this.dialer = { ...dialer, openChannel: async (peer, wanted) => this.noted(await dialer.openChannel(peer, wanted)) };
   }

@@ -28,6 +28,9 @@ export interface Opened<T extends OpenApplication> {
   readonly path: Path;
 }
 
+/** Opens a session for bytes in one way; rejects as `Dialer` does. */
+export type ByteWay = (options: { readonly signal: AbortSignal }) => Promise<Opened<ByteSession>>;
+
 /**
  * Opens secured applications to a peer. Rejects with what stands in the way: could not reach, `not-trusted`,
  * `security-failed`. `via` carries the negotiation; undefined is the stream to the server.
@@ -39,5 +42,6 @@ export interface Dialer {
   openChannel(peer: Jid, options: { readonly signal: AbortSignal }): Promise<Opened<SecuredChannel>>;
   /** A better stream, negotiated inside `via`; undefined where there can be none. */
   upgradeChannel(peer: Jid, via: StanzaChannel, options: { readonly signal: AbortSignal }): Promise<Opened<SecuredChannel> | undefined>;
-  openBytes(peer: Jid, via: StanzaChannel, options: { readonly signal: AbortSignal }): Promise<Opened<ByteSession>>;
+  /** How a session for bytes can be opened, the best way first; negotiated inside `via`. */
+  waysToBytes(peer: Jid, via: StanzaChannel): readonly ByteWay[];
 }

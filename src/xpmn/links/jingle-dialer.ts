@@ -1,17 +1,17 @@
 import type { JingleManager } from '../jingle/manager.ts';
 import { SECURITY_NS } from '../jingle/security-codec.ts';
-import { ibbNamespace } from '../jingle/transports/ibb-codec.ts';
 import { NS_S5B } from '../jingle/transports/s5b-codec.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ApplicationMethod } from '../ports/application.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
-import type { ByteSession, Dialer, Opened, SecuredChannel } from './dialer.ts';
+import { IN_BAND } from './byte-ways.ts';
+import type { ByteWays } from './byte-ways.ts';
+import type { Dialer, Opened, SecuredChannel } from './dialer.ts';
 import type { PathMemory } from './path.ts';
 import type { TurnedAway } from './turned-away.ts';
 
-const IBB = ibbNamespace(1);
-const IBB_PLAIN = ibbNamespace(0);
+const [IBB, IBB_PLAIN] = IN_BAND;
 
 /** A channel that we have opened: it can be used before the peer has accepted us. */
 type DialledChannel = SecuredChannel & { readonly isMutual: boolean };
@@ -20,7 +20,7 @@ export interface JingleDialerDeps {
   readonly jingle: JingleManager;
   readonly server: StanzaChannel;
   readonly channelMethod: ApplicationMethod<DialledChannel>;
-  readonly bytesMethod: ApplicationMethod<ByteSession>;
+  readonly byteWays: ByteWays;
   readonly paths: PathMemory;
   /** Who is shown, the next time, who we are. */
   readonly turnedAway: TurnedAway;
@@ -32,7 +32,7 @@ export interface JingleDialerDeps {
 
 /** Reaches peers through the server: the first stream in stanzas, everything else on sockets where both can. */
 export function createJingleDialer(deps: JingleDialerDeps): Dialer {
-  const { jingle, server, channelMethod, bytesMethod, paths, turnedAway } = deps;
+  const { jingle, server, channelMethod, byteWays, paths, turnedAway } = deps;
 
   function announces(peer: Jid, feature: string, unknown: boolean): boolean {
     return deps.features(peer)?.has(feature) ?? unknown;
@@ -58,11 +58,10 @@ export function createJingleDialer(deps: JingleDialerDeps): Dialer {
     return { application, path: paths.of(application) };
   }
 
-  async function openBytes(peer: Jid, via: StanzaChannel, { signal }: { readonly signal: AbortSignal }): Promise<Opened<ByteSession>> {
-    const transports = [NS_S5B, IBB, IBB_PLAIN].filter((transport) => announces(peer, transport, transport !== IBB_PLAIN));
-    const application = await jingle.open({ peer, channel: via, application: bytesMethod, transports, signal });
-    return { application, path: paths.of(application, via) };
-  }
-
-  return { reaches: (peer) => deps.isReachable(peer), openChannel, upgradeChannel, openBytes };
+  return {
+    reaches: (peer) => deps.isReachable(peer),
+    openChannel,
+    upgradeChannel,
+    waysToBytes: (peer, via) => byteWays(peer, via, (transport) => announces(peer, transport, transport !== IBB_PLAIN)),
+  };
 }

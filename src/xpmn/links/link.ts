@@ -1,3 +1,5 @@
+import { StaggeredRace } from '../jingle/transports/staggered-race.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { abortReason, abortable, throwIfAborted } from '../kernel/tasks.ts';
@@ -6,11 +8,12 @@ import type { Jid } from '../model/jid.ts';
 import type { OpenApplication } from '../ports/application.ts';
 import type { ByteStreams, IncomingStream, MediaSink, PeerLink } from '../ports/peer-link.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
-import type { ByteSession, Dialer, Opened, Path, SecuredChannel } from './dialer.ts';
+import type { ByteSession, ByteWay, Dialer, Opened, Path, SecuredChannel } from './dialer.ts';
 import { OpenSet } from './open-set.ts';
 import { StreamClaim } from './stream-claim.ts';
 
 export interface LinkDeps {
+  readonly clock: Clock;
   readonly dialers: readonly Dialer[];
   readonly tasks: TaskGroup;
   readonly log: Logger;
@@ -20,6 +23,11 @@ export interface LinkDeps {
   readonly onIdle: () => void;
 }
 
+export interface LinkOptions {
+  /** ms that a better way to bytes is tried before the next is, too. */
+  readonly headStart: number;
+}
+
 /**
  * What one of our devices has open to one peer: secured streams for stanzas, the best of which is used, and sessions for
  * bytes. Several callers that need the same thing wait for the same attempt; one that gives up does not end it.
@@ -27,6 +35,7 @@ export interface LinkDeps {
 export class Link implements PeerLink {
   readonly peer: Jid;
   private readonly deps: LinkDeps;
+  private readonly options: LinkOptions;
   private readonly channels = new OpenSet<SecuredChannel>();
   private readonly sessions = new OpenSet<ByteSession>();
   /** Streams of which nothing has come yet: a session that opens now may be the one that brings them. */
@@ -35,9 +44,10 @@ export class Link implements PeerLink {
   private openingChannel: Promise<SecuredChannel> | undefined;
   private openingBytes: Promise<ByteSession> | undefined;
 
-  constructor(peer: Jid, deps: LinkDeps) {
+  constructor(peer: Jid, deps: LinkDeps, options: LinkOptions) {
     this.peer = peer;
     this.deps = deps;
+    this.options = options;
   }
 
   /** How the peer is reached now; undefined while nothing is open. */
@@ -48,7 +58,7 @@ export class Link implements PeerLink {
   get openByteStreams(): ByteStreams | undefined {
     const { best } = this.sessions;
     if (!best) return undefined;
-    const sender = this.sessions.all.find(({ canSend }) => canSend) ?? best;
+    const sender = this.roomy ?? best;
     return {
       send: (...args) => sender.send(...args),
       sendBytes: (...args) => sender.sendBytes(...args),
@@ -69,7 +79,7 @@ export class Link implements PeerLink {
   }
 
   async byteStreams({ signal }: { readonly signal: AbortSignal }): Promise<ByteStreams> {
-    return this.sessions.all.find(({ canSend }) => canSend) ?? (await abortable(this.dialBytes(), signal));
+    return this.roomy ?? (await abortable(this.dialBytes(), signal));
   }
 
   abortedByPeer(id: string): boolean {
@@ -142,11 +152,48 @@ export class Link implements PeerLink {
     this.openingBytes ??= this.background(async (signal) => {
       const via = await this.channel({ signal });
       const [dialer] = this.dialers();
-      const opened = await kept(dialer.openBytes(this.peer, via, { signal }), signal);
-      this.addBytes(opened);
-      return opened.application;
+      return await this.firstToOpen(dialer.waysToBytes(this.peer, via), signal);
     }).finally(() => (this.openingBytes = undefined));
     return this.openingBytes;
+  }
+
+  /**
+   * Whoever waits for bytes gets the first session that opens, on whichever path. A better way that is under way then goes on: what
+   * comes of it serves the streams after.
+   */
+  private async firstToOpen(ways: readonly ByteWay[], signal: AbortSignal): Promise<ByteSession> {
+    const { clock, log } = this.deps;
+    let failure: unknown = new XpmnError('transport-failed', 'There is no way to carry bytes to the device.');
+    const race = new StaggeredRace<ByteWay, ByteSession>({
+      clock,
+      attempt: (way, isWanted) => {
+        const opening = this.openBytes(way);
+        opening.catch((error: unknown) => {
+          // Why the surest did not work says most.
+          if (way === ways.at(-1)) failure = error;
+          log.info('one way to carry bytes could not be opened', { peer: this.peer, error });
+        });
+        return abortable(opening, isWanted);
+      },
+      discard: () => undefined,
+    }, ways, { stagger: this.options.headStart });
+    const first = await race.run(signal);
+    const session = first?.result ?? this.roomy;
+    if (!session) throw failure;
+    return session;
+  }
+
+  private openBytes(way: ByteWay): Promise<ByteSession> {
+    return this.background(async (signal) => {
+      const opened = await kept(way({ signal }), signal);
+      this.addBytes(opened);
+      return opened.application;
+    });
+  }
+
+  /** The best session that takes one more stream. */
+  private get roomy(): ByteSession | undefined {
+    return this.sessions.all.find(({ canSend }) => canSend);
   }
 
   /** By the best way that works: that a device is on the local link may be old news, or a lie. Ways that have opened meanwhile count, too. */

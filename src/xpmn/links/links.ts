@@ -1,27 +1,25 @@
 import type { XpmnError } from '../kernel/errors.ts';
-import type { Logger } from '../kernel/log.ts';
 import { throwIfAborted } from '../kernel/tasks.ts';
-import type { TaskGroup } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import type { ByteStreams, PeerLink, PeerLinks } from '../ports/peer-link.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
-import type { ByteSession, Dialer, Opened, SecuredChannel } from './dialer.ts';
+import type { ByteSession, Opened, SecuredChannel } from './dialer.ts';
 import { Link } from './link.ts';
+import type { LinkDeps, LinkOptions } from './link.ts';
 
-export interface LinksDeps {
-  readonly dialers: readonly Dialer[];
-  readonly tasks: TaskGroup;
-  readonly log: Logger;
+export interface LinksDeps extends Pick<LinkDeps, 'clock' | 'dialers' | 'tasks' | 'log'> {
   readonly onChannel: (peer: Jid, channel: StanzaChannel) => void;
 }
 
 /** The links of one of our devices, by peer. A link with nothing open is forgotten. */
 export class Links implements PeerLinks {
   private readonly deps: LinksDeps;
+  private readonly options: LinkOptions;
   private readonly byPeer = new Map<Jid, Link>();
 
-  constructor(deps: LinksDeps) {
+  constructor(deps: LinksDeps, options: LinkOptions) {
     this.deps = deps;
+    this.options = options;
   }
 
   /** The way to `peer`: may be kept, whether the link behind it is forgotten meanwhile or not. */
@@ -48,14 +46,14 @@ export class Links implements PeerLinks {
   }
 
   private create(peer: Jid): Link {
-    const { dialers, tasks, log, onChannel } = this.deps;
+    const { onChannel, ...deps } = this.deps;
     const link = new Link(peer, {
-      dialers, tasks, log,
+      ...deps,
       onChannel: (channel) => onChannel(peer, channel),
       onIdle: () => {
         if (this.byPeer.get(peer) === link) this.byPeer.delete(peer);
       },
-    });
+    }, this.options);
     this.byPeer.set(peer, link);
     return link;
   }

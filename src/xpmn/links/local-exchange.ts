@@ -52,12 +52,12 @@ export class LocalExchange {
         return { application: ours, path: 'in-process' };
       },
       upgradeChannel: () => Promise.resolve(undefined),
-      openBytes: async (peer, _via, { signal }) => {
+      waysToBytes: (peer) => [async ({ signal }) => {
         const other = this.find(peer);
         const [ours, theirs] = await this.open(own, other, ({ bytesMethod }) => bytesMethod, signal);
         other.onBytes(own.identity.jid, { application: theirs, path: 'in-process' });
         return { application: ours, path: 'in-process' };
-      },
+      }],
     };
   }
 

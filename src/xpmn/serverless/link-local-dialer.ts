@@ -32,7 +32,7 @@ export interface LinkLocalDialerDeps {
   /** Who is shown, the next time, who we are. */
   readonly turnedAway: TurnedAway;
   /** Byte streams, negotiated inside `via`. */
-  readonly openBytes: Dialer['openBytes'];
+  readonly waysToBytes: Dialer['waysToBytes'];
 }
 
 interface Call {
@@ -91,7 +91,7 @@ export function createLinkLocalDialer(deps: LinkLocalDialerDeps, options: LinkLo
       }
     },
     upgradeChannel: () => Promise.resolve(undefined),
-    openBytes: (peer, via, wanted) => deps.openBytes(peer, via, wanted),
+    waysToBytes: (peer, via) => deps.waysToBytes(peer, via),
   };
 }
 

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../../src/xpmn/kernel/errors.ts';
 import type { MediaSink } from '../../../src/xpmn/ports/peer-link.ts';
 import { FakeChannel, FakeSession } from '../../fakes/fake-dialer.ts';
 import { settle } from '../../support/fake-clock.ts';
-import { LinksRig, gone } from '../../support/links-rig.ts';
+import { HEAD_START, LinksRig, gone } from '../../support/links-rig.ts';
 
 const never = new AbortController().signal;
 const noMedia = { entity: { size: 0, type: 'a/b', etag: '' }, range: undefined, read: () => Promise.resolve(), close: () => undefined };
@@ -50,6 +50,71 @@ describe('byte streams of a link', () => {
     await rig.link.openByteStreams?.send('x', noMedia, { signal: never });
     await rig.link.openByteStreams?.sendBytes('y', Buffer.alloc(1), { signal: never });
     assert.deepEqual([full.sent, third.sent], [[], ['x', 'y']]);
+  });
+
+  describe('of which there is more than one way', () => {
+    const failed = new XpmnError('transport-failed', 'Nobody answers there.');
+    let waiting: Promise<unknown>;
+
+    beforeEach(async () => {
+      rig.dialer.byteWays = ['bytes', 'more bytes'];
+      await rig.openChannel('in-band');
+      waiting = caught(rig.link.byteStreams({ signal: never }));
+      await rig.clock.advance(HEAD_START - 1);
+      assert.deepEqual(rig.dialer.asked, ['bytes']);
+    });
+
+    it('take the better, if it opens within its head start', async () => {
+      const direct = new FakeSession();
+      rig.dialer.succeed('bytes', direct, 'direct');
+      assert.equal(await waiting, direct);
+      await rig.clock.advance(10 * HEAD_START);
+      assert.deepEqual([rig.dialer.asked, rig.clock.pending], [['bytes'], 0]);
+    });
+
+    it('begin on the surer one after it; the better one serves what comes later', async () => {
+      await rig.clock.advance(1);
+      const [inBand, direct] = [new FakeSession(), new FakeSession()];
+      rig.dialer.succeed('more bytes', inBand, 'in-band');
+      assert.equal(await waiting, inBand);
+      assert.equal(rig.link.openByteStreams?.canSend, true);
+      assert.ok(!rig.dialer.newest('bytes').signal.aborted, 'it goes on');
+      rig.dialer.succeed('bytes', direct, 'direct');
+      await settle();
+      assert.equal(await rig.link.byteStreams({ signal: never }), direct);
+      assert.ok(!inBand.closed.aborted, 'what runs on it runs on');
+    });
+
+    it('begin on the surer one at once, when the better has failed', async () => {
+      rig.dialer.fail('bytes', failed);
+      await settle();
+      const inBand = new FakeSession();
+      rig.dialer.succeed('more bytes', inBand, 'in-band');
+      assert.equal(await waiting, inBand);
+    });
+
+    it('wait for the better one, when the surer has failed; and fail as the surer did', async () => {
+      await rig.clock.advance(1);
+      rig.dialer.fail('more bytes', new XpmnError('not-trusted', 'Somebody else.'));
+      await settle();
+      rig.dialer.fail('bytes', failed);
+      await rejects(waiting, 'not-trusted');
+      assert.equal(rig.clock.pending, 0);
+    });
+
+    it('take what the peer has opened meanwhile, when both have failed', async () => {
+      await rig.clock.advance(1);
+      const theirs = rig.addSession('in-band');
+      rig.dialer.fail('more bytes', failed);
+      rig.dialer.fail('bytes', failed);
+      assert.equal(await waiting, theirs);
+    });
+  });
+
+  it('fail where there is no way to carry them', async () => {
+    rig.dialer.byteWays = [];
+    await rig.openChannel('in-band');
+    await rejects(rig.link.byteStreams({ signal: never }), 'transport-failed');
   });
 
   it('fail when no channel can be had', async () => {

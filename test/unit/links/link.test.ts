@@ -6,6 +6,7 @@ import type { ByteSession } from '../../../src/xpmn/links/dialer.ts';
 import { Link } from '../../../src/xpmn/links/link.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import type { IncomingStream, MediaSink } from '../../../src/xpmn/ports/peer-link.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 
 /** A session of bytes that takes every claim, or refuses them with `refusal`. */
 function session(refusal?: XpmnError): ByteSession & { claims: string[] } {
@@ -26,8 +27,8 @@ function session(refusal?: XpmnError): ByteSession & { claims: string[] } {
 describe('a link', () => {
   it('takes a session on which an awaited stream was given up already, and fails that stream alone', () => {
     const link = new Link(parseJid('romeo@home.test/nas-abcd'), {
-      dialers: [], tasks: new TaskGroup(() => undefined), log: silentLogger, onChannel() {}, onIdle() {},
-    });
+      clock: new FakeClock(), dialers: [], tasks: new TaskGroup(() => undefined), log: silentLogger, onChannel() {}, onIdle() {},
+    }, { headStart: 1000 });
     link.addBytes({ application: session(), path: 'direct' });
     const failures: string[] = [];
     const sink: MediaSink = { write() {}, end() {}, fail: ({ code }) => void failures.push(code) };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Duplex } from 'node:stream';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
-import type { Opened, SecuredChannel } from '../../../src/xpmn/links/dialer.ts';
+import type { ByteSession, Dialer, Opened, SecuredChannel } from '../../../src/xpmn/links/dialer.ts';
 import { LocalExchange } from '../../../src/xpmn/links/local-exchange.ts';
 import type { LocalEndpoint } from '../../../src/xpmn/links/local-exchange.ts';
 import { PathMemory, pathOf } from '../../../src/xpmn/links/path.ts';
@@ -37,6 +37,12 @@ function place(jid: string, key: string): Place {
   return { endpoint, identity: who, channels, bytes, opened };
 }
 
+async function openBytes(dialer: Dialer, peer: Jid): Promise<Opened<ByteSession>> {
+  const [way, ...more] = dialer.waysToBytes(peer, via);
+  assert.ok(way && more.length === 0);
+  return way({ signal: never });
+}
+
 describe('devices of one process', () => {
   let exchange: LocalExchange;
   let tv: Place;
@@ -51,7 +57,7 @@ describe('devices of one process', () => {
   it('open streams to each other, and each knows the other', async () => {
     const dialer = exchange.dialerFor(tv.endpoint);
     const channel = await dialer.openChannel(nas.identity.jid, { signal: never });
-    const bytes = await dialer.openBytes(nas.identity.jid, via, { signal: never });
+    const bytes = await openBytes(dialer, nas.identity.jid);
     assert.deepEqual([channel.path, bytes.path], ['in-process', 'in-process']);
     assert.deepEqual(nas.opened.map(({ kind, peer, path }) => [kind, peer, path]), [['channel', tv.identity.jid, 'in-process'], ['bytes', tv.identity.jid, 'in-process']]);
     const [ours, theirs] = [tv.channels.opened[0] as FakeOpen, nas.opened[0]?.application as FakeOpen];
@@ -71,7 +77,7 @@ describe('devices of one process', () => {
     assert.equal(await dialer.upgradeChannel(nas.identity.jid, via, { signal: never }), undefined);
     exchange.remove(nas.identity.jid);
     assert.ok(!dialer.reaches(nas.identity.jid) && !exchange.has(nas.identity.jid));
-    for (const open of [dialer.openChannel(nas.identity.jid, { signal: never }), dialer.openBytes(nas.identity.jid, via, { signal: never })]) {
+    for (const open of [dialer.openChannel(nas.identity.jid, { signal: never }), openBytes(dialer, nas.identity.jid)]) {
       await assert.rejects(open, { code: 'peer-unavailable' });
     }
   });

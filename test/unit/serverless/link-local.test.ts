@@ -79,7 +79,7 @@ describe('the local link', () => {
       clock, own, turnedAway, log: silentLogger,
       find: (peer) => said.get(peer) ?? [],
       isLinked: () => false,
-      openBytes: () => Promise.reject(new XpmnError('internal', 'Nobody asks for bytes here.')),
+      waysToBytes: () => [],
       ...changes,
     }, { ...settings.linkLocal, dial });
   }
@@ -286,14 +286,10 @@ describe('the local link', () => {
     await listen();
     const via = {} as StanzaChannel;
     const asked: unknown[] = [];
-    const made = dialer(new LinkDevice(parties.alice, []), {
-      openBytes: (peer, channel, { signal }) => {
-        asked.push(peer, channel, signal);
-        return Promise.reject(new XpmnError('timeout', 'Not now.'));
-      },
-    });
-    await assert.rejects(made.openBytes(parties.bob.jid, via, { signal: never }), { code: 'timeout' });
-    assert.deepEqual(asked, [parties.bob.jid, via, never]);
+    const ways: never[] = [];
+    const made = dialer(new LinkDevice(parties.alice, []), { waysToBytes: (...args) => (asked.push(...args), ways) });
+    assert.equal(made.waysToBytes(parties.bob.jid, via), ways);
+    assert.deepEqual(asked, [parties.bob.jid, via]);
   });
 
   it('shows who we are to whom did not let us in the last time', async () => {
