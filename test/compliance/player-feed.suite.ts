@@ -28,11 +28,11 @@ export function describePlayerFeed(name: string, setup: () => Promise<PlayerFeed
 
     it('gives a plain URL, and says what is behind it', async () => {
       const { film } = rig;
-      const { url, item, ...rest } = await rig.feed.media(film.uri, target(), { signal: never });
+      const { url, item, failure, ...rest } = await rig.feed.media(film.uri, target(), { signal: never });
       assert.match(url, /^http:\/\/[\x21-\x7e]+$/);
       assert.deepEqual({ ...rest, contentFeatures: '' }, { mimeType: film.mimeType, contentFeatures: '', size: film.size, isSeekable: true });
       assert.match(rest.contentFeatures, /^(\*|[\x21-\x7e]+)$/);
-      assert.deepEqual([item.kind, item.title], ['item', film.title]);
+      assert.deepEqual([item.kind, item.title, failure?.()], ['item', film.title, undefined]);
     });
 
     it('calls it as the player does', async () => {

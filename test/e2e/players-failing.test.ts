@@ -40,7 +40,8 @@ interface Victim {
   survivors(): readonly (readonly [Machine, readonly string[]])[];
 }
 
-const ended = ({ reach, status }: NamedView): boolean => reach === 'there' && ((status?.state === 'error' && status.error !== undefined) || status?.state === 'stopped');
+/** It has come to a stop, and why is told. */
+const ended = ({ reach, status }: NamedView): boolean => reach === 'there' && status?.state === 'error' && status.error !== undefined;
 const unreachable = ({ reach, status }: NamedView): boolean => reach === 'lost' || (status?.state === 'error' && status.error === 'unreachable');
 
 describe('whoever is killed while players of one home play what another home has', function () {

@@ -16,12 +16,13 @@ export class FakePlayerFeed implements PlayerFeed {
   private readonly titles = new Map<string, PlayerMedia>();
   private readonly texts = new Map<string, { readonly body: string; readonly mimeType: string }>();
   private readonly failures = new Map<string, XpmnError>();
+  private readonly broken = new Map<string, XpmnError>();
   private readonly held = new Map<string, Promise<void>>();
 
   /** From now on there is a title of so many seconds; of no length if it is live. Answers the URL that a player is given. */
   title(uri: string, seconds: number | undefined, more: Partial<MediaItem> = {}): string {
     const media = playerMedia(`http://192.0.2.1/m/${encodeURIComponent(uri)}.mp3`, seconds, { id: uri, title: `Title of ${uri}`, ...more });
-    this.titles.set(uri, media);
+    this.titles.set(uri, { ...media, failure: () => this.broken.get(uri) });
     return media.url;
   }
 
@@ -32,6 +33,12 @@ export class FakePlayerFeed implements PlayerFeed {
 
   fail(uri: string, code: ErrorCode): void {
     this.failures.set(uri, new XpmnError(code, 'It can\'t be had.'));
+  }
+
+  /** From now on its bytes do not come, as a player that asks for them finds out; with no code, they come again. */
+  breakOff(uri: string, code: ErrorCode | undefined): void {
+    if (code) this.broken.set(uri, new XpmnError(code, 'Its bytes do not come.'));
+    else this.broken.delete(uri);
   }
 
   /** It is not answered before the returned function is called. */

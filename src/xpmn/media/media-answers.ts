@@ -99,13 +99,19 @@ export class MediaAnswers {
       if (!ifRangeHolds(headers['if-range'] as string | undefined, etag)) range = undefined;
     }
     const open: ConstructorParameters<typeof ResumingTransfer>[1]['open'] = (wanted, abort) => this.deps.transfers.open(ticket.reference, wanted, abort);
-    const transfer = new ResumingTransfer(await open({ range, ifMatch: undefined }, signal), { clock: this.deps.clock, open }, this.options.resume);
+    let transfer: ResumingTransfer | undefined;
     try {
+      transfer = new ResumingTransfer(await open({ range, ifMatch: undefined }, signal), { clock: this.deps.clock, open }, this.options.resume);
+      this.deps.tickets.note(ticket, undefined);
       // The entity may be live, or empty: then there is no range to speak of, and the answer is a plain one.
       writeMediaHead(response, transfer.entity, transfer.range, range !== undefined && transfer.range !== undefined, styleFor(ticket, request, transfer.entity));
       await deliver(transfer, response, signal);
+    } catch (thrown) {
+      const error = asXpmnError(thrown);
+      if (!isRequestsFault(error)) this.deps.tickets.note(ticket, error);
+      throw error;
     } finally {
-      transfer.cancel();
+      transfer?.cancel();
     }
   }
 
@@ -127,6 +133,11 @@ export class MediaAnswers {
       else this.busy.delete(ticket.path);
     }
   }
+}
+
+/** Says nothing of whether the item can be had. */
+function isRequestsFault({ code }: XpmnError): boolean {
+  return code === 'aborted' || code === 'range-not-satisfiable';
 }
 
 function styleFor({ profile }: Ticket, { headers }: IncomingMessage, entity: MediaEntity): AnswerStyle {

@@ -48,6 +48,8 @@ export interface IssuedMedia {
   readonly entity: MediaEntity;
   readonly mimeType: string;
   readonly contentFeatures: string;
+  /** As `PlayerMedia.failure`. */
+  readonly failure: () => XpmnError | undefined;
 }
 
 /** The local media port: items of the media network as plain HTTP, for any player of this machine, and for those of the LAN that were given one. */
@@ -113,6 +115,7 @@ export class MediaPort {
       entity,
       mimeType,
       contentFeatures: contentFeatures({ type: mimeType, size: entity.size }),
+      failure: () => ticket.failure,
     };
   }
 

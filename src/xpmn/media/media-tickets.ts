@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../kernel/clock.ts';
+import type { XpmnError } from '../kernel/errors.ts';
 import type { MediaReference } from '../model/media-uri.ts';
 import type { FeedProfile } from '../ports/player-feed.ts';
 import { PLAIN_PROFILE } from '../ports/player-feed.ts';
@@ -18,6 +19,8 @@ export interface Ticket {
   /** Local address that it is served at; undefined: at the port for this machine. */
   readonly door: string | undefined;
   readonly path: string;
+  /** Why its bytes could not be had when they were last asked for. */
+  readonly failure: XpmnError | undefined;
 }
 
 /** Whom a ticket is for. */
@@ -30,6 +33,7 @@ interface Entry extends Ticket {
   used: number;
   /** Requests in progress. */
   held: number;
+  failure: XpmnError | undefined;
 }
 
 /**
@@ -51,9 +55,12 @@ export class MediaTickets {
     const item = keyOf({ reference, profile, door });
     const known = this.byItem.get(item);
     const living = known === undefined ? undefined : this.find(known);
-    if (living) return living;
+    if (living) {
+      living.failure = undefined;
+      return living;
+    }
     const token = this.deps.random.bytes(16).toString('base64url');
-    const entry: Entry = { reference, profile, door, path: `/m/${token}/media.${extensionFor(servedType(type, profile))}`, used: this.deps.clock.now(), held: 0 };
+    const entry: Entry = { reference, profile, door, path: `/m/${token}/media.${extensionFor(servedType(type, profile))}`, used: this.deps.clock.now(), held: 0, failure: undefined };
     this.byToken.set(token, entry);
     this.byItem.set(item, token);
     if (this.byToken.size > this.options.tickets) this.makeRoom();
@@ -76,6 +83,11 @@ export class MediaTickets {
       entry.held -= 1;
       entry.used = this.deps.clock.now();
     };
+  }
+
+  /** Whether its bytes can be had, as a request has found out. */
+  note(ticket: Ticket, failure: XpmnError | undefined): void {
+    (ticket as Entry).failure = failure;
   }
 
   /** Whether anything is still to be had at that door. */

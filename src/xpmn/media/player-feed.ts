@@ -57,8 +57,8 @@ export function createPlayerFeed(deps: PlayerFeedDeps, options: PlayerFeedOption
   async function place(reference: MediaReference, target: FeedTarget, signal: AbortSignal): Promise<Place> {
     const direct = options.shortCut && isPlain(target.profile) ? await shortCut(reference, target, signal) : undefined;
     if (direct) return direct;
-    const { url, mimeType, contentFeatures, entity } = await deps.port.issue(reference, { target, signal });
-    return { url, mimeType, contentFeatures, entity, ...sizeOf(entity) };
+    const { url, mimeType, contentFeatures, entity, failure } = await deps.port.issue(reference, { target, signal });
+    return { url, mimeType, contentFeatures, entity, failure, ...sizeOf(entity) };
   }
 
   /** The server's own URL, where the player reaches it as we do. A failure is none: the way through the port may still go. */

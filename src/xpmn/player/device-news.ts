@@ -1,14 +1,16 @@
+import type { XpmnError } from '../kernel/errors.ts';
 import type { PlayerSnapshot, PlayerState } from '../ports/media-player.ts';
-import { isTitleProblem } from './opened.ts';
+import { brokenOff, isTitleProblem } from './opened.ts';
 import type { Opened } from './opened.ts';
 
 /**
- * What news of the player mean for what was opened. `taken`: somebody else plays something there. `failed`: it can't play the title.
+ * What news of the player mean for what was opened. `taken`: somebody else plays something there. `failed`: it can't play the title, or its bytes broke off (`problem`).
  * `followed`: it went on by itself. `begun`: it plays; where there is a place to begin at, that is to be gone to now.
  */
 export interface Judgement {
   readonly opened: Opened;
   readonly effect: 'none' | 'taken' | 'failed' | 'followed' | 'begun';
+  readonly problem?: XpmnError;
 }
 
 const ACTIVE: Readonly<Record<PlayerState, boolean>> = { idle: false, stopped: false, buffering: true, playing: true, paused: true };
@@ -20,7 +22,8 @@ export function judge(opened: Opened, snapshot: PlayerSnapshot): Judgement {
   if (url !== undefined && url !== media?.url) return { opened, effect: isTaken(opened, snapshot, url) ? 'taken' : 'none' };
   const isSeen = opened.isSeen || url !== undefined || ACTIVE[snapshot.state];
   const seen = isSeen === opened.isSeen ? opened : { ...opened, isSeen };
-  return hasFailed(seen, snapshot) ? { opened: seen, effect: 'failed' } : progress(seen, snapshot.state);
+  const problem = problemOf(seen, snapshot);
+  return problem ? { opened: seen, effect: 'failed', problem } : progress(seen, snapshot.state);
 }
 
 /** A player that is told something else may show what it had for a while. What is not played may be a leftover, but in the place of what was. */
@@ -34,8 +37,10 @@ function followed(opened: Opened): Opened {
   return { ...opened, list: { ...list, index: list.index + 1 }, media: following, following: undefined, phase: 'on', startAt: undefined, isSeen: true, error: undefined };
 }
 
-function hasFailed({ phase, media, oldProblem }: Opened, { problem }: PlayerSnapshot): boolean {
-  return media !== undefined && phase !== 'failed' && phase !== 'stopped' && problem !== undefined && problem.code !== oldProblem?.code && isTitleProblem(problem);
+function problemOf({ phase, media, oldProblem }: Opened, { problem, state }: PlayerSnapshot): XpmnError | undefined {
+  if (!media || phase === 'failed' || phase === 'stopped') return undefined;
+  if (problem && problem.code !== oldProblem?.code && isTitleProblem(problem)) return problem;
+  return phase === 'on' && !ACTIVE[state] ? brokenOff(media) : undefined;
 }
 
 /** What the player does with our title. */

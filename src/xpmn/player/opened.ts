@@ -1,5 +1,5 @@
-import { ERROR_CODES } from '../kernel/errors.ts';
-import type { ErrorCode, XpmnError } from '../kernel/errors.ts';
+import { ERROR_CODES, XpmnError } from '../kernel/errors.ts';
+import type { ErrorCode } from '../kernel/errors.ts';
 import type { Jid } from '../model/jid.ts';
 import type { PlayerMedia } from '../ports/player-feed.ts';
 import type { PlayList } from './play-list.ts';
@@ -41,6 +41,13 @@ export function isLive({ isSeekable, size, item }: PlayerMedia): boolean {
 /** Whether it is about what was played, and another title may do; otherwise it is about the player. */
 export function isTitleProblem({ code }: { readonly code: ErrorCode }): boolean {
   return code === 'origin-unreachable' || ERROR_CODES[code] !== 'unreachable';
+}
+
+/** Why a title's bytes have ended, if not with the title: the player shows no more than an end. */
+export function brokenOff({ failure }: PlayerMedia): XpmnError | undefined {
+  const error = failure?.();
+  // What can't be reached is the title's device, not the player.
+  return error && !isTitleProblem(error) ? new XpmnError('origin-unreachable', 'The bytes of the title do not come any more.', { cause: error }) : error;
 }
 
 /** The title can't be played. */

@@ -5,7 +5,7 @@ import type { PlayerSnapshot } from '../ports/media-player.ts';
 import type { Announcer } from './announcer.ts';
 import { judge } from './device-news.ts';
 import type { Follower } from './follower.ts';
-import { failed } from './opened.ts';
+import { brokenOff, failed } from './opened.ts';
 import type { Opened } from './opened.ts';
 import { hasPlace } from './play-list.ts';
 import type { Stage } from './stage.ts';
@@ -93,7 +93,9 @@ export class PlayerNews {
     const { opened } = stage;
     if (!opened?.media || opened.media.url !== url || (opened.phase !== 'on' && opened.phase !== 'starting')) return;
     const index = opened.list.index + 1;
-    if (hasPlace(opened.list, index)) {
+    const problem = brokenOff(opened.media);
+    if (problem) this.fail(opened, problem);
+    else if (hasPlace(opened.list, index)) {
       stage.opened = { ...opened, list: { ...opened.list, index }, media: undefined, phase: 'starting', startAt: undefined, isSeen: false, before: url, hasBegun: false, following: undefined };
       advance(stage.opened);
     } else stage.opened = { ...opened, phase: 'stopped', startAt: undefined };
@@ -115,10 +117,10 @@ export class PlayerNews {
     if (!stage.opened || stage.isMoving) return;
     // It was looked for, and is not any more.
     if (stage.opened.phase === 'starting' && !stage.opened.media && !this.deps.isGoing()) stage.opened = { ...stage.opened, phase: 'stopped' };
-    const { opened, effect } = judge(stage.opened, snapshot);
+    const { opened, effect, problem } = judge(stage.opened, snapshot);
     stage.opened = opened;
     if (effect === 'taken') [stage.opened, stage.closed] = [undefined, undefined];
-    else if (effect === 'failed') this.fail(opened, snapshot.problem as XpmnError);
+    else if (problem) this.fail(opened, problem);
     else if (effect === 'begun' && opened.startAt !== undefined) this.deps.goOn(opened);
   }
 
@@ -144,7 +146,8 @@ export class PlayerNews {
   private onLate(): void {
     const { opened, player } = this.deps.stage;
     if (opened?.phase !== 'starting' || player.snapshot.state === 'buffering') return;
-    this.fail(opened, new XpmnError('timeout', 'The player has not begun to play.'));
+    const problem = opened.media && brokenOff(opened.media);
+    this.fail(opened, problem ?? new XpmnError('timeout', 'The player has not begun to play.'));
     this.refresh();
   }
 }

@@ -1,3 +1,4 @@
+import type { XpmnError } from '../kernel/errors.ts';
 import type { MediaItem } from '../model/media.ts';
 
 /** What a kind of device insists on when it fetches media; the defaults suit players that know HTTP. */
@@ -36,6 +37,8 @@ export interface PlayerMedia {
   readonly item: MediaItem;
   /** Whether one can go to another place of it: a live source has none. */
   readonly isSeekable: boolean;
+  /** Why its bytes could not be had when the player last asked for them: then it stops as if that were the end. Left out where they don't pass through here. */
+  readonly failure?: () => XpmnError | undefined;
 }
 
 /**

@@ -150,6 +150,24 @@ describe('media port', () => {
     await assert.rejects(ask(), /aborted|hang up|terminated/);
   });
 
+  it('knows of what it has given out whether its bytes could be had, the last time', async () => {
+    const { failure } = await port.issue(reference, { signal: never });
+    assert.equal(failure(), undefined);
+    remote.breakAfter = { bytes: 0, error: new XpmnError('connection-lost', 'Gone.') };
+    await assert.rejects(ask());
+    assert.equal(failure()?.code, 'connection-lost');
+    remote.breakAfter = undefined;
+    await ask({ range: 'bytes=2000000-' });
+    assert.equal(failure()?.code, 'connection-lost', 'a wrong range says nothing');
+    await ask({ range: 'bytes=0-9' });
+    assert.equal(failure(), undefined);
+    remote.refusals.push(new XpmnError('not-found', 'Gone.'));
+    await ask();
+    assert.equal(failure()?.code, 'not-found');
+    await port.issue(reference, { signal: never });
+    assert.equal(failure(), undefined, 'it begins anew');
+  });
+
   it('breaks off, and mixes nothing, when the entity has changed meanwhile', async () => {
     remote.breakAfter = { bytes: 300_000, error: new XpmnError('connection-lost', 'Gone.') };
     const request = http.request({ host: url.hostname, port: url.port, path: url.pathname, agent: false }).end();

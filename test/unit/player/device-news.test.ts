@@ -76,6 +76,15 @@ describe('news of the player', () => {
     for (const phase of ['stopped', 'failed'] as const) assert.equal(outcome({ phase }, shows('stopped', media.url, 'unsupported-type')), `none ${phase}`);
   });
 
+  it('a title has failed, too, when the player stops because its bytes do not come any more', () => {
+    const broken = (code: ErrorCode): Partial<Opened> => ({ media: { ...media, failure: () => new XpmnError(code, 'x') } });
+    const codes = { 'entity-changed': 'entity-changed', 'origin-unreachable': 'origin-unreachable', 'peer-unavailable': 'origin-unreachable', 'connection-lost': 'origin-unreachable' } as const;
+    for (const [code, told] of Object.entries(codes)) assert.equal(judge({ ...base, ...broken(code as ErrorCode) }, shows('stopped')).problem?.code, told);
+    for (const state of ['playing', 'buffering', 'paused'] as const) assert.equal(outcome(broken('timeout'), shows(state)), 'none on', 'what it has, it plays');
+    for (const phase of ['opened', 'starting', 'stopped', 'failed'] as const) assert.equal(outcome({ ...broken('timeout'), phase }, shows('stopped')), `none ${phase}`);
+    assert.equal(outcome({ media: { ...media, failure: () => undefined } }, shows('stopped')), 'none on');
+  });
+
   it('nothing becomes of a title that is only looked for', () => {
     for (const state of ['idle', 'playing', 'buffering', 'paused'] as const) assert.equal(outcome({ media: undefined, phase: 'starting', isSeen: false }, shows(state, null)), 'none starting');
     assert.equal(outcome({ media: undefined, phase: 'starting', isSeen: false }, shows('stopped', null, 'unsupported-type')), 'none starting');

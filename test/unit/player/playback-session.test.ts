@@ -270,6 +270,36 @@ describe('a playback session', () => {
     assert.deepEqual([play.control.status.state, play.control.status.index], ['error', 2]);
   });
 
+  it('tells of a title whose bytes do not come any more, though the player calls that its end, and goes on', async () => {
+    const { player, feed, clock } = begin({ preload: false });
+    const uris = [play.title(10), play.title(20)];
+    await open(...uris);
+    await clock.advance(3000);
+    feed.breakOff(uris[0] as string, 'peer-unavailable');
+    player.hand.finish();
+    await settle(20);
+    assert.ok(told.some(({ state, index, error }) => state === 'error' && index === 0 && error === 'origin-unreachable'), states());
+    assert.deepEqual([play.control.status.state, play.control.status.index], ['playing', 1]);
+    feed.breakOff(uris[1] as string, 'entity-changed');
+    player.hand.stop();
+    await settle(20);
+    assert.deepEqual([play.control.status.state, play.control.status.error], ['error', 'entity-changed']);
+    feed.breakOff(uris[1] as string, undefined);
+    await play.control.play(call());
+    await clock.advance(1000);
+    assert.equal(play.control.status.state, 'playing');
+  });
+
+  it('says why a title does not begin, if it is that its bytes do not come', async () => {
+    const { player, feed, clock } = begin();
+    const uri = play.title(10);
+    feed.breakOff(uri, 'origin-unreachable');
+    player.play = async () => undefined;
+    await open(uri);
+    await clock.advance(settings.player.startTimeout + 1000);
+    assert.deepEqual([play.control.status.state, play.control.status.error], ['error', 'origin-unreachable']);
+  });
+
   it('goes to the next one when the player refuses a title', async () => {
     const { player } = begin();
     player.hand.refuse('load', 'unsupported-type');
