@@ -162,6 +162,20 @@ describe('a player by MPRIS', function () {
     assert.deepEqual(members(), ['OpenUri']);
   });
 
+  it('begins the next one, though it says late that the one before is over', async () => {
+    for (const tellsEndLate of [0, 40, 300, 700]) {
+      rig = await mprisRig(bus, { staleStatus: true, tellsEndLate });
+      for (const turn of ['first', 'second']) {
+        const media = await rig.media(60);
+        await rig.player.load(media, { signal });
+        await rig.player.play({ signal });
+        assert.deepEqual([rig.player.snapshot.state, rig.player.snapshot.media?.url], ['playing', media.url], `the ${turn}, ${tellsEndLate} ms late`);
+      }
+      await rig.close();
+    }
+    rig = await mprisRig(bus);
+  });
+
   it('can\'t get what it never has, or has for a moment', async () => {
     for (const showsMissing of [400, 0, undefined]) {
       rig = await mprisRig(bus, showsMissing === undefined ? {} : { showsMissing });
