@@ -48,6 +48,8 @@ export interface ScriptedTrack {
   readonly url: string;
   readonly seconds: number | undefined;
   readonly title?: string;
+  /** Where its picture is. */
+  readonly art?: string;
 }
 
 /** A player on a message bus, which plays by its clock, and with the habits it is given. */
@@ -268,7 +270,7 @@ export class ScriptedMpris {
       ...(defects.noUrl ? {} : { 'xesam:url': { signature: 's', value: track.url } }),
       'xesam:title': { signature: 's', value: track.title ?? track.url },
       'xesam:artist': defects.artist === 'text' ? { signature: 's', value: 'Mercutio' } : { signature: 'as', value: ['Mercutio'] },
-      'mpris:artUrl': { signature: 's', value: 'file:///var/cache/covers/secret.jpg' },
+      'mpris:artUrl': { signature: 's', value: track.art ?? 'file:///var/cache/covers/secret.jpg' },
     };
   }
 }
