@@ -123,7 +123,7 @@ export class FakeGateway implements Gateway {
 
   async share(source: SharedSource): Promise<{ uri: string }> {
     const name = 'file' in source ? source.file : source.url;
-    if (name.includes('locked')) throw new XpmnError('not-allowed', `${name} can't be read.`);
+    if (name.includes('locked')) throw new XpmnError('not-allowed', 'It can\'t be read.');
     this.shared.push(source);
     return { uri: formatMediaUri({ device: this.manager, uid: `shared-${this.shared.length}` }) };
   }

@@ -80,7 +80,7 @@ type Advice = { readonly [C in ErrorCode]?: (on: string) => string };
 const ADVICE: Advice = {
   'unexpected-request': (on) => `\`xpmn now${on}\` shows what it does.`,
   'not-pausable': (on) => `It can be stopped: \`xpmn stop${on}\`.`,
-  'not-acceptable': (on) => `\`xpmn now${on}\` shows what it plays, and how long that is.`,
+  'not-acceptable': (on) => `\`xpmn now${on}\` shows what it plays.`,
   'peer-unavailable': REACH, 'unreachable': REACH,
 };
 

@@ -2,7 +2,7 @@ import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import { formatMediaUri, parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import type { PlayerCommand } from '../../xpmn/model/playback.ts';
 import { findPlayer, playsNothing } from '../find-device.ts';
-import type { Gateway, GatewayDevice } from '../gateway-api.ts';
+import type { Gateway, GatewayDevice, SharedSource } from '../gateway-api.ts';
 import type { Handler, HandlerContext } from './handlers.ts';
 import type { ItemToPlay } from './operations.ts';
 import { OPENING, toldBy } from './refusal.ts';
@@ -14,9 +14,7 @@ export const PLAYER_HANDLERS: { readonly [N in PlayerOperation]: Handler<N> } = 
     const gateway = context.controlled.gateway();
     const player = findPlayer(device, gateway.devices());
     const uris: string[] = [];
-    for (const item of items) {
-      uris.push(await uriOf(item, gateway, context).catch((error: unknown) => Promise.reject(items.length > 1 ? about(item, asXpmnError(error)) : error)));
-    }
+    for (const item of items) uris.push(await uriOf(item, gateway, context));
     const opened = await asPlayer(player, gateway.players.open(player.jid, { uris, position, autoplay }, context), undefined, OPENING);
     return { ...named(player), ...opened };
   },
@@ -47,12 +45,22 @@ function named({ jid, name }: GatewayDevice): { device: GatewayDevice['jid']; na
 
 async function uriOf(item: ItemToPlay, gateway: Gateway, { signal }: HandlerContext): Promise<string> {
   if ('uri' in item) return formatMediaUri(parseMediaUri(item.uri));
-  return (await gateway.share(item, { signal })).uri;
+  try {
+    return (await gateway.share(item, { signal })).uri;
+  } catch (thrown) {
+    const error = asXpmnError(thrown);
+    // It is one of many, maybe.
+    throw new XpmnError(error.code, `${placeOf(item)}: ${error.message}`, { cause: error, details: error.details });
+  }
 }
 
-/** Which of several it was. */
-function about(item: ItemToPlay, { code, message, details }: XpmnError): XpmnError {
-  return new XpmnError(code, `${Object.values(item).join()}: ${message}`, { details });
+/** As the user named it, but for a password in it. */
+function placeOf(source: SharedSource): string {
+  if ('file' in source) return source.file;
+  if (!URL.canParse(source.url)) return source.url;
+  const url = new URL(source.url);
+  [url.username, url.password] = ['', ''];
+  return url.href;
 }
 
 /** What nobody but the device knew: that it plays nothing, or has no such control. */

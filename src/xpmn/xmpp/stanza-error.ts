@@ -132,11 +132,11 @@ function rowFor(error: XpmnError): Row {
 }
 
 /**
- * SECURITY: only our own refusals explain themselves. A message that came from elsewhere (it has a cause), or that speaks
- * of what lies behind us, may name addresses and paths.
+ * SECURITY: only our own refusals explain themselves. A message that came from elsewhere (it has a cause, or another peer's words in it),
+ * or that speaks of what lies behind us, may name addresses and paths.
  */
 function textElement(error: XpmnError, row: Row): XmlElement | undefined {
-  if (row === INTERNAL || error.family !== 'refused' || error.cause !== undefined || error.message === '') return undefined;
+  if (row === INTERNAL || error.family !== 'refused' || error.cause !== undefined || error.details['said'] !== undefined || error.message === '') return undefined;
   return xml('text', NS_STANZAS, { 'xml:lang': 'en' }, error.message.slice(0, MAX_TEXT));
 }
 

@@ -54,6 +54,7 @@ describe('stanza errors', () => {
     const failures = [
       new Error(secret), new XpmnError('internal', secret), new XpmnError('storage-failed', secret), new XpmnError('origin-unreachable', secret),
       new XpmnError('login-failed', secret), new XpmnError('not-found', secret, { cause: new Error(secret) }), new XpmnError('not-found', 'x', { details: { path: secret } }),
+      errorFromStanza(iqError(request, new XpmnError('not-found', secret))),
     ];
     for (const failure of failures) assert.ok(!serialise(errorElement(failure)).includes(secret));
     assert.equal(childText(errorElement(new XpmnError('not-found', 'There is no such item.')), 'text'), 'There is no such item.');
