@@ -101,8 +101,8 @@ describe('control API', () => {
   it('says which of several can\'t be had, and which device did not answer', async () => {
     gateway.list.push(fakeDevice('living-aaaa', 'Living room', { services: ['playback'] }));
     const items = [{ file: '/a.mp3' }, { file: '/locked.mp3' }];
-    await assert.rejects(client.call('play', { items }, { signal }), { code: 'not-allowed', message: '/locked.mp3: /locked.mp3 can\'t be read.' });
-    await assert.rejects(client.call('play', { items: items.slice(1) }, { signal }), { code: 'not-allowed', message: '/locked.mp3 can\'t be read.' });
+    await assert.rejects(client.call('play', { items }, { signal }), { code: 'not-allowed', message: '/locked.mp3: It can\'t be read.' });
+    await assert.rejects(client.call('play', { items: items.slice(1) }, { signal }), { code: 'not-allowed', message: '/locked.mp3: It can\'t be read.' });
     gateway.failure = new XpmnError('unreachable', 'The peer answered remote-server-not-found.', { details: { said: '' } });
     await assert.rejects(client.call('url', { uri: 'xmpp:anna@example.org/gone-aaaa?transfer;uid=x' }, { signal }), { code: 'unreachable', message: 'gone-aaaa does not answer its gateway: is it switched on?' });
   });
