@@ -174,8 +174,8 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
 
   /** SECURITY: whatever is asked for, only what the player itself names now is fetched. */
   private async loadPicture(name: string, pictures: PictureLoader, call: PlayerCall): Promise<Picture> {
-    const { track } = this.observer.state.reading;
-    if (track.art === undefined || pictureName(track) !== name) throw new XpmnError('not-found', 'It does not show that picture now.');
+    const { isAway, state: { reading: { track } } } = this.observer;
+    if (isAway || track.art === undefined || pictureName(track) !== name) throw new XpmnError('not-found', 'It does not show that picture now.');
     return pictures.load(track.art, call);
   }
 

@@ -57,7 +57,7 @@ export function hasTrack({ url, title, duration }: MprisTrack): boolean {
 
 /** Names a picture without saying where it lies. COMPAT: some write each title's to the same place, so the title counts, too. */
 export function pictureName({ art, url, title, album }: MprisTrack): string | undefined {
-  return art === undefined ? undefined : createHash('sha256').update(JSON.stringify([art, url, title, album])).digest('base64url').slice(0, 22);
+  return art === undefined ? undefined : createHash('sha256').update([art, url, title, album].join('\n')).digest('base64url').slice(0, 22);
 }
 
 /** Seconds. */

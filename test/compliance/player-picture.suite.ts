@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import type { Picture } from '../../src/xpmn/model/picture.ts';
 import { somePicture } from '../support/pictures.ts';
 import type { DeviceHand, MediaPlayerRig } from './media-player.suite.ts';
@@ -29,6 +30,8 @@ export function describePlayerPicture(name: string, setup: () => Promise<MediaPl
       await assert.rejects(load(shown, AbortSignal.abort(new Error('enough'))), { message: 'enough' });
       names.push(shown);
     }
+    await hand.vanish();
+    await assert.rejects(load(names.at(-1) as string), (error) => error instanceof XpmnError && ['not-found', 'unreachable'].includes(error.code), 'nor once it is gone');
     await close();
   });
 }
