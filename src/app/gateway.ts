@@ -8,7 +8,7 @@ import { createUpnpAdapter } from '../upnp/adapter.ts';
 import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
-import { systemNetworks } from '../xpmn/media/reach.ts';
+import { isPublicAddress, systemNetworks } from '../xpmn/media/reach.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import { ButtonWindow } from '../xpmn/pairing/button-window.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
@@ -29,6 +29,7 @@ import type { PairingControls } from './pairing-control.ts';
 import { playersControl } from './players-control.ts';
 import { loadQuirks } from './quirks.ts';
 import { loadOrCreateNetwork } from './setup.ts';
+import { createPictureLoader } from './shared/picture-loader.ts';
 import { createSharedMedia } from './shared/shared-media.ts';
 import { srpIfAvailable } from './srp.ts';
 import { canMakeRoom } from './take-over.ts';
@@ -56,6 +57,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
   }, config.upnp);
   const mpris = createMprisAdapter({
     clock, random,
+    pictures: createPictureLoader({ clock, mayConnect: (address) => isPublicAddress(address, systemNetworks()) }, { bytes: config.player.pictures.bytes, url: config.feed.shared.url }),
     log: log.child('mpris'),
     env: process.env,
     uid: userInfo().uid,

@@ -3,6 +3,7 @@ import type { Clock, Random } from '../xpmn/kernel/clock.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import { TaskGroup, throwIfAborted } from '../xpmn/kernel/tasks.ts';
 import type { DeviceSource, DeviceSourceEvents, MediaDevice } from '../xpmn/ports/media-device.ts';
+import type { PictureLoader } from '../xpmn/ports/picture-loader.ts';
 import type { MessageBus } from './bus.ts';
 import { busAddress } from './bus-address.ts';
 import { createMessageBus } from './message-bus.ts';
@@ -18,6 +19,8 @@ export interface MprisAdapterDeps {
   readonly env: NodeJS.ProcessEnv;
   /** Id of the user whose session bus it is where `env` does not say. */
   readonly uid: number;
+  /** Fetches what players show; undefined: nothing. */
+  readonly pictures?: PictureLoader | undefined;
   /** Tells the players of this machine from those of another one of the network, which have the same names. Never changes. */
   readonly machine: string;
   /** Players that this process itself shows on a bus, by well-known name: never imported. */

@@ -1,16 +1,14 @@
-import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
+import type { Timer } from '../xpmn/kernel/clock.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import { withDeadline } from '../xpmn/kernel/tasks.ts';
 import type { TaskGroup } from '../xpmn/kernel/tasks.ts';
 import type { MediaDevice } from '../xpmn/ports/media-device.ts';
-import type { MessageBus } from './bus.ts';
 import type { MprisOptions } from './mpris-options.ts';
 import { MprisPlayer } from './mpris-player.ts';
+import type { MprisPlayerDeps } from './mpris-player.ts';
 import { RetryTimer } from './retry-timer.ts';
 
-export interface MprisDeviceDeps {
-  readonly bus: MessageBus;
-  readonly clock: Clock;
+export interface MprisDeviceDeps extends MprisPlayerDeps {
   readonly log: Logger;
   readonly tasks: TaskGroup;
 }

@@ -35,7 +35,7 @@ export class MprisObserver {
   wasSighted = false;
   /** Not there, or there and not read yet. */
   isAway = true;
-  identity: MprisIdentity = readIdentity({}, { text: 0, url: 0 });
+  identity: MprisIdentity = readIdentity({}, { text: 0 });
   private isClosed = false;
   /** Why it is not known how it is. */
   private trouble: XpmnError | undefined = new XpmnError('unreachable', NOWHERE);

@@ -5,7 +5,9 @@ import type { Clock } from '../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../xpmn/kernel/errors.ts';
 import { abortable, throwIfAborted } from '../xpmn/kernel/tasks.ts';
+import type { Picture } from '../xpmn/model/picture.ts';
 import type { MediaPlayer, MediaPlayerEvents, PlayerCall, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
+import type { PictureLoader } from '../xpmn/ports/picture-loader.ts';
 import { PLAIN_PROFILE } from '../xpmn/ports/player-feed.ts';
 import type { FeedTarget, PlayerMedia } from '../xpmn/ports/player-feed.ts';
 import type { MessageBus } from './bus.ts';
@@ -14,10 +16,17 @@ import type { MprisPlayerOptions } from './mpris-options.ts';
 import type { MprisRemote } from './mpris-remote.ts';
 import { MprisSeek } from './mpris-seek.ts';
 import { MprisStart } from './mpris-start.ts';
-import { hasTrack, lengthOf } from './mpris-state.ts';
+import { hasTrack, lengthOf, pictureName } from './mpris-state.ts';
 
 /** It is on this machine, and knows HTTP. */
 const FEED: FeedTarget = { address: undefined, profile: PLAIN_PROFILE };
+
+export interface MprisPlayerDeps {
+  readonly bus: MessageBus;
+  readonly clock: Clock;
+  /** Undefined: it has none. */
+  readonly pictures?: PictureLoader | undefined;
+}
 
 type Flag = 'canControl' | 'canPlay' | 'canPause' | 'canSeek' | 'canGoNext' | 'canGoPrevious';
 
@@ -29,11 +38,14 @@ type Flag = 'canControl' | 'canPlay' | 'canPause' | 'canSeek' | 'canGoNext' | 'c
  */
 export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements MediaPlayer {
   readonly feed = FEED;
+  readonly picture?: NonNullable<MediaPlayer['picture']>;
   private readonly observer: MprisObserver;
   private readonly options: MprisPlayerOptions;
 
-  constructor(deps: { readonly bus: MessageBus; readonly clock: Clock }, options: MprisPlayerOptions) {
+  constructor(deps: MprisPlayerDeps, options: MprisPlayerOptions) {
     super();
+    const { pictures } = deps;
+    if (pictures) this.picture = (name, call) => this.loadPicture(name, pictures, call);
     this.options = options;
     this.observer = new MprisObserver(deps, options, {
       changed: (snapshot) => this.emit('changed', snapshot),
@@ -158,6 +170,13 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     } finally {
       observer.isVolumeOurs = false;
     }
+  }
+
+  /** SECURITY: whatever is asked for, only what the player itself names now is fetched. */
+  private async loadPicture(name: string, pictures: PictureLoader, call: PlayerCall): Promise<Picture> {
+    const { isAway, state: { reading: { track } } } = this.observer;
+    if (isAway || track.art === undefined || pictureName(track) !== name) throw new XpmnError('not-found', 'It does not show that picture now.');
+    return pictures.load(track.art, call);
   }
 
   /** There, and to be controlled: what it says of that is not for ever. */

@@ -50,12 +50,12 @@ export class MprisStart {
     const left = (): number => end - observer.clock.monotonic();
     if (!(await observer.until(() => this.isDecided(media) || this.isShown || observer.wasSighted, startTimeout, signal))) throw unreachable();
     await abortable(observer.look(true), signal);
+    const patience = (): number => Math.min(nudgeDelay, left());
     for (let round = 1; !this.isDecided(media) && left() > 0; round += 1) {
-      await observer.until(() => this.isDecided(media) || !this.isShown, Math.min(nudgeDelay, left()), signal);
-      if (this.isDecided(media)) break;
-      // What it had and has not any more, it could not play.
-      if (!this.isShown) throw unreachable();
-      if (round <= NUDGES) await this.nudge(round);
+      if (await observer.until(() => this.isDecided(media) || !this.isShown, patience(), signal)) {
+        // What it had and has not any more, it could not play. COMPAT: that it has nothing, mpv says of what it had before, too, when it has this already.
+        if (!(await observer.until(() => this.isDecided(media) || this.isShown, patience(), signal))) throw unreachable();
+      } else if (round <= NUDGES) await this.nudge(round);
     }
     const { problem } = observer.state;
     if (problem) throw problem;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isSameUrl } from '../mapping/mpris.ts';
 import type { MprisReading, MprisTrack } from '../mapping/mpris.ts';
 import type { XpmnError } from '../xpmn/kernel/errors.ts';
@@ -54,6 +55,11 @@ export function hasTrack({ url, title, duration }: MprisTrack): boolean {
   return url !== undefined || title !== undefined || duration !== undefined;
 }
 
+/** Names a picture without saying where it lies. COMPAT: some write each title's to the same place, so the title counts, too. */
+export function pictureName({ art, url, title, album }: MprisTrack): string | undefined {
+  return art === undefined ? undefined : createHash('sha256').update([art, url, title, album].join('\n')).digest('base64url').slice(0, 22);
+}
+
 /** Seconds. */
 export function lengthOf({ reading: { track }, loaded }: Pick<MprisState, 'reading' | 'loaded'>): number | undefined {
   return loaded?.phase === 'kept' ? loaded.media.item.duration : track.duration ?? loaded?.media.item.duration;
@@ -84,13 +90,14 @@ function shownState({ reading: { status, track }, loaded }: MprisState): PlayerS
 
 function mediaOf({ reading: { track }, loaded }: MprisState, shown: PlayerState): CurrentMedia | undefined {
   const { url, title, artist, album, genre, track: number, duration } = track;
+  const picture = pictureName(track);
   if (loaded) {
     // What the library says of it is better than what the player makes of our URL.
     const { item, url: ours } = loaded.media;
     const length = loaded.phase === 'on' ? duration ?? item.duration : item.duration;
-    return { url: ours, title: item.title, artist: item.artist, album: item.album, genre: item.genre, track: item.track, duration: length };
+    return { url: ours, title: item.title, artist: item.artist, album: item.album, genre: item.genre, track: item.track, duration: length, picture: loaded.phase === 'on' ? picture : undefined };
   }
-  return shown === 'idle' ? undefined : { url, title, artist, album, genre, track: number, duration };
+  return shown === 'idle' ? undefined : { url, title, artist, album, genre, track: number, duration, picture };
 }
 
 /** What was loaded and does not play yet can do what it looks like; what plays, what the player says. */

@@ -70,7 +70,7 @@ export const MPRIS_MAPPING: readonly MprisMappingRow[] = [
   ...rows('metadata', PLAYER, [
     ['mpris:trackid', undefined, 'Given back with SetPosition only.'],
     ['mpris:length', 'duration', 'Microseconds.'],
-    ['mpris:artUrl', undefined, 'The picture: a path of the player\'s machine, mostly.'],
+    ['mpris:artUrl', 'cover-album: the picture itself, by its hash', 'Its address: file, data, and http of the whole world are followed here, and nobody is told. What is no JPEG, PNG, GIF or WebP.'],
     ['xesam:url', 'uri, where it is what was opened'],
     ['xesam:title', 'title'],
     ['xesam:artist', 'artist', 'Where one ends and the next begins.'],

@@ -8,9 +8,11 @@ export interface MprisLimits {
   readonly text: number;
   /** Characters of an address. */
   readonly url: number;
+  /** Characters of the address of a picture, which may be all of it. */
+  readonly art: number;
 }
 
-/** What a player has, as it says. Pictures are not among it: `mpris:artUrl` is a path of its machine, mostly. */
+/** What a player has, as it says. */
 export interface MprisTrack {
   /** An object path, to be given back. */
   readonly id: string | undefined;
@@ -22,6 +24,8 @@ export interface MprisTrack {
   readonly track: number | undefined;
   /** Seconds. */
   readonly duration: number | undefined;
+  /** Where its picture is: a path of its machine, mostly. SECURITY: for nobody else. */
+  readonly art: string | undefined;
 }
 
 /** Properties of a player, but for its position, which is asked for. */
@@ -81,7 +85,7 @@ export function readPlayer(properties: MprisProperties, limits: MprisLimits): Mp
   };
 }
 
-export function readTrack(metadata: unknown, { text, url }: MprisLimits): MprisTrack {
+export function readTrack(metadata: unknown, { text, url, art }: MprisLimits): MprisTrack {
   const fields = isRecord(metadata) ? metadata : {};
   const number = readNumber(fields['xesam:trackNumber']);
   return {
@@ -93,10 +97,11 @@ export function readTrack(metadata: unknown, { text, url }: MprisLimits): MprisT
     genre: readTexts(fields['xesam:genre'], text),
     track: number !== undefined && number >= 1 && number <= 65_535 ? Math.floor(number) : undefined,
     duration: readLength(fields['mpris:length']),
+    art: readUrl(fields['mpris:artUrl'], art),
   };
 }
 
-export function readIdentity({ Identity, DesktopEntry, SupportedUriSchemes: schemes }: MprisProperties, { text }: MprisLimits): MprisIdentity {
+export function readIdentity({ Identity, DesktopEntry, SupportedUriSchemes: schemes }: MprisProperties, { text }: Pick<MprisLimits, 'text'>): MprisIdentity {
   const known = Array.isArray(schemes) ? schemes.slice(0, SCHEMES) : [];
   return {
     name: readText(Identity, text),

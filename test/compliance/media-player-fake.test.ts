@@ -6,8 +6,10 @@ import { playerMedia } from '../support/media-players.ts';
 import { passing } from '../support/passing.ts';
 import { describeMediaPlayer } from './media-player.suite.ts';
 import type { MediaPlayerRig } from './media-player.suite.ts';
+import { describePlayerPicture } from './player-picture.suite.ts';
+import type { PictureHand } from './player-picture.suite.ts';
 
-async function rig(options: FakeMediaPlayerOptions): Promise<MediaPlayerRig> {
+async function rig(options: FakeMediaPlayerOptions): Promise<MediaPlayerRig & { readonly hand: PictureHand }> {
   const clock = new FakeClock();
   const player = createFakeMediaPlayer(clock, options);
   const { hand } = player;
@@ -39,6 +41,11 @@ async function rig(options: FakeMediaPlayerOptions): Promise<MediaPlayerRig> {
           hand.playOther(list[0] as CurrentMedia, list);
         },
       }),
+      async showPicture(picture) {
+        const name = next().replaceAll(/\W/g, '-');
+        player.pictures.set(name, picture);
+        hand.playOther({ ...own(), picture: name });
+      },
       finish: async () => hand.finish(),
       refuse: async () => hand.refuse('play', 'not-acceptable'),
       stall: async () => hand.stall('play'),
@@ -52,3 +59,4 @@ async function rig(options: FakeMediaPlayerOptions): Promise<MediaPlayerRig> {
 
 describeMediaPlayer('in memory', () => rig({}));
 describeMediaPlayer('in memory, slow, and without what follows', () => rig({ preload: false, lazy: true, buffering: 700 }), { preload: false, lazy: true });
+describePlayerPicture('in memory', () => rig({}));

@@ -3,6 +3,7 @@ import type { Bus } from '../peers/dbus.ts';
 import { mprisRig } from '../support/mpris-rig.ts';
 import type { MprisDefects } from '../support/scripted-mpris.ts';
 import { describeMediaPlayer } from './media-player.suite.ts';
+import { describePlayerPicture } from './player-picture.suite.ts';
 
 /** MPRIS has no mute that somebody at the player could use; test/unit/dbus/mpris-volume.test.ts has ours. */
 const TRAITS = { preload: false, mute: false } as const;
@@ -29,4 +30,5 @@ describe('media players by MPRIS', () => {
     'which only loads what it is to open': { onlyLoads: true, seekedInMilliseconds: true, length: 'int32' },
   };
   for (const [name, defects] of Object.entries(players)) describeMediaPlayer(`MPRIS, ${name}`, () => mprisRig(bus, defects), TRAITS);
+  describePlayerPicture('by the book', () => mprisRig(bus));
 });

@@ -4,10 +4,11 @@ import type { Clock, Timer } from '../../src/xpmn/kernel/clock.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../src/xpmn/kernel/errors.ts';
 import { abortable, throwIfAborted } from '../../src/xpmn/kernel/tasks.ts';
+import type { Picture } from '../../src/xpmn/model/picture.ts';
 import type { CurrentMedia, MediaPlayer, MediaPlayerEvents, PlayerAbilities, PlayerCall, PlayerSnapshot } from '../../src/xpmn/ports/media-player.ts';
 import type { FeedTarget, PlayerMedia } from '../../src/xpmn/ports/player-feed.ts';
 
-export type FakeCommand = 'load' | 'preload' | 'play' | 'pause' | 'stop' | 'seek' | 'next' | 'previous' | 'setVolume' | 'setMute';
+export type FakeCommand = 'picture' | 'load' | 'preload' | 'play' | 'pause' | 'stop' | 'seek' | 'next' | 'previous' | 'setVolume' | 'setMute';
 
 export interface FakeMediaPlayerOptions {
   /** Whether it understands what follows. */
@@ -57,6 +58,10 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
   readonly preload?: NonNullable<MediaPlayer['preload']>;
   /** What it was told, in order, for whoever wants to know. */
   readonly told: string[] = [];
+  /** The pictures that it can show, by what `CurrentMedia.picture` names them. */
+  readonly pictures = new Map<string, Picture>();
+  /** Which of them it shows for what it was given. */
+  shows: (url: string) => string | undefined = () => undefined;
   /** How many look. */
   watchers = 0;
   private readonly clock: Clock;
@@ -100,7 +105,7 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
   load(media: PlayerMedia, call: PlayerCall): Promise<void> {
     return this.command('load', call, () => {
       [this.loaded, this.following, this.list] = [media, undefined, []];
-      const taken = this.options.lazy ? { state: 'idle', media: undefined, position: undefined } as const : { state: 'stopped', media: mediaOf(media), position: 0 } as const;
+      const taken = this.options.lazy ? { state: 'idle', media: undefined, position: undefined } as const : { state: 'stopped', media: this.mediaOf(media), position: 0 } as const;
       this.set({ ...taken, problem: undefined, abilities: { ...this.known.abilities, seek: true, pause: true, next: false, previous: false } });
     }, media.url);
   }
@@ -111,7 +116,7 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
       if (state === 'playing' || state === 'buffering') return;
       if (state === 'paused') return this.begin();
       if (!media && !this.loaded) throw new XpmnError('unexpected-request', 'There is nothing to play.');
-      this.start(media ?? mediaOf(this.loaded as PlayerMedia));
+      this.start(media ?? this.mediaOf(this.loaded as PlayerMedia));
     });
   }
 
@@ -151,6 +156,13 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
 
   setMute(mute: boolean, call: PlayerCall): Promise<void> {
     return this.command('setMute', call, () => this.vary({ mute }), String(mute));
+  }
+
+  async picture(name: string, call: PlayerCall): Promise<Picture> {
+    await this.command('picture', call, () => undefined, name);
+    const picture = this.known.media?.picture === name ? this.pictures.get(name) : undefined;
+    if (!picture) throw new XpmnError('not-found', 'It does not show that picture now.');
+    return picture;
   }
 
   readonly hand: FakeHand = {
@@ -226,7 +238,7 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
   }
 
   private end(): void {
-    const following = this.following ? mediaOf(this.following) : this.list[this.list.findIndex(({ url }) => url === this.known.media?.url) + 1];
+    const following = this.following ? this.mediaOf(this.following) : this.list[this.list.findIndex(({ url }) => url === this.known.media?.url) + 1];
     const { media } = this.known;
     if (following && media) {
       this.following = undefined;
@@ -247,15 +259,14 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
     if (isJump || !isDeepStrictEqual(then, now)) this.emit('changed', this.known);
   }
 
+  private mediaOf({ url, item: { title, artist, album, genre, track, duration } }: PlayerMedia): CurrentMedia {
+    return { url, title, artist, album, genre, track, duration, picture: this.shows(url) };
+  }
+
   private nextTimer(): Timer | undefined {
     const { state, media, position, speed } = this.known;
     if (state === 'buffering') return this.clock.after(this.options.buffering ?? 0, () => this.set({ state: 'playing' }));
     if (state !== 'playing' || media?.duration === undefined || position === undefined) return undefined;
     return this.clock.after(((media.duration - position) * 1000) / speed, () => this.end());
   }
-}
-
-function mediaOf({ url, item }: PlayerMedia): CurrentMedia {
-  const { title, artist, album, genre, track, duration } = item;
-  return { url, title, artist, album, genre, track, duration };
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import type { ControlName, ControlVariable, PlaybackStatus, PlayingItem, SeekTarget } from '../../src/xpmn/model/playback.ts';
+import type { Picture } from '../../src/xpmn/model/picture.ts';
 import type { OpenRequest, OpenedList, PlaybackCall, PlaybackControl, PlaybackEvents } from '../../src/xpmn/ports/playback-control.ts';
 
 const IDLE: PlaybackStatus = {
@@ -18,6 +19,8 @@ export class ScriptedPlayback extends EventEmitter<PlaybackEvents> implements Pl
   item: PlayingItem | undefined;
   variables: readonly ControlVariable[] = [{ name: 'volume', value: 40 }, { name: 'mute', value: false }];
   controls: readonly ControlName[] = ['volume', 'mute'];
+  /** What its items name. */
+  readonly pictures = new Map<string, Picture>();
   /** What was asked of it, by whom. */
   readonly calls: string[] = [];
   /** What the next command fails with. */
@@ -34,6 +37,7 @@ export class ScriptedPlayback extends EventEmitter<PlaybackEvents> implements Pl
     return { session: 's1', seekable: true, pausable: true, items };
   }
 
+  picture = (uri: string): Picture | undefined => this.pictures.get(uri);
   play = (call: PlaybackCall): Promise<void> => this.become('play', 'playing', call);
   pause = (call: PlaybackCall): Promise<void> => this.become('pause', 'paused', call);
   stop = (call: PlaybackCall): Promise<void> => this.become('stop', 'stopped', call);

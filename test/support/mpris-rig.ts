@@ -4,7 +4,9 @@ import { SerialQueue } from '../../src/xpmn/kernel/tasks.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { systemRandom } from '../../src/xpmn/kernel/system.ts';
 import type { MediaPlayerRig } from '../compliance/media-player.suite.ts';
+import type { PictureHand } from '../compliance/player-picture.suite.ts';
 import type { Bus } from '../peers/dbus.ts';
+import { FakePictureLoader } from '../fakes/fake-picture-loader.ts';
 import { connectPeer } from './bus-peer.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 import { playerMedia } from './media-players.ts';
@@ -19,6 +21,7 @@ const STEP = 50;
 
 export interface MprisRig extends MediaPlayerRig {
   readonly player: MprisPlayer;
+  readonly hand: PictureHand;
   readonly scripted: ScriptedMpris;
   readonly clock: FakeClock;
   /** Unique name of the scripted player. */
@@ -33,8 +36,9 @@ export async function mprisRig(bus: Bus, defects: MprisDefects = {}): Promise<Mp
   const peer = await connectPeer(bus.address);
   const messages = createMessageBus({ clock, random: systemRandom, log: silentLogger }, { ...settings.dbus, address: bus.address });
   await messages.start({ signal: new AbortController().signal });
+  const pictures = new FakePictureLoader();
   const scripted = new ScriptedMpris(peer, clock, defects);
-  const player = new MprisPlayer({ bus: messages, clock }, settings.mpris.player);
+  const player = new MprisPlayer({ bus: messages, clock, pictures }, settings.mpris.player);
   await player.attach(peer.uniqueName, { signal: new AbortController().signal });
   const settled = async (): Promise<void> => {
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -71,6 +75,12 @@ export async function mprisRig(bus: Bus, defects: MprisDefects = {}): Promise<Mp
         return defects.noUrl ? undefined : track.url;
       },
       ...(defects.noUrl || defects.staleStatus ? {} : { playList: async () => scripted.playList([own(), own()]) }),
+      async showPicture(picture) {
+        // To the same place each time, as some do.
+        const art = 'file:///var/cache/covers/current.jpg';
+        pictures.pictures.set(art, picture);
+        scripted.playList([{ ...own(), title: `Title ${names}`, art }]);
+      },
       finish: async () => scripted.seek((scripted.track?.seconds ?? 10) - 8),
       refuse: async () => void scripted.refusals.set('OpenUri', 'org.mpris.MediaPlayer2.Error.No'),
       stall: async () => void (scripted.isStalled = true),

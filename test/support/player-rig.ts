@@ -13,6 +13,7 @@ import type { PeerLink } from '../../src/xpmn/ports/peer-link.ts';
 import type { IqHandler, IqRegistry, StanzaChannel } from '../../src/xpmn/ports/stanza-channel.ts';
 import { answerAborts } from '../../src/xpmn/profiles/abort-stream.ts';
 import { providePlayback } from '../../src/xpmn/profiles/playback.ts';
+import { providePictures } from '../../src/xpmn/profiles/pictures.ts';
 import { PlayerEvents } from '../../src/xpmn/profiles/player-events.ts';
 import { provideRendering } from '../../src/xpmn/profiles/rendering.ts';
 import { PubsubService } from '../../src/xpmn/pubsub/service.ts';
@@ -64,6 +65,7 @@ export class PlayerRig {
     const links = { to: () => this.linkOf('b') };
     providePlayback({ control, registry, links, random: new FakeRandom(5), log, opened: this.events.opened }, settings.playback);
     provideRendering({ control, registry });
+    providePictures({ picture: control.picture, registry, links, random: new FakeRandom(7), log }, settings.playback);
     answerAborts({ registry, links });
     this.events.start();
   }

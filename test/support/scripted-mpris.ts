@@ -30,6 +30,8 @@ export interface MprisDefects {
   readonly noUrl?: boolean;
   /** mpv-mpris 0.7 without a file at its start: stopped, until it is paused and played. */
   readonly staleStatus?: boolean;
+  /** mpv-mpris 0.7: that it has nothing, since it was stopped, it tells so many milliseconds after it has got the next. */
+  readonly tellsEndLate?: number;
   readonly onlyLoads?: boolean;
   readonly volumeIsNotTold?: boolean;
   readonly noVolume?: boolean;
@@ -46,6 +48,8 @@ export interface ScriptedTrack {
   readonly url: string;
   readonly seconds: number | undefined;
   readonly title?: string;
+  /** Where its picture is. */
+  readonly art?: string;
 }
 
 /** A player on a message bus, which plays by its clock, and with the habits it is given. */
@@ -126,12 +130,16 @@ export class ScriptedMpris {
     if (this.defects.noChanges) return;
     const all = this.properties();
     const values = Object.fromEntries(names.map((name) => [name, all[name]]));
-    const hidden = this.defects.onlyInvalidates ? names : [];
-    void this.peer.signal({ path: PATH, interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged', signature: 'sa{sv}as', body: [PLAYER, hidden.length > 0 ? {} : values, hidden] });
+    if (this.defects.onlyInvalidates) this.changed({}, names);
+    else this.changed(values);
   }
 
   close(): void {
     this.timer?.cancel();
+  }
+
+  private changed(values: Record<string, unknown>, hidden: readonly string[] = []): void {
+    void this.peer.signal({ path: PATH, interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged', signature: 'sa{sv}as', body: [PLAYER, values, hidden] });
   }
 
   private begin(status: string): void {
@@ -196,6 +204,8 @@ export class ScriptedMpris {
   }
 
   private open(url: string): void {
+    const { tellsEndLate } = this.defects;
+    if (tellsEndLate !== undefined) this.clock.after(tellsEndLate, () => this.changed({ Metadata: { signature: 'a{sv}', value: NOTHING } }));
     if (!this.missing.has(url)) return this.playList([{ url, seconds: this.lengths.get(url) }], 0, this.defects.onlyLoads ? 'Paused' : 'Playing');
     const { showsMissing } = this.defects;
     if (showsMissing === undefined) return this.stop();
@@ -246,7 +256,7 @@ export class ScriptedMpris {
 
   private metadata(): Record<string, Value> {
     const { track, defects } = this;
-    if (!track) return { 'mpris:trackid': { signature: 'o', value: '/org/mpris/MediaPlayer2/TrackList/NoTrack' } };
+    if (!track) return NOTHING;
     const ids: Record<string, Record<string, Value>> = {
       none: {}, text: { 'mpris:trackid': { signature: 's', value: 'scripted:track:7' } }, stale: { 'mpris:trackid': { signature: 'o', value: '/org/xpmn/track0' } },
     };
@@ -260,10 +270,12 @@ export class ScriptedMpris {
       ...(defects.noUrl ? {} : { 'xesam:url': { signature: 's', value: track.url } }),
       'xesam:title': { signature: 's', value: track.title ?? track.url },
       'xesam:artist': defects.artist === 'text' ? { signature: 's', value: 'Mercutio' } : { signature: 'as', value: ['Mercutio'] },
-      'mpris:artUrl': { signature: 's', value: 'file:///var/cache/covers/secret.jpg' },
+      'mpris:artUrl': { signature: 's', value: track.art ?? 'file:///var/cache/covers/secret.jpg' },
     };
   }
 }
+
+const NOTHING: Record<string, Value> = { 'mpris:trackid': { signature: 'o', value: '/org/mpris/MediaPlayer2/TrackList/NoTrack' } };
 
 /** A variant as the wire's library wraps it, or not. */
 function valueOf(variant: unknown): unknown {

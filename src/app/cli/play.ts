@@ -32,6 +32,7 @@ export async function play(context: CliContext, words: readonly string[], { from
   }
   const items = await itemsFor(words, context.playlist, (text) => context.notice(text));
   const opened = await withAdvice(flags, () => context.call('play', { ...onDevice(flags), items, ...(from === undefined ? {} : { position: from }) }));
+  for (const sentence of opened.skipped) context.notice(`skipped ${sentence}`);
   const view = wait ? await begun(context, opened) : undefined;
   context.answer({ ...opened, state: view?.status?.state }, () => `${printable(sentence(opened, view, wait))}\n`);
 }

@@ -25,10 +25,10 @@ export interface Operations {
     readonly output: LibraryPage;
   };
   readonly url: { readonly input: { readonly uri: string }; readonly output: LocalUrl };
-  /** Without a device, the only player that there is; so do the next ones. `autoplay` is true unless it says otherwise, `position` are seconds into the first. */
+  /** Without a device, the only player that there is; so do the next ones. `autoplay` is true unless it says otherwise, `position` are seconds into the first. `skipped` says what could not be had of the rest, a sentence each. */
   readonly play: {
     readonly input: { readonly device?: string; readonly items: readonly ItemToPlay[]; readonly position?: number; readonly autoplay?: boolean };
-    readonly output: NamedPlayer & OpenedList;
+    readonly output: NamedPlayer & OpenedList & { readonly skipped: readonly string[] };
   };
   readonly player: { readonly input: { readonly device?: string; readonly command: PlayerCommand }; readonly output: NamedPlayer };
   readonly now: { readonly input: { readonly device?: string }; readonly output: NamedPlayer & PlayerView };

@@ -1,4 +1,5 @@
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
+import { throwIfAborted } from '../../xpmn/kernel/tasks.ts';
 import { formatMediaUri, parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import type { PlayerCommand } from '../../xpmn/model/playback.ts';
 import { findPlayer, playsNothing } from '../find-device.ts';
@@ -13,10 +14,15 @@ export const PLAYER_HANDLERS: { readonly [N in PlayerOperation]: Handler<N> } = 
   async play({ device, items, position, autoplay = true }, context) {
     const gateway = context.controlled.gateway();
     const player = findPlayer(device, gateway.devices());
-    const uris: string[] = [];
-    for (const item of items) uris.push(await uriOf(item, gateway, context));
-    const opened = await asPlayer(player, gateway.players.open(player.jid, { uris, position, autoplay }, context), undefined, OPENING);
-    return { ...named(player), ...opened };
+    const found: (string | XpmnError)[] = [];
+    for (const item of items) found.push(await uriOf(item, gateway, context));
+    const uris = found.filter((one) => typeof one === 'string');
+    const skipped = found.filter((one) => typeof one !== 'string');
+    if (uris.length === 0) throw skipped[0] as XpmnError;
+    // It is a place in the first, not in what comes in its stead.
+    const from = found[0] === uris[0] ? position : undefined;
+    const opened = await asPlayer(player, gateway.players.open(player.jid, { uris, position: from, autoplay }, context), undefined, OPENING);
+    return { ...named(player), ...opened, skipped: skipped.map(({ message }) => message) };
   },
 
   async player({ device, command }, { controlled, signal }) {
@@ -43,14 +49,16 @@ function named({ jid, name }: GatewayDevice): { device: GatewayDevice['jid']; na
   return { device: jid, name };
 }
 
-async function uriOf(item: ItemToPlay, gateway: Gateway, { signal }: HandlerContext): Promise<string> {
+/** Why it can't be had is no reason not to play the others. @throws XpmnError `bad-request` for what is no item; the signal's reason */
+async function uriOf(item: ItemToPlay, gateway: Gateway, { signal }: HandlerContext): Promise<string | XpmnError> {
   if ('uri' in item) return formatMediaUri(parseMediaUri(item.uri));
   try {
     return (await gateway.share(item, { signal })).uri;
   } catch (thrown) {
+    throwIfAborted(signal);
     const error = asXpmnError(thrown);
     // It is one of many, maybe.
-    throw new XpmnError(error.code, `${placeOf(item)}: ${error.message}`, { cause: error, details: error.details });
+    return new XpmnError(error.code, `${placeOf(item)}: ${error.message}`, { cause: error, details: error.details });
   }
 }
 

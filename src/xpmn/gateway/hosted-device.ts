@@ -11,6 +11,7 @@ import { provideDirectory } from '../profiles/directory.ts';
 import type { DirectoryOptions } from '../profiles/directory.ts';
 import { providePlayback } from '../profiles/playback.ts';
 import type { PlaybackOptions } from '../profiles/playback.ts';
+import { providePictures } from '../profiles/pictures.ts';
 import { PlayerEvents } from '../profiles/player-events.ts';
 import type { EventNode } from '../profiles/player-nodes.ts';
 import { provideRendering } from '../profiles/rendering.ts';
@@ -24,7 +25,7 @@ import { PubsubWire, elementBytes } from '../pubsub/wire.ts';
 export const LIBRARY_FEATURES: readonly string[] = [NS.mediaServer, NS.mediaServerDirectory, NS.mediaServerTransfer];
 
 /** Those of a bridged player. */
-export const PLAYER_FEATURES: readonly string[] = [NS.player, NS.control];
+export const PLAYER_FEATURES: readonly string[] = [NS.player, NS.control, NS.bits];
 
 /** What a legacy device has that others may use. */
 export interface HostedParts {
@@ -82,6 +83,7 @@ function providePlayer(device: Device, control: PlaybackControl, shared: Shared,
   };
   providePlayback({ control, registry: device.router, links: device.links, random: shared.random, log, opened: events.opened }, playback);
   provideRendering({ control, registry: device.router });
+  providePictures({ picture: (uri) => control.picture(uri), registry: device.router, links: device.links, random: shared.random, log }, playback);
   device.on('channelOpened', onChannel);
   events.start();
   return {

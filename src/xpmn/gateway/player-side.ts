@@ -4,12 +4,14 @@ import { XpmnError, asXpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
+import type { Picture } from '../model/picture.ts';
 import type { PlayerCommand, PlayerView } from '../model/playback.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { OpenRequest, OpenedList } from '../ports/playback-control.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import { commandPlayer, itemOfPlayer, openOnPlayer, statusOfPlayer } from '../profiles/playback-controller.ts';
 import type { PlaybackControllerOptions } from '../profiles/playback-controller.ts';
+import { pictureOfPeer } from '../profiles/pictures-controller.ts';
 import { setOnPlayer, variablesOfPlayer } from '../profiles/rendering-controller.ts';
 import { askTwice } from './ask-twice.ts';
 import type { PeerDirectory } from './peer-directory.ts';
@@ -100,6 +102,11 @@ export class PlayerSide {
    */
   async wait(device: Jid, after: number, signal: AbortSignal): Promise<PlayerView> {
     return (this.watches.get(device) ?? this.watch(device)).wait(after, signal);
+  }
+
+  /** The picture of an item that the player names as its `cover`. @throws XpmnError as `pictureOfPeer`; `not-allowed` */
+  picture(device: Jid, uri: string, signal: AbortSignal): Promise<Picture> {
+    return this.ask(device, () => pictureOfPeer(this.deps.controller.links.to(device), uri, this.within(signal)));
   }
 
   private watch(device: Jid): PlayerWatch {

@@ -25,6 +25,8 @@ export interface MediaItem extends MediaObjectBase {
   readonly albumArtist?: string | undefined;
   readonly genre?: string | undefined;
   readonly track?: number | undefined;
+  /** Names its picture (`isPictureUri`): whoever tells of the item has that. */
+  readonly cover?: string | undefined;
   /** ISO 8601 date as the library has it. */
   readonly date?: string | undefined;
   /** Seconds. */

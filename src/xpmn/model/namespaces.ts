@@ -13,6 +13,8 @@ export const NS = {
   controlAlias: 'urn:xmpp:tmp:media:control:0',
   /** What a device says of a node of its own: how others come to be told of what is on it. */
   events: 'urn:xmpp:xpmn:events:0',
+  /** Bits of Binary: pictures. */
+  bits: 'urn:xmpp:bob',
   outOfBand: 'urn:xmpp:jingle:apps:out-of-band:0',
   outOfBandAlias: 'urn:xmpp:jingle:apps:oob:0',
   xmlStream: 'urn:xmpp:jingle:apps:xmlstream:0',

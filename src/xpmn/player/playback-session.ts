@@ -4,12 +4,15 @@ import { XpmnError } from '../kernel/errors.ts';
 import { randomId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/log.ts';
 import { TaskGroup } from '../kernel/tasks.ts';
+import type { Picture } from '../model/picture.ts';
 import type { ControlName, ControlVariable, PlaybackStatus, PlayingItem, SeekTarget } from '../model/playback.ts';
 import type { MediaPlayer } from '../ports/media-player.ts';
 import type { OpenRequest, OpenedList, PlaybackCall, PlaybackControl, PlaybackEvents } from '../ports/playback-control.ts';
 import type { PlayerFeed } from '../ports/player-feed.ts';
 import { Announcer } from './announcer.ts';
 import { controlNames, controlValues, setControls } from './control-variables.ts';
+import { Cover } from './cover.ts';
+import type { CoverOptions } from './cover.ts';
 import { Follower } from './follower.ts';
 import type { FollowerOptions } from './follower.ts';
 import { Jobs } from './jobs.ts';
@@ -41,7 +44,7 @@ export interface PlaybackDeps {
   readonly log: Logger;
 }
 
-export interface PlaybackOptions extends PlayerCallsOptions, TitleFinderOptions, TellerOptions, FollowerOptions, PlayerNewsOptions {
+export interface PlaybackOptions extends PlayerCallsOptions, TitleFinderOptions, TellerOptions, FollowerOptions, PlayerNewsOptions, CoverOptions {
   /** Milliseconds in which a player shows what it has been told; then it is believed. */
   readonly settleTimeout: number;
   /** Items that the answer to `open` names. */
@@ -62,6 +65,7 @@ export function createPlaybackControl(deps: PlaybackDeps, options: PlaybackOptio
 export class PlaybackSession extends EventEmitter<PlaybackEvents> implements PlaybackControl {
   private readonly deps: PlaybackDeps;
   private readonly options: PlaybackOptions;
+  private readonly cover: Cover;
   private readonly stage: Stage;
   private readonly calls: PlayerCalls;
   private readonly finder: TitleFinder;
@@ -77,14 +81,15 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
     [this.deps, this.options] = [deps, options];
     const { player, clock, log } = deps;
     this.tasks = new TaskGroup((error) => log.debug('a title was not played', { error }));
-    this.stage = new Stage(player, clock);
+    this.cover = new Cover({ player, clock, log, tasks: this.tasks, changed: () => this.news.refresh() }, options);
+    this.stage = new Stage(player, clock, this.cover);
     this.calls = new PlayerCalls(clock, options);
     this.finder = new TitleFinder(deps, options);
     const parts = { stage: this.stage, calls: this.calls, finder: this.finder, refresh: () => this.news.refresh() };
     this.mover = new Mover(parts);
     this.follower = new Follower({ ...parts, tasks: this.tasks }, options);
     this.announcer = new Announcer(this.stage, this, options);
-    this.news = new PlayerNews({ stage: this.stage, announcer: this.announcer, follower: this.follower, hears: () => this.isHeard, isGoing: () => this.jobs.has(TITLES), advance: (list) => this.advance(list), goOn: (to) => this.goOn(to) }, options);
+    this.news = new PlayerNews({ stage: this.stage, cover: this.cover, announcer: this.announcer, follower: this.follower, hears: () => this.isHeard, isGoing: () => this.jobs.has(TITLES), advance: (list) => this.advance(list), goOn: (to) => this.goOn(to) }, options);
     // It tells of a new listener before it has it, and is not typed for that.
     (this as EventEmitter).on('newListener', () => queueMicrotask(() => this.news.watch())).on('removeListener', () => this.news.watch());
   }
@@ -95,6 +100,10 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
 
   get item(): PlayingItem | undefined {
     return this.stage.item;
+  }
+
+  picture(uri: string): Picture | undefined {
+    return this.cover.picture(uri);
   }
 
   get variables(): readonly ControlVariable[] {

@@ -3,6 +3,7 @@ import type { Timer } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { PlayerSnapshot } from '../ports/media-player.ts';
 import type { Announcer } from './announcer.ts';
+import type { Cover } from './cover.ts';
 import { judge } from './device-news.ts';
 import type { Follower } from './follower.ts';
 import { brokenOff, failed } from './opened.ts';
@@ -17,6 +18,7 @@ export interface PlayerNewsOptions {
 
 export interface PlayerNewsDeps {
   readonly stage: Stage;
+  readonly cover: Pick<Cover, 'look'>;
   readonly announcer: Announcer;
   readonly follower: Follower;
   /** Whether anybody wants to know. */
@@ -62,7 +64,9 @@ export class PlayerNews {
   /** What must be asked for is asked for while somebody listens, or a list goes on. */
   watch(): void {
     const phase = this.deps.stage.opened?.phase;
-    const isWanted = !this.isOver && (this.deps.hears() || phase === 'starting' || phase === 'on');
+    const isHeard = !this.isOver && this.deps.hears();
+    if (isHeard) this.deps.cover.look();
+    const isWanted = !this.isOver && (isHeard || phase === 'starting' || phase === 'on');
     if (isWanted) this.unwatch ??= this.deps.stage.player.watched();
     else {
       this.unwatch?.();

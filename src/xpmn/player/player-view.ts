@@ -17,6 +17,8 @@ export interface Seen {
   readonly opened: Opened | undefined;
   readonly closed: Closed | undefined;
   readonly snapshot: PlayerSnapshot;
+  /** Names the picture of what the player shows; undefined: none, or not yet. */
+  readonly cover: string | undefined;
   /** `Clock.monotonic`. */
   readonly now: number;
 }
@@ -27,11 +29,11 @@ export function statusOf(seen: Seen): PlaybackStatus {
 }
 
 export function itemOf(seen: Seen): PlayingItem | undefined {
-  if (seen.opened) return ourItem(seen.opened, seen.snapshot);
+  if (seen.opened) return ourItem(seen.opened, seen);
   const { media } = seen.snapshot;
   if (deviceState(seen) === 'idle' || !media) return undefined;
   const { title, artist, album, genre, track, duration } = media;
-  return { item: { kind: 'item', id: 'current', parent: undefined, type: 'other', uid: undefined, title: title ?? '', artist, album, genre, track, duration: known(duration) }, uri: undefined };
+  return { item: { kind: 'item', id: 'current', parent: undefined, type: 'other', uid: undefined, title: title ?? '', artist, album, genre, track, cover: seen.cover, duration: known(duration) }, uri: undefined };
 }
 
 /** A title that was not looked for yet, as far as its list tells. */
@@ -40,11 +42,11 @@ export function listedItem({ uri, title, artist, duration }: ListedTitle, index:
   return { item, uri };
 }
 
-function ourItem({ list, media, isSeen }: Opened, snapshot: PlayerSnapshot): PlayingItem {
+function ourItem({ list, media, isSeen }: Opened, { snapshot, cover }: Seen): PlayingItem {
   const title = currentTitle(list);
   if (!media) return listedItem(title, list.index);
   const shown = isSeen ? snapshot.media : undefined;
-  const item = { ...media.item, title: media.item.title || (title.title ?? lastPart(title.uri)), duration: media.item.duration ?? known(shown?.duration) };
+  const item = { ...media.item, cover: media.item.cover ?? (shown && cover), title: media.item.title || (title.title ?? lastPart(title.uri)), duration: media.item.duration ?? known(shown?.duration) };
   // A live source says by and by what it plays.
   return { item: isLive(media) && shown?.title !== undefined ? { ...item, title: shown.title, artist: shown.artist ?? item.artist } : item, uri: title.uri };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { PlaybackStatus, PlayingItem } from '../model/playback.ts';
 import type { MediaPlayer } from '../ports/media-player.ts';
+import type { Cover } from './cover.ts';
 import type { Opened } from './opened.ts';
 import { itemOf, statusOf } from './player-view.ts';
 import type { Closed, Seen } from './player-view.ts';
@@ -13,9 +14,10 @@ export class Stage {
   closed: Closed | undefined;
   /** Another title is on its way: what the player shows meanwhile means nothing. */
   isMoving = false;
+  private readonly cover: Pick<Cover, 'uriOf'>;
 
-  constructor(player: MediaPlayer, clock: Clock) {
-    [this.player, this.clock] = [player, clock];
+  constructor(player: MediaPlayer, clock: Clock, cover: Pick<Cover, 'uriOf'>) {
+    [this.player, this.clock, this.cover] = [player, clock, cover];
   }
 
   get status(): PlaybackStatus {
@@ -39,6 +41,7 @@ export class Stage {
   }
 
   private get seen(): Seen {
-    return { opened: this.opened, closed: this.closed, snapshot: this.player.snapshot, now: this.clock.monotonic() };
+    const { snapshot } = this.player;
+    return { opened: this.opened, closed: this.closed, snapshot, cover: this.cover.uriOf(snapshot.media), now: this.clock.monotonic() };
   }
 }

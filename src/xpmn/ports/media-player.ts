@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { XpmnError } from '../kernel/errors.ts';
+import type { Picture } from '../model/picture.ts';
 import type { FeedTarget, PlayerMedia } from './player-feed.ts';
 
 /** What a player does. `buffering`: it is to play, and does not yet. `stopped`: it has something that `play` would begin anew. */
@@ -24,6 +25,8 @@ export interface CurrentMedia {
   readonly album?: string | undefined;
   readonly genre?: string | undefined;
   readonly track?: number | undefined;
+  /** Names its picture, for `MediaPlayer.picture`; opaque: where that lies is nobody else's business. Another one has another name. */
+  readonly picture?: string | undefined;
   /** Seconds; undefined where it does not say. */
   readonly duration?: number | undefined;
 }
@@ -85,6 +88,11 @@ export interface MediaPlayer extends Pick<EventEmitter<MediaPlayerEvents>, 'on' 
   /** 0 to 100. */
   setVolume(volume: number, options: PlayerCall): Promise<void>;
   setMute(mute: boolean, options: PlayerCall): Promise<void>;
+  /**
+   * The picture of what it plays now. `name`: as `snapshot.media` has it; there is nothing else to ask for. Without this it has none.
+   * @throws XpmnError `not-found` if it is not that any more; as `PictureLoader.load`
+   */
+  picture?(name: string, options: PlayerCall): Promise<Picture>;
   /** Somebody looks from now on, until the returned function is called: what must be asked for is asked for. */
   watched(): () => void;
 }

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Jid } from '../model/jid.ts';
+import type { Picture } from '../model/picture.ts';
 import type { ControlName, ControlVariable, PlaybackStatus, PlayingItem, SeekTarget } from '../model/playback.ts';
 
 export interface OpenRequest {
@@ -47,6 +48,8 @@ export interface PlaybackControl extends Pick<EventEmitter<PlaybackEvents>, 'on'
   /** As of now: the position is that of this moment. */
   readonly status: PlaybackStatus;
   readonly item: PlayingItem | undefined;
+  /** What an item of this player names as its `cover`, while it plays that, and for a while after. */
+  picture(uri: string): Picture | undefined;
   /** Those that this device has, with their values as far as they are known. */
   readonly variables: readonly ControlVariable[];
   /** Names of the variables that this device has. */

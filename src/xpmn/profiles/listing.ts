@@ -38,15 +38,27 @@ export interface ReceiveListingOptions {
   readonly listing: XmlLimits;
 }
 
-/** The container that an answer has in it, or says the stream of. @throws XpmnError `malformed`, `connection-lost`, as `receiveXml` */
-export async function listingIn(
-  answer: XmlElement,
-  { link, channel, signal, options }: { readonly link: PeerLink; readonly channel: StanzaChannel; readonly signal: AbortSignal; readonly options: ReceiveListingOptions },
-): Promise<XmlElement> {
-  const inline = child(answer, 'container', NS.metadata);
+export interface ReceiveListingContext {
+  readonly link: PeerLink;
+  readonly channel: StanzaChannel;
+  readonly signal: AbortSignal;
+  readonly options: ReceiveListingOptions;
+}
+
+/** The container that an answer has in it, or says the stream of. @throws XpmnError as `elementIn` */
+export function listingIn(answer: XmlElement, context: ReceiveListingContext): Promise<XmlElement> {
+  return elementIn(answer, { name: 'container', ns: NS.metadata }, context);
+}
+
+/**
+ * The element that an answer has in it, or says the stream of: what comes there may be another.
+ * @throws XpmnError `malformed`, `connection-lost`, as `receiveXml`
+ */
+export async function elementIn(answer: XmlElement, { name, ns }: { readonly name: string; readonly ns: string }, { link, channel, signal, options }: ReceiveListingContext): Promise<XmlElement> {
+  const inline = child(answer, name, ns);
   if (inline) return inline;
   const id = (child(answer, 'oob', NS.outOfBand) ?? child(answer, 'oob', NS.outOfBandAlias))?.attrs['id'];
-  if (id === undefined) throw new XpmnError('malformed', 'The device answered with something that is no listing.');
+  if (id === undefined) throw new XpmnError('malformed', 'The device answered with something else than was asked for.');
   const streams = link.openByteStreams;
   // The provider opened a session before it answered: none means that it is gone already, and waiting would not help.
   if (!streams) throw new XpmnError('connection-lost', 'The connection to the device was lost.');

@@ -1,6 +1,7 @@
 import { NS } from '../model/namespaces.ts';
 import { formatMediaUri, parseMediaUri } from '../model/media-uri.ts';
 import type { MediaContainer, MediaItem, MediaObject, MediaType } from '../model/media.ts';
+import { isPictureUri } from '../model/picture.ts';
 import type { PlayingItem } from '../model/playback.ts';
 import type { Jid } from '../model/jid.ts';
 import { childText, elements, xml } from '../model/xml.ts';
@@ -19,6 +20,7 @@ const FIELDS = [
   ['albumArtist', 'album-artist', 'text'],
   ['genre', 'genre', 'text'],
   ['track', 'track', 'number'],
+  ['cover', 'cover-album', 'picture'],
   ['date', 'date', 'text'],
   ['duration', 'duration', 'number'],
   ['size', 'size', 'number'],
@@ -29,7 +31,7 @@ const FIELDS = [
   ['bitrate', 'bitrate', 'number'],
   ['channels', 'channels', 'number'],
   ['sampleRate', 'sample-rate', 'number'],
-] as const satisfies readonly (readonly [keyof MediaItem, string, 'text' | 'number'])[];
+] as const satisfies readonly (readonly [keyof MediaItem, string, 'text' | 'number' | 'picture'])[];
 
 /** An item or a container without its children, as `urn:xmpp:media:metadata:0`. `device` serves the item's bytes. */
 export function metadataFromObject(object: MediaObject, device: Jid): XmlElement {
@@ -83,7 +85,8 @@ export function playingFromMetadata(element: XmlElement): PlayingItem | undefine
 
 function itemIn(element: XmlElement, uid: string | undefined): MediaItem {
   const { id = '', parent } = element.attrs;
-  const fields = FIELDS.map(([key, name, kind]) => [key, kind === 'number' ? numberIn(element, name) : childText(element, name, NS.metadata)]);
+  const read = { text: textIn, number: numberIn, picture: pictureIn } as const;
+  const fields = FIELDS.map(([key, name, kind]) => [key, read[kind](element, name)]);
   const type = TYPES.find((known) => known === element.attrs['type']) ?? 'other';
   return { kind: 'item', id, parent, title: titleIn(element), type, ...(Object.fromEntries(fields) as Partial<MediaItem>), uid };
 }
@@ -117,6 +120,16 @@ function field(name: string, value: string | number | undefined): XmlElement | u
 
 function countOf(container: MediaContainer): XmlElement | undefined {
   return field('count', container.count);
+}
+
+function textIn(element: XmlElement, name: string): string | undefined {
+  return childText(element, name, NS.metadata);
+}
+
+/** Nothing but what can be asked for there: a URL would tell others that it is looked at. */
+function pictureIn(element: XmlElement, name: string): string | undefined {
+  const uri = textIn(element, name);
+  return uri !== undefined && isPictureUri(uri) ? uri : undefined;
 }
 
 function numberIn(element: XmlElement, name: string): number | undefined {

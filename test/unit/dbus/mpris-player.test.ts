@@ -3,6 +3,7 @@ import type { PlayerSnapshot } from '../../../src/xpmn/ports/media-player.ts';
 import type { PlayerMedia } from '../../../src/xpmn/ports/player-feed.ts';
 import { startBus } from '../../peers/dbus.ts';
 import type { Bus } from '../../peers/dbus.ts';
+import { settings } from '../../support/settings.ts';
 import { mprisRig } from '../../support/mpris-rig.ts';
 import type { MprisRig } from '../../support/mpris-rig.ts';
 import type { MprisDefects } from '../../support/scripted-mpris.ts';
@@ -162,6 +163,20 @@ describe('a player by MPRIS', function () {
     assert.deepEqual(members(), ['OpenUri']);
   });
 
+  it('begins the next one, though it says late that the one before is over', async () => {
+    for (const tellsEndLate of [0, 40, 300, 700]) {
+      rig = await mprisRig(bus, { staleStatus: true, tellsEndLate });
+      for (const turn of ['first', 'second']) {
+        const media = await rig.media(60);
+        await rig.player.load(media, { signal });
+        await rig.player.play({ signal });
+        assert.deepEqual([rig.player.snapshot.state, rig.player.snapshot.media?.url], ['playing', media.url], `the ${turn}, ${tellsEndLate} ms late`);
+      }
+      await rig.close();
+    }
+    rig = await mprisRig(bus);
+  });
+
   it('can\'t get what it never has, or has for a moment', async () => {
     for (const showsMissing of [400, 0, undefined]) {
       rig = await mprisRig(bus, showsMissing === undefined ? {} : { showsMissing });
@@ -241,6 +256,20 @@ describe('a player by MPRIS', function () {
     rig.scripted.seek(33);
     assert.ok(await rig.pass(1_000, () => Math.abs((rig.player.snapshot.position ?? NaN) - 33) < 1));
     unwatch();
+  });
+
+  it('shows a picture that is its own address, and bears one that is too long', async () => {
+    await playing();
+    const { art } = settings.mpris.player;
+    const picture = async (length: number): Promise<string | undefined> => {
+      const title = `Of ${length}`;
+      rig.scripted.playList([{ url: 'http://other/x', seconds: 100, title, art: `data:image/jpeg;base64,${'A'.repeat(length)}` }]);
+      assert.ok(await rig.pass(2_000, () => rig.player.snapshot.media?.title === title));
+      return rig.player.snapshot.media?.picture;
+    };
+    assert.match((await picture(art - 30)) ?? '', /^[\w-]{22}$/);
+    assert.equal(await picture(2 * art), undefined);
+    assert.equal(rig.player.snapshot.problem, undefined);
   });
 
   it('tells no pictures of its machine', async () => {

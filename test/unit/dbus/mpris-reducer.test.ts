@@ -7,7 +7,7 @@ import { readPlayer } from '../../../src/mapping/mpris.ts';
 import type { MprisProperties } from '../../../src/mapping/mpris.ts';
 import { playerMedia } from '../../support/media-players.ts';
 
-const LIMITS = { text: 100, url: 100 };
+const LIMITS = { text: 100, url: 100, art: 100 };
 const URL = 'http://127.0.0.1/one';
 const TOLD_NOTHING: Circumstances = { told: undefined, isVolumeOurs: false, endTolerance: 2000 };
 

@@ -104,7 +104,9 @@ describe('commands for players', () => {
 
     it('tells when a file may not be read, here or by the gateway', async () => {
       const [song, locked] = [await file('song.mp3'), await file('locked.mp3')];
-      assert.equal((await xpmn(['play', song, locked, '--on', 'living'])).stderr, `xpmn: not-allowed: ${locked}: It can't be read.\n`);
+      const { status: done, stderr: notice } = await xpmn(['play', song, locked, '--on', 'living']);
+      assert.deepEqual([done, notice], [0, `skipped ${locked}: It can't be read.\n`]);
+      assert.equal((await xpmn(['play', locked, '--on', 'living'])).stderr, `xpmn: not-allowed: ${locked}: It can't be read.\n`);
       assert.equal((await xpmn(['play', 'http://me:secret@example.org/locked', '--on', 'living'])).stderr, 'xpmn: not-allowed: http://example.org/locked: It can\'t be read.\n');
       await chmod(song, 0);
       const { status, stderr } = await xpmn(['play', song, '--on', 'living']);

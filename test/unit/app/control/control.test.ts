@@ -100,9 +100,14 @@ describe('control API', () => {
 
   it('says which of several can\'t be had, and which device did not answer', async () => {
     gateway.list.push(fakeDevice('living-aaaa', 'Living room', { services: ['playback'] }));
-    const items = [{ file: '/a.mp3' }, { file: '/locked.mp3' }];
-    await assert.rejects(client.call('play', { items }, { signal }), { code: 'not-allowed', message: '/locked.mp3: It can\'t be read.' });
-    await assert.rejects(client.call('play', { items: items.slice(1) }, { signal }), { code: 'not-allowed', message: '/locked.mp3: It can\'t be read.' });
+    const [song, locked] = [{ file: '/a.mp3' }, { file: '/locked.mp3' }];
+    for (const items of [[song, locked], [locked, song]]) {
+      const { skipped } = await client.call('play', { items, position: 7 }, { signal });
+      assert.deepEqual(skipped, ['/locked.mp3: It can\'t be read.']);
+    }
+    // Seconds into the first are none into the second.
+    assert.deepEqual(gateway.players.opened.map(({ uris, position }) => [uris.length, position]), [[1, 7], [1, undefined]]);
+    await assert.rejects(client.call('play', { items: [locked, { url: 'http://example.org/locked' }] }, { signal }), { code: 'not-allowed', message: '/locked.mp3: It can\'t be read.' });
     gateway.failure = new XpmnError('unreachable', 'The peer answered remote-server-not-found.', { details: { said: '' } });
     await assert.rejects(client.call('url', { uri: 'xmpp:anna@example.org/gone-aaaa?transfer;uid=x' }, { signal }), { code: 'unreachable', message: 'gone-aaaa does not answer its gateway: is it switched on?' });
   });
