@@ -8,7 +8,7 @@ import { createUpnpAdapter } from '../upnp/adapter.ts';
 import { OriginPool } from '../upnp/origin-pool.ts';
 import { MediaGateway } from '../xpmn/gateway/media-gateway.ts';
 import { systemAddresses } from '../xpmn/jingle/transports/host-candidates.ts';
-import { systemNetworks } from '../xpmn/media/reach.ts';
+import { isPublicAddress, systemNetworks } from '../xpmn/media/reach.ts';
 import { bareJid } from '../xpmn/model/jid.ts';
 import { ButtonWindow } from '../xpmn/pairing/button-window.ts';
 import { encodeCredentials } from '../xpmn/trust/credentials-file.ts';
@@ -77,7 +77,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     onAccountFound: (found) => void keepCarried(storage, network.bare, found).then((isKept) => isKept && onStale(), (error: unknown) => log.error('how to log in could not be stored', { error })),
     access: accessOf(deps, network, account),
     sources: [upnp, mpris],
-    shared: createSharedMedia({ clock, random, networks: systemNetworks }, config.feed.shared),
+    shared: createSharedMedia({ clock, random, isPublic: (address) => isPublicAddress(address, systemNetworks()) }, config.feed.shared),
     connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
     addresses: systemAddresses,
   }, gatewaySettings(config));
