@@ -31,7 +31,7 @@ function isTaken({ isSeen, before, phase }: Opened, { state }: PlayerSnapshot, u
 
 function followed(opened: Opened): Opened {
   const { list, following } = opened;
-  return { ...opened, list: { ...list, index: list.index + 1 }, media: following, following: undefined, phase: 'on', startAt: undefined, isSeen: true, error: undefined };
+  return { ...opened, list: { ...list, index: list.index + 1 }, media: following, following: undefined, phase: 'on', startAt: undefined, isSeen: true, error: undefined, failures: 0 };
 }
 
 function hasFailed({ phase, media, oldProblem }: Opened, { problem }: PlayerSnapshot): boolean {

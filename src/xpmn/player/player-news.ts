@@ -13,6 +13,8 @@ import type { Stage } from './stage.ts';
 export interface PlayerNewsOptions {
   /** Milliseconds from `play` until something must be heard of the player. */
   readonly startTimeout: number;
+  /** Titles of a list in a row that may fail; then no other is tried. */
+  readonly titleFailures: number;
 }
 
 export interface PlayerNewsDeps {
@@ -94,7 +96,7 @@ export class PlayerNews {
     if (!opened?.media || opened.media.url !== url || (opened.phase !== 'on' && opened.phase !== 'starting')) return;
     const index = opened.list.index + 1;
     if (hasPlace(opened.list, index)) {
-      stage.opened = { ...opened, list: { ...opened.list, index }, media: undefined, phase: 'starting', startAt: undefined, isSeen: false, before: url, hasBegun: false, following: undefined };
+      stage.opened = { ...opened, list: { ...opened.list, index }, media: undefined, phase: 'starting', startAt: undefined, isSeen: false, before: url, hasBegun: false, following: undefined, failures: 0 };
       advance(stage.opened);
     } else stage.opened = { ...opened, phase: 'stopped', startAt: undefined };
     this.refreshSoon();
@@ -128,7 +130,8 @@ export class PlayerNews {
     const index = opened.list.index + 1;
     stage.opened = failed(opened, problem);
     announcer.announce();
-    if (hasPlace(opened.list, index)) advance({ ...opened, list: { ...opened.list, index } });
+    const { failures } = stage.opened;
+    if (hasPlace(opened.list, index) && failures < this.options.titleFailures) advance({ ...opened, list: { ...opened.list, index }, failures });
   }
 
   private expectStart(): void {

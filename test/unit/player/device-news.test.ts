@@ -11,7 +11,7 @@ import { playerMedia } from '../../support/media-players.ts';
 const media = playerMedia('http://192.0.2.1/ours', 60);
 const base: Opened = {
   session: 's', controller: parseJid('romeo@montague.lit/orchard'), list: playListOf(['a', 'b']), media, phase: 'on', startAt: undefined, isSeen: true,
-  before: undefined, hasBegun: false, oldProblem: undefined, following: undefined, error: undefined,
+  before: undefined, hasBegun: false, oldProblem: undefined, following: undefined, error: undefined, failures: 0,
 };
 const shows = (state: PlayerState, url: string | null = media.url, problem?: ErrorCode): PlayerSnapshot => ({
   state, media: url === null ? undefined : { url, title: undefined }, position: 0, measured: 0, speed: 1, volume: 1, mute: false, problem: problem && new XpmnError(problem, 'x'),

@@ -270,6 +270,33 @@ describe('a playback session', () => {
     assert.deepEqual([play.control.status.state, play.control.status.index], ['error', 2]);
   });
 
+  it('tries so many titles that fail in a row and no more, until somebody wants one', async () => {
+    begin({}, { titleFailures: 3 });
+    const last = play.title(10);
+    const uris = [...Array.from({ length: 5 }, () => play.missing()), last];
+    await rejects(open(...uris), 'not-found');
+    assert.deepEqual(play.feed.asked, uris.slice(0, 3));
+    assert.deepEqual([play.control.status.state, play.control.status.error, play.control.status.index], ['error', 'not-found', 2]);
+    await play.control.next(call());
+    assert.deepEqual([play.control.status.state, play.control.status.uri], ['playing', last]);
+  });
+
+  it('counts those that the player takes and can\'t play, and no more once one was played to its end', async () => {
+    const { player, clock, feed } = begin({ preload: false }, { titleFailures: 3 });
+    const spoilt = (): string => {
+      const uri = play.title(10);
+      player.hand.spoil(feed.title(uri, 10), 'unsupported-type');
+      return uri;
+    };
+    const uris = [spoilt(), spoilt(), play.title(10), spoilt(), play.missing(), spoilt(), play.title(20)];
+    await open(...uris);
+    await settle(20);
+    assert.deepEqual([play.control.status.state, play.control.status.index], ['playing', 2]);
+    await clock.advance(20_000);
+    assert.deepEqual([play.control.status.state, play.control.status.error, play.control.status.index], ['error', 'unsupported-type', 5]);
+    assert.equal(feed.asked.length, 6);
+  });
+
   it('goes to the next one when the player refuses a title', async () => {
     const { player } = begin();
     player.hand.refuse('load', 'unsupported-type');
