@@ -50,5 +50,7 @@ function progress(opened: Opened, state: PlayerState): Judgement {
     if (state === 'buffering') return { opened: { ...opened, hasBegun: true }, effect: 'none' };
     return state === 'paused' || hasBegun ? on : { opened, effect: 'none' };
   }
+  // It was given up while it gathered bytes, and still does: only what it does anew counts.
+  if (phase === 'failed' && hasBegun) return { opened: { ...opened, hasBegun: state === 'buffering' }, effect: 'none' };
   return state === 'buffering' ? { opened: { ...opened, phase: 'starting', hasBegun: true, error: undefined }, effect: 'none' } : { opened, effect: 'none' };
 }

@@ -328,6 +328,15 @@ describe('a playback session', () => {
     assert.deepEqual([play.control.status.state, play.control.status.index], ['buffering', 0]);
   });
 
+  it('waits for no player that gathers bytes for ever', async () => {
+    const { clock } = begin({ buffering: 2 * settings.player.bufferTimeout });
+    await open(play.title(100));
+    await clock.advance(settings.player.bufferTimeout - 1000);
+    assert.equal(play.control.status.state, 'buffering');
+    await clock.advance(2000);
+    assert.deepEqual([play.control.status.state, play.control.status.error], ['error', 'timeout']);
+  });
+
   it('heeds no end but that of its own title', async () => {
     const { player } = begin({ preload: false });
     await open(play.title(100), play.title(100));
