@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createUpnpAdapter } from '../../../src/upnp/adapter.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
+import { deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import type { MediaDevice } from '../../../src/xpmn/ports/media-device.ts';
 import { FakeEventSubscriber } from '../../fakes/fake-event-subscriber.ts';
 import { FakeRequester } from '../../fakes/fake-requester.ts';
@@ -131,6 +132,23 @@ describe('UPnP adapter and renderers', () => {
     await assert.rejects(async () => player?.play({ signal }), { code: 'unreachable' });
     await rig.adapter.stop();
     assert.equal(rig.clock.pending, 0);
+  });
+
+  it('stops only when what has gone was let go of', async () => {
+    const rig = await new Rig().start();
+    const farewell = deferred();
+    for (const subscription of rig.subscriber.subscriptions) {
+      const close = subscription.close.bind(subscription);
+      subscription.close = () => close().then(() => farewell.promise);
+    }
+    await rig.hear('byebye');
+    await rig.clock.advance(upnp.discovery.tracker.grace + 1);
+    let hasStopped = false;
+    const stopping = rig.adapter.stop().then(() => (hasStopped = true));
+    await settle();
+    assert.equal(hasStopped, false);
+    farewell.resolve();
+    await stopping;
   });
 
   it('tells that a player is on this machine', async () => {
