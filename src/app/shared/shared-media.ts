@@ -5,7 +5,7 @@ import { throwIfAborted } from '../../xpmn/kernel/tasks.ts';
 import type { MediaItem, MediaType } from '../../xpmn/model/media.ts';
 import type { MediaEntity, MediaSource } from '../../xpmn/ports/media-source.ts';
 import type { SharedMedia } from '../../xpmn/ports/shared-media.ts';
-import { createFileSource, openMediaFile } from './file-source.ts';
+import { createFileSource, openPlainFile } from './file-source.ts';
 import type { MayConnect, Resolve } from './guarded-lookup.ts';
 import { SNIFFED_BYTES, isMediaType, typeOfBytes, typeOfName } from './media-type.ts';
 import { SharedItems } from './shared-items.ts';
@@ -92,9 +92,9 @@ function urlOf(what: string): URL | undefined {
   return new URL(what);
 }
 
-/** @throws XpmnError as `openMediaFile` */
+/** @throws XpmnError as `openPlainFile` */
 async function sniffed(path: string): Promise<string | undefined> {
-  const handle = await openMediaFile(path);
+  const handle = await openPlainFile(path);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(SNIFFED_BYTES), 0, SNIFFED_BYTES, 0);
     return typeOfBytes(buffer.subarray(0, bytesRead));
