@@ -50,9 +50,9 @@ class Rig {
     return this;
   }
 
-  async hear(nts: 'alive' | 'byebye', host = '192.0.2.7'): Promise<void> {
+  async hear(nts: 'alive' | 'byebye', host = '192.0.2.7', more = ''): Promise<void> {
     const where = nts === 'alive' ? `LOCATION: http://${host.includes(':') ? `[${host}]` : host}:8080/desc.xml\r\n` : '';
-    this.ssdp.hear(`NOTIFY * HTTP/1.1\r\nNT: ${TYPE}\r\nNTS: ssdp:${nts}\r\nUSN: uuid:renderer::${TYPE}\r\n${where}\r\n`, host);
+    this.ssdp.hear(`NOTIFY * HTTP/1.1\r\nNT: ${TYPE}\r\nNTS: ssdp:${nts}\r\nUSN: uuid:renderer::${TYPE}\r\n${where}${more}\r\n`, host);
     await settle();
   }
 }
@@ -107,6 +107,20 @@ describe('UPnP adapter and renderers', () => {
     await player?.setVolume(7, { signal });
     assert.deepEqual([rig.hosts[0], rig.device.volume], ['192.0.2.8:8080', 7]);
     assert.ok(rig.subscriber.subscriptions.every(({ renewals, service }) => renewals > 0 && service().eventUrl.hostname === '192.0.2.8'));
+    await rig.adapter.stop();
+  });
+
+  it('subscribes anew to one that has started anew without a byebye, as soon as it says so', async () => {
+    const rig = await new Rig().start();
+    const boot = (id: number): Promise<void> => rig.hear('alive', undefined, `BOOTID.UPNP.ORG: ${id}\r\n`);
+    const renewals = (): number[] => rig.subscriber.subscriptions.map((subscription) => subscription.renewals);
+    await boot(1);
+    const before = renewals();
+    await boot(1);
+    assert.deepEqual(renewals(), before);
+    await boot(2);
+    await boot(2);
+    assert.deepEqual([renewals(), rig.devices.length, rig.gone], [before.map((count) => count + 1), 1, []]);
     await rig.adapter.stop();
   });
 
