@@ -79,7 +79,7 @@ export const createGateway: GatewayFactory = async (deps, { signal, onStale = ()
     onAccountFound: (found) => void keepCarried(storage, network.bare, found).then((isKept) => isKept && onStale(), (error: unknown) => log.error('how to log in could not be stored', { error })),
     access: accessOf(deps, network, account),
     sources: [upnp, mpris],
-    shared: createSharedMedia({ clock, random, networks: systemNetworks }, config.feed.shared),
+    shared: createSharedMedia({ clock, random, isPublic: (address) => isPublicAddress(address, systemNetworks()) }, config.feed.shared),
     connect: (login, router) => createXmppConnection({ clock, random, log: log.child('server', { device: login.jid }), router }, login, serverOptions(config)),
     addresses: systemAddresses,
   }, gatewaySettings(config));

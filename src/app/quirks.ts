@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { QuirkEntry } from '../upnp/quirks.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
+import { openPlainFile } from './shared/file-source.ts';
 
 /** From the package's own folder, which lies as far above the sources as above what is built of them. */
 const SHIPPED = new URL('../../config/', import.meta.url);
@@ -47,7 +49,9 @@ export async function loadQuirks({ folders, log }: { readonly folders: readonly 
 }
 
 async function readQuirks(file: string): Promise<readonly QuirkEntry[]> {
-  const bytes = await readFile(file);
+  const handle = await openPlainFile(file);
+  // One byte more than there may be shows that there are too many.
+  const bytes = await buffer(handle.createReadStream({ end: MOST.bytes }));
   if (bytes.length > MOST.bytes) throw new XpmnError('bad-configuration', `${file} is larger than ${MOST.bytes} bytes.`);
   return parseQuirks(bytes.toString('utf8'), file);
 }

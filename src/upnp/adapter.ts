@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Clock, Random } from '../xpmn/kernel/clock.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
+import { TaskGroup } from '../xpmn/kernel/tasks.ts';
 import type { DeviceSource, DeviceSourceEvents, MediaDevice } from '../xpmn/ports/media-device.ts';
 import type { TrackerChange } from './device-tracker.ts';
 import { Discovery } from './discovery.ts';
@@ -36,12 +37,15 @@ export class UpnpAdapter extends EventEmitter<DeviceSourceEvents> implements Dev
   private readonly options: UpnpOptions;
   private readonly discovery: Discovery;
   private readonly remotes = new Map<string, RemoteDevice>();
+  /** Devices that are being let go of. */
+  private readonly farewells: TaskGroup;
   private stopping: Promise<void> | undefined;
 
   constructor(deps: UpnpAdapterDeps, options: UpnpOptions) {
     super();
     this.deps = deps;
     this.options = options;
+    this.farewells = new TaskGroup((error) => deps.log.error('Letting go of a device failed.', { error: String(error) }));
     this.discovery = new Discovery(deps, options.discovery, (change) => this.changed(change));
   }
 
@@ -68,7 +72,7 @@ export class UpnpAdapter extends EventEmitter<DeviceSourceEvents> implements Dev
   }
 
   private async end(): Promise<void> {
-    await Promise.all([this.discovery.stop(), ...[...this.remotes.values()].map((remote) => remote.close())]);
+    await Promise.all([this.discovery.stop(), this.farewells.close(), ...[...this.remotes.values()].map((remote) => remote.close())]);
     this.remotes.clear();
     await this.deps.events.close();
     this.deps.requester.close();
@@ -92,7 +96,7 @@ export class UpnpAdapter extends EventEmitter<DeviceSourceEvents> implements Dev
     this.remotes.delete(udn);
     if (!remote) return;
     const { devices } = remote;
-    void remote.close();
+    this.farewells.run(() => remote.close());
     for (const { description } of devices) this.emit('deviceGone', description.id);
   }
 

@@ -23,7 +23,7 @@ export interface DescriberDeps<T> {
 
 /**
  * Keeps a device's description: fetched by one task at a time, again and again with growing pauses until it makes sense, and anew when
- * the device has moved away from where it came from, or may have started anew.
+ * the device has moved away from where it came from, or may have started anew, also while it was being fetched.
  */
 export class Describer<T extends { readonly location: DeviceLocation }> {
   current: T | undefined;
@@ -31,6 +31,8 @@ export class Describer<T extends { readonly location: DeviceLocation }> {
   private readonly options: DescriberOptions;
   private readonly tasks: TaskGroup;
   private locations: readonly DeviceLocation[] = [];
+  /** Since the last attempt began. */
+  private hasReturned = false;
   private describing = false;
   /** Ends the pause between two attempts. */
   private nap: AbortController | undefined;
@@ -48,20 +50,25 @@ export class Describer<T extends { readonly location: DeviceLocation }> {
   moved(locations: readonly DeviceLocation[]): void {
     this.locations = locations;
     this.nap?.abort();
-    const used = locations.find(({ url }) => url.href === this.current?.location.url.href);
-    const [best] = locations;
-    if (!used || (best && rankOf(best) < rankOf(used))) this.describeOnce();
+    if (!this.isWellPlaced) this.describeOnce();
   }
 
   /** It may have started anew: what we know of it is used until it has been described again. */
   returned(locations: readonly DeviceLocation[]): void {
     this.locations = locations;
+    this.hasReturned = true;
     this.nap?.abort();
     this.describeOnce();
   }
 
   async close(): Promise<void> {
     await this.tasks.close();
+  }
+
+  private get isWellPlaced(): boolean {
+    const used = this.locations.find(({ url }) => url.href === this.current?.location.url.href);
+    const [best] = this.locations;
+    return used !== undefined && best !== undefined && rankOf(best) >= rankOf(used);
   }
 
   private describeOnce(): void {
@@ -73,14 +80,17 @@ export class Describer<T extends { readonly location: DeviceLocation }> {
   private async describe(signal: AbortSignal): Promise<void> {
     const { first, factor, max } = this.options;
     for (let pause = first; ; pause = Math.min(max, pause * factor)) {
-      const description = await this.tryLocations(signal);
+      const asked = this.locations;
+      this.hasReturned = false;
+      const description = await this.tryLocations(asked, signal);
       signal.throwIfAborted();
+      const isNews = this.locations !== asked;
       if (description) {
         this.current = description;
         this.deps.described(description);
-        return;
+        if (!isNews || (this.isWellPlaced && !this.hasReturned)) return;
       }
-      if (await this.rest(pause * (0.75 + 0.5 * this.deps.random.fraction()), signal)) pause = first / factor;
+      if (isNews || await this.rest(pause * (0.75 + 0.5 * this.deps.random.fraction()), signal)) pause = first / factor;
     }
   }
 
@@ -98,8 +108,8 @@ export class Describer<T extends { readonly location: DeviceLocation }> {
     return nap.signal.aborted;
   }
 
-  private async tryLocations(signal: AbortSignal): Promise<T | undefined> {
-    for (const location of this.locations) {
+  private async tryLocations(locations: readonly DeviceLocation[], signal: AbortSignal): Promise<T | undefined> {
+    for (const location of locations) {
       try {
         return await this.deps.fetch(location, signal);
       } catch (error) {

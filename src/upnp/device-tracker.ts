@@ -41,7 +41,7 @@ export type TrackerChange =
   | { readonly kind: 'appeared'; readonly udn: string; readonly locations: readonly DeviceLocation[] }
   /** A location came, went, or was replaced; the same device. */
   | { readonly kind: 'moved'; readonly udn: string; readonly locations: readonly DeviceLocation[] }
-  /** It was doubted and is there after all; it may have started anew, with another description. */
+  /** It was doubted and is there after all, or says otherwise that it started anew or describes itself otherwise. */
   | { readonly kind: 'returned'; readonly udn: string; readonly locations: readonly DeviceLocation[] }
   /** Ask the device whether it is there. */
   | { readonly kind: 'doubted'; readonly udn: string }
@@ -49,6 +49,9 @@ export type TrackerChange =
 
 interface Seen {
   readonly location: DeviceLocation;
+  /** COMPAT: some count their lives on each network apart. Undefined as long as nothing is said. */
+  readonly bootId: number | undefined;
+  readonly configId: number | undefined;
   expires: number;
 }
 
@@ -73,9 +76,13 @@ export class DeviceTracker {
     const device = this.tracked.get(sighting.udn);
     if (sighting.kind === 'byebye') return device ? this.doubt(sighting.udn, device, now) : [];
     const location = this.usableLocation(sighting.location, sender);
-    const lifetime = 1000 * this.maxAge(sighting.maxAge);
-    if (!device) return location && this.isInteresting(sighting.target) ? this.add(sighting.udn, location, sender, now, lifetime) : [];
-    return this.refresh(sighting.udn, device, location, sender, now, lifetime);
+    const known = device?.seen.get(sender);
+    const place = location ?? known?.location;
+    if (!place) return [];
+    const { bootId = known?.bootId, configId = known?.configId } = sighting;
+    const seen: Seen = { location: place, bootId, configId, expires: now + 1000 * this.maxAge(sighting.maxAge) };
+    if (!device) return this.isInteresting(sighting.target) ? this.add(sighting.udn, seen, sender) : [];
+    return this.refresh(device, sighting, seen, sender, now);
   }
 
   /** What time alone has changed; call it at `nextDue`. */
@@ -114,29 +121,26 @@ export class DeviceTracker {
     return this.tracked.size;
   }
 
-  private add(udn: string, location: DeviceLocation, sender: string, now: number, lifetime: number): TrackerChange[] {
+  private add(udn: string, seen: Seen, sender: string): TrackerChange[] {
     const fromSender = [...this.tracked.values()].filter(({ firstSender }) => firstSender === sender).length;
     // Full: those that are known stay, whoever floods.
     if (this.tracked.size >= this.options.devices || fromSender >= this.options.devicesPerSender) return [];
-    const device: Tracked = { seen: new Map([[sender, { location, expires: now + lifetime }]]), firstSender: sender, goneAt: undefined };
+    const device: Tracked = { seen: new Map([[sender, seen]]), firstSender: sender, goneAt: undefined };
     this.tracked.set(udn, device);
     return [{ kind: 'appeared', udn, locations: locationsOf(device) }];
   }
 
   /** Any sign of life counts, whatever its target, as long as it comes from where the device is known to be. */
-  private refresh(
-    udn: string, device: Tracked, location: DeviceLocation | undefined, sender: string, now: number, lifetime: number,
-  ): TrackerChange[] {
+  private refresh(device: Tracked, { udn, kind }: SsdpSighting, seen: Seen, sender: string, now: number): TrackerChange[] {
     const known = device.seen.get(sender);
-    if (!known && !location) return [];
     if (!known && device.seen.size >= this.options.locations) return [];
     const wasDoubted = device.goneAt !== undefined;
     device.goneAt = undefined;
     const before = locationsOf(device).map(keyOf).join(' ');
-    device.seen.set(sender, { location: location ?? (known as Seen).location, expires: now + lifetime });
+    device.seen.set(sender, seen);
     if (wasDoubted) for (const [from, { expires }] of device.seen) if (from !== sender && expires <= now) device.seen.delete(from);
     const locations = locationsOf(device);
-    if (wasDoubted) return [{ kind: 'returned', udn, locations }];
+    if (wasDoubted || (known && isOther(known, seen, kind))) return [{ kind: 'returned', udn, locations }];
     return before === locations.map(keyOf).join(' ') ? [] : [{ kind: 'moved', udn, locations }];
   }
 
@@ -166,6 +170,12 @@ export class DeviceTracker {
     // COMPAT: devices without DHCP's answer announce what nobody can reach; a wrong location is not a wrong device.
     return host.startsWith('169.254.') ? undefined : { url, scope: /^fe[89ab]/i.test(host) ? scope : undefined };
   }
+}
+
+/** Not the life that was, or another description. An update says that it is the same life, by another number from now on. */
+function isOther(before: Seen, now: Seen, kind: SsdpSighting['kind']): boolean {
+  const differs = (one: number | undefined, other: number | undefined): boolean => one !== undefined && one !== other;
+  return (kind !== 'update' && differs(before.bootId, now.bootId)) || differs(before.configId, now.configId);
 }
 
 /** IPv4 first, link-local IPv6 last: the lower, the more is it worth trying. */

@@ -44,7 +44,7 @@ function kindOf(startLine: string): SsdpMessage['kind'] | undefined {
 
 /** What a NOTIFY or an answer says about one device. */
 export interface SsdpSighting {
-  readonly kind: 'alive' | 'byebye';
+  readonly kind: 'alive' | 'update' | 'byebye';
   /** The UDN, lower case, with `uuid:`. */
   readonly udn: string;
   /** NT or ST: `upnp:rootdevice`, a device or service type, or the UDN itself. */
@@ -53,6 +53,10 @@ export interface SsdpSighting {
   readonly location: URL | undefined;
   /** Seconds; undefined where nothing sensible is said. */
   readonly maxAge: number | undefined;
+  /** Another one than before: the device has started anew. Of an update, the one that is told from now on, though it goes on living. */
+  readonly bootId: number | undefined;
+  /** Another one than before: it describes itself otherwise. */
+  readonly configId: number | undefined;
 }
 
 /** Undefined for searches, and for announcements that name no device. */
@@ -60,13 +64,17 @@ export function sightingOf({ kind, headers }: SsdpMessage): SsdpSighting | undef
   const udn = parseUdn(headers.get('usn'));
   const nts = headers.get('nts')?.toLowerCase();
   if (kind === 'search' || udn === undefined) return undefined;
-  // Anything else that is announced is a sign of life, too: `ssdp:update`, or no NTS at all.
+  const news = kind === 'notify' ? nts : undefined;
+  const isUpdate = news === 'ssdp:update';
   return {
-    kind: kind === 'notify' && nts === 'ssdp:byebye' ? 'byebye' : 'alive',
+    // Anything else that is announced is a sign of life, too.
+    kind: news === 'ssdp:byebye' ? 'byebye' : isUpdate ? 'update' : 'alive',
     udn,
     target: (kind === 'notify' ? headers.get('nt') : headers.get('st')) ?? '',
     location: parseLocation(headers.get('location')),
     maxAge: parseMaxAge(headers.get('cache-control')),
+    bootId: parseNumber(headers.get(isUpdate ? 'nextbootid.upnp.org' : 'bootid.upnp.org')),
+    configId: parseNumber(headers.get('configid.upnp.org')),
   };
 }
 
@@ -88,6 +96,10 @@ function parseLocation(text: string | undefined): URL | undefined {
 function parseMaxAge(text: string | undefined): number | undefined {
   const match = /max-age\s*=\s*"?\s*(\d{1,9})/i.exec(text ?? '');
   return match ? Number(match[1]) : undefined;
+}
+
+function parseNumber(text: string | undefined): number | undefined {
+  return /^\d{1,10}$/.test(text ?? '') ? Number(text) : undefined;
 }
 
 /** The literal address of a URL's host, without brackets; undefined for names. */

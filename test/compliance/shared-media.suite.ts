@@ -22,6 +22,10 @@ export interface SharedMediaRig {
   readonly noMedia: readonly string[];
   /** What only this machine or its networks have. */
   readonly local: readonly string[];
+  /** One URL of the public web after another. */
+  publicUrl(number: number): string;
+  /** Of those, the ones that are kept at a time; less than of the user's own. */
+  readonly publicItems: number;
   /** Lets the time pass for which an item lasts unused. */
   elapse(): Promise<void>;
   close(): Promise<void>;
@@ -92,6 +96,14 @@ export function describeSharedMedia(name: string, setup: () => Promise<SharedMed
         await rig.shared.share(what, { signal }).catch(() => undefined);
         await assert.rejects(rig.shared.share(what, { publicOnly: true, signal }), refused, what);
       }
+    });
+
+    it('forgets nothing of the user for what others name', async () => {
+      const uids = await Promise.all(rig.good.map(({ what }) => rig.shared.share(what, { signal })));
+      const others: string[] = [];
+      for (let i = 0; i <= rig.publicItems; i += 1) others.push(await rig.shared.share(rig.publicUrl(i), { publicOnly: true, signal }));
+      for (const uid of [...uids, ...others.slice(1)]) await rig.shared.object(uid, { signal });
+      await assert.rejects(rig.shared.object(others[0] as string, { signal }), { code: 'not-found' });
     });
 
     it('stops when it is aborted', async () => {

@@ -8,10 +8,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSharedMedia } from '../../src/app/shared/shared-media.ts';
 import { systemRandom } from '../../src/xpmn/kernel/system.ts';
+import { isPublicAddress } from '../../src/xpmn/media/reach.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { serveBytes } from '../support/serve-bytes.ts';
 import { settings } from '../support/settings.ts';
 import { describeSharedMedia } from './shared-media.suite.ts';
+
+const PUBLIC = '127.0.0.77';
 
 describeSharedMedia('files and URLs', async () => {
   const clock = new FakeClock();
@@ -36,9 +39,14 @@ describeSharedMedia('files and URLs', async () => {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const web = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  // Stands for the public web: nothing else of this machine does.
+  const elsewhere = http.createServer(serveBytes(song, { type: 'audio/mpeg' })).listen(0, PUBLIC);
+  await once(elsewhere, 'listening');
   const at = (name: string): string => join(folder, name);
   return {
-    shared: createSharedMedia({ clock, random: systemRandom, networks: () => [] }, settings.feed.shared),
+    shared: createSharedMedia({ clock, random: systemRandom, isPublic: (address) => address === PUBLIC || isPublicAddress(address, []) }, { ...settings.feed.shared, publicItems: 3 }),
+    publicUrl: (number) => `http://${PUBLIC}:${(elsewhere.address() as AddressInfo).port}/${number}.mp3`,
+    publicItems: 3,
     good: [
       { what: at('Romeo_&_Żółw.mp4'), content: film, type: 'video/mp4', title: 'Romeo & Żółw' },
       { what: at('no extension'), content: song, type: 'audio/mpeg', title: 'no extension' },
@@ -51,8 +59,10 @@ describeSharedMedia('files and URLs', async () => {
     local: [at('Romeo_&_Żółw.mp4'), '/etc/passwd', `${web}/a%20film.mkv`, 'http://localhost/x.mp3', 'http://[::1]/x.mp3', 'http://0x7f.1/x.mp3', 'http://2130706433/x.mp3', 'http://[::ffff:127.0.0.1]/x.mp3', 'http://169.254.169.254/x.mp3'],
     elapse: () => clock.advance(settings.feed.shared.lifetime + 1),
     async close() {
-      server.closeAllConnections();
-      server.close();
+      for (const one of [server, elsewhere]) {
+        one.closeAllConnections();
+        one.close();
+      }
       await rm(folder, { recursive: true });
     },
   };

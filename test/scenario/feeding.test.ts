@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createSharedMedia } from '../../src/app/shared/shared-media.ts';
 import type { MediaGateway } from '../../src/xpmn/gateway/media-gateway.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
+import { isPublicAddress } from '../../src/xpmn/media/reach.ts';
 import { PLAIN_PROFILE } from '../../src/xpmn/ports/player-feed.ts';
 import { parseJid } from '../../src/xpmn/model/jid.ts';
 import { formatMediaUri } from '../../src/xpmn/model/media-uri.ts';
@@ -46,7 +47,7 @@ describe('players that are fed from elsewhere', function () {
     server.addAccount(parseJid(account.jid), account.password);
     const network = await firstNetwork(account);
     devices = new MemoryDevices();
-    const shared = createSharedMedia({ clock: systemClock, random: systemRandom, networks: () => [] }, settings.feed.shared);
+    const shared = createSharedMedia({ clock: systemClock, random: systemRandom, isPublic: (address) => isPublicAddress(address, []) }, settings.feed.shared);
     home = await start(network, { shared, sources: [devices] });
     away = await start(await nextNetwork(network, 'away'));
   });

@@ -12,7 +12,7 @@ import type { ByteRange, Lease, MediaEntity, MediaSource, OpenMedia } from '../.
 export function createFileSource(path: string, { type }: { readonly type: string }): MediaSource {
   async function opened(signal: AbortSignal): Promise<{ file: FileHandle; entity: MediaEntity }> {
     throwIfAborted(signal);
-    const file = await openMediaFile(path);
+    const file = await openPlainFile(path);
     try {
       const entity = entityOf(await file.stat({ bigint: true }), type);
       throwIfAborted(signal);
@@ -42,7 +42,7 @@ export function createFileSource(path: string, { type }: { readonly type: string
 }
 
 /** @throws XpmnError `not-found` also for what is no plain file, `not-allowed`, `origin-broken` */
-export async function openMediaFile(path: string): Promise<FileHandle> {
+export async function openPlainFile(path: string): Promise<FileHandle> {
   try {
     // Not to wait for the other end of a pipe.
     const file = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);

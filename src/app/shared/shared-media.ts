@@ -2,13 +2,11 @@ import { basename, isAbsolute } from 'node:path';
 import type { Clock, Random } from '../../xpmn/kernel/clock.ts';
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { throwIfAborted } from '../../xpmn/kernel/tasks.ts';
-import { isPublicAddress } from '../../xpmn/media/reach.ts';
-import type { OwnNetworks } from '../../xpmn/media/reach.ts';
 import type { MediaItem, MediaType } from '../../xpmn/model/media.ts';
 import type { MediaEntity, MediaSource } from '../../xpmn/ports/media-source.ts';
 import type { SharedMedia } from '../../xpmn/ports/shared-media.ts';
-import { createFileSource, openMediaFile } from './file-source.ts';
-import type { Resolve } from './guarded-lookup.ts';
+import { createFileSource, openPlainFile } from './file-source.ts';
+import type { MayConnect, Resolve } from './guarded-lookup.ts';
 import { SNIFFED_BYTES, isMediaType, typeOfBytes, typeOfName } from './media-type.ts';
 import { SharedItems } from './shared-items.ts';
 import type { SharedItemsOptions } from './shared-items.ts';
@@ -16,13 +14,16 @@ import { createUrlSource } from './url-source.ts';
 import type { UrlSourceOptions } from './url-source.ts';
 
 export interface SharedMediaOptions extends SharedItemsOptions {
+  /** Of what others name: items at a time. */
+  readonly publicItems: number;
   readonly url: UrlSourceOptions;
 }
 
 export interface SharedMediaDeps {
   readonly clock: Clock;
   readonly random: Random;
-  readonly networks: OwnNetworks;
+  /** Whether an address is one that others may name. */
+  readonly isPublic: MayConnect;
   readonly resolve?: Resolve | undefined;
   readonly ca?: readonly string[] | undefined;
 }
@@ -36,7 +37,9 @@ interface Found {
 
 /** Files and URLs as items, by what the user of this machine says; nothing else of it can be reached. */
 export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOptions): SharedMedia {
-  const items = new SharedItems(deps, options);
+  const ofUser = new SharedItems(deps, options);
+  // SECURITY: apart, for others can name as many as they like, and would push out what the user shares.
+  const ofOthers = new SharedItems(deps, { ...options, items: options.publicItems });
 
   async function file(path: string, signal: AbortSignal): Promise<Found> {
     const type = (await sniffed(path)) ?? typeOfName(path);
@@ -46,9 +49,9 @@ export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOpt
   }
 
   async function resource(url: URL, publicOnly: boolean, signal: AbortSignal): Promise<Found> {
-    const { clock, resolve, ca, networks } = deps;
+    const { clock, resolve, ca, isPublic } = deps;
     const name = nameIn(url);
-    const mayConnect = (address: string): boolean => !publicOnly || isPublicAddress(address, networks());
+    const mayConnect: MayConnect = (address) => !publicOnly || isPublic(address);
     const create = (type?: string): MediaSource => createUrlSource({ clock, resolve, ca, mayConnect }, options.url, { url, type });
     const entity = await create().probe({ signal });
     // Servers that know no type say so in several ways; what the name says counts then.
@@ -58,7 +61,7 @@ export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOpt
   }
 
   function known(uid: string): NonNullable<ReturnType<SharedItems['find']>> {
-    const found = items.find(uid);
+    const found = ofUser.find(uid) ?? ofOthers.find(uid);
     if (!found) throw new XpmnError('not-found', 'There is no such item, or not any more.');
     return found;
   }
@@ -68,7 +71,7 @@ export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOpt
       throwIfAborted(signal);
       const url = urlOf(what);
       if (!url && (publicOnly || !isAbsolute(what))) throw new XpmnError('not-found', 'That is no path from the root on, and no URL of the web.');
-      const key = JSON.stringify([publicOnly, url?.href ?? what]);
+      const [items, key] = [publicOnly ? ofOthers : ofUser, url?.href ?? what];
       const before = items.uidOf(key);
       if (before !== undefined) return before;
       const found = url ? await resource(url, publicOnly, signal) : await file(what, signal);
@@ -89,9 +92,9 @@ function urlOf(what: string): URL | undefined {
   return new URL(what);
 }
 
-/** @throws XpmnError as `openMediaFile` */
+/** @throws XpmnError as `openPlainFile` */
 async function sniffed(path: string): Promise<string | undefined> {
-  const handle = await openMediaFile(path);
+  const handle = await openPlainFile(path);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(SNIFFED_BYTES), 0, SNIFFED_BYTES, 0);
     return typeOfBytes(buffer.subarray(0, bytesRead));

@@ -34,7 +34,7 @@ function isTaken({ isSeen, before, phase }: Opened, { state }: PlayerSnapshot, u
 
 function followed(opened: Opened): Opened {
   const { list, following } = opened;
-  return { ...opened, list: { ...list, index: list.index + 1 }, media: following, following: undefined, phase: 'on', startAt: undefined, isSeen: true, error: undefined };
+  return { ...opened, list: { ...list, index: list.index + 1 }, media: following, following: undefined, phase: 'on', startAt: undefined, isSeen: true, error: undefined, failures: 0 };
 }
 
 function problemOf({ phase, media, oldProblem }: Opened, { problem, state }: PlayerSnapshot): XpmnError | undefined {
@@ -55,5 +55,7 @@ function progress(opened: Opened, state: PlayerState): Judgement {
     if (state === 'buffering') return { opened: { ...opened, hasBegun: true }, effect: 'none' };
     return state === 'paused' || hasBegun ? on : { opened, effect: 'none' };
   }
+  // It was given up while it gathered bytes, and still does: only what it does anew counts.
+  if (phase === 'failed' && hasBegun) return { opened: { ...opened, hasBegun: state === 'buffering' }, effect: 'none' };
   return state === 'buffering' ? { opened: { ...opened, phase: 'starting', hasBegun: true, error: undefined }, effect: 'none' } : { opened, effect: 'none' };
 }

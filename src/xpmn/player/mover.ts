@@ -21,8 +21,15 @@ export interface Goal {
   readonly plays: boolean;
   /** Which one is tried when this one fails: the next or the one before. */
   readonly step: 1 | -1;
+  /** Titles in a row that have failed before it. */
+  readonly failures: number;
   /** The player has this title already. */
   readonly loaded?: PlayerMedia | undefined;
+}
+
+export interface MoverOptions {
+  /** Titles of a list in a row that may fail; then no other is tried. */
+  readonly titleFailures: number;
 }
 
 export interface MoverDeps {
@@ -36,9 +43,10 @@ export interface MoverDeps {
 /** Brings a title of a list to the player, or the nearest one that can be had; once at a time. */
 export class Mover {
   private readonly deps: MoverDeps;
+  private readonly options: MoverOptions;
 
-  constructor(deps: MoverDeps) {
-    this.deps = deps;
+  constructor(deps: MoverDeps, options: MoverOptions) {
+    [this.deps, this.options] = [deps, options];
   }
 
   /**
@@ -49,7 +57,7 @@ export class Mover {
   async go(goal: Goal, signal: AbortSignal): Promise<void> {
     const { stage, refresh } = this.deps;
     const before = stage.opened;
-    const attempt = new Attempt(this.deps, before);
+    const attempt = new Attempt(this.deps, this.options, before);
     stage.isMoving = true;
     try {
       await attempt.go(goal, signal);
@@ -76,10 +84,11 @@ class Attempt {
   /** All that could be tried was tried. */
   isOver = false;
   private readonly deps: MoverDeps;
+  private readonly options: MoverOptions;
   private readonly before: Opened | undefined;
 
-  constructor(deps: MoverDeps, before: Opened | undefined) {
-    [this.deps, this.before] = [deps, before];
+  constructor(deps: MoverDeps, options: MoverOptions, before: Opened | undefined) {
+    [this.deps, this.options, this.before] = [deps, options, before];
   }
 
   async go(goal: Goal, signal: AbortSignal): Promise<void> {
@@ -91,11 +100,13 @@ class Attempt {
       if (!failure) return;
       first ??= failure;
       const list = { ...at.list, index: at.list.index + at.step };
-      this.isOver = !hasPlace(list, list.index);
+      const failures = at.failures + 1;
+      const isLast = !hasPlace(list, list.index) || failures >= this.options.titleFailures;
+      this.isOver = isLast;
       if (this.shows(goal) || (this.isOver && !this.before)) this.fail(at, failure);
       else this.isOver = false;
-      if (!hasPlace(list, list.index)) throw first;
-      at = { ...goal, list, startAt: undefined, loaded: undefined };
+      if (isLast) throw first;
+      at = { ...goal, list, failures, startAt: undefined, loaded: undefined };
     }
   }
 
@@ -134,12 +145,12 @@ class Attempt {
 
   private place(goal: Goal, media: PlayerMedia | undefined): void {
     const { stage, refresh } = this.deps;
-    const { session, controller, list, startAt, plays, loaded } = goal;
+    const { session, controller, list, startAt, plays, failures, loaded } = goal;
     const { snapshot } = stage.player;
     const known = loaded && stage.opened ? stage.opened : { isSeen: false, before: snapshot.media?.url, following: undefined };
     stage.opened = {
       ...known, session, controller, list, startAt, media: media ?? loaded,
-      phase: plays ? 'starting' : 'opened', hasBegun: false, oldProblem: snapshot.problem, error: undefined,
+      phase: plays ? 'starting' : 'opened', hasBegun: false, oldProblem: snapshot.problem, error: undefined, failures,
     };
     // What is only made ready is told when it is.
     if (plays) refresh();
@@ -147,10 +158,10 @@ class Attempt {
 
   private fail(goal: Goal, failure: XpmnError): void {
     const { stage, refresh } = this.deps;
-    const { session, controller, list } = goal;
+    const { session, controller, list, failures } = goal;
     stage.opened = failed({
       session, controller, list, startAt: undefined, media: undefined, phase: 'failed', isSeen: false, before: stage.player.snapshot.media?.url,
-      hasBegun: false, oldProblem: stage.player.snapshot.problem, following: undefined, error: undefined,
+      hasBegun: false, oldProblem: stage.player.snapshot.problem, following: undefined, error: undefined, failures,
     }, failure);
     refresh();
   }

@@ -31,6 +31,8 @@ export interface Opened {
   readonly following: PlayerMedia | undefined;
   /** Why it failed. */
   readonly error: ErrorCode | undefined;
+  /** Titles in a row that have failed, this one included, since one was played to its end, or somebody wanted one. */
+  readonly failures: number;
 }
 
 /** Nobody can go to another place of it, and it has no end. */
@@ -52,5 +54,5 @@ export function brokenOff({ failure }: PlayerMedia): XpmnError | undefined {
 
 /** The title can't be played. */
 export function failed(opened: Opened, { code }: { readonly code: ErrorCode }): Opened {
-  return { ...opened, phase: 'failed', error: code, startAt: undefined };
+  return { ...opened, phase: 'failed', error: code, startAt: undefined, failures: opened.failures + 1 };
 }

@@ -20,7 +20,7 @@ import type { JobKind } from './jobs.ts';
 import { GOES_ON, decide } from './machine.ts';
 import type { PlaybackCommand } from './machine.ts';
 import { Mover } from './mover.ts';
-import type { Goal } from './mover.ts';
+import type { Goal, MoverOptions } from './mover.ts';
 import type { Opened } from './opened.ts';
 import { atIndex, playListOf } from './play-list.ts';
 import { PlayerCalls } from './player-calls.ts';
@@ -44,7 +44,7 @@ export interface PlaybackDeps {
   readonly log: Logger;
 }
 
-export interface PlaybackOptions extends PlayerCallsOptions, TitleFinderOptions, TellerOptions, FollowerOptions, PlayerNewsOptions, CoverOptions {
+export interface PlaybackOptions extends PlayerCallsOptions, TitleFinderOptions, TellerOptions, FollowerOptions, MoverOptions, PlayerNewsOptions, CoverOptions {
   /** Milliseconds in which a player shows what it has been told; then it is believed. */
   readonly settleTimeout: number;
   /** Items that the answer to `open` names. */
@@ -86,7 +86,7 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
     this.calls = new PlayerCalls(clock, options);
     this.finder = new TitleFinder(deps, options);
     const parts = { stage: this.stage, calls: this.calls, finder: this.finder, refresh: () => this.news.refresh() };
-    this.mover = new Mover(parts);
+    this.mover = new Mover(parts, options);
     this.follower = new Follower({ ...parts, tasks: this.tasks }, options);
     this.announcer = new Announcer(this.stage, this, options);
     this.news = new PlayerNews({ stage: this.stage, cover: this.cover, announcer: this.announcer, follower: this.follower, hears: () => this.isHeard, isGoing: () => this.jobs.has(TITLES), advance: (list) => this.advance(list), goOn: (to) => this.goOn(to) }, options);
@@ -118,7 +118,7 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
     checkOpen(uris, position, this.options.playlist.items);
     return this.job('open', TITLES, signal, async (within) => {
       const session = randomId(this.deps.random);
-      await this.mover.go({ session, controller: by, list: playListOf(uris), startAt: position || undefined, plays: autoplay, step: 1 }, within);
+      await this.mover.go({ session, controller: by, list: playListOf(uris), startAt: position || undefined, plays: autoplay, step: 1, failures: 0 }, within);
       return this.told(session);
     });
   }
@@ -238,7 +238,7 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
   }
 
   private goal({ session, controller, list }: Opened, other: Partial<Goal>): Goal {
-    return { session, controller, list, startAt: undefined, plays: GOES_ON[this.status.state], step: 1, ...other };
+    return { session, controller, list, startAt: undefined, plays: GOES_ON[this.status.state], step: 1, failures: 0, ...other };
   }
 
   private note(startAt: number): void {
@@ -257,7 +257,7 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
   /** By itself, to a place of the list. */
   private advance(opened: Opened): void {
     this.tasks.run((signal) => this.job('advance', ['advance'], signal, async (within) => {
-      if (this.stage.opened?.session === opened.session) await this.mover.go(this.goal(opened, { plays: true }), within);
+      if (this.stage.opened?.session === opened.session) await this.mover.go(this.goal(opened, { plays: true, failures: opened.failures }), within);
     }));
   }
 

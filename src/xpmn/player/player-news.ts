@@ -14,6 +14,10 @@ import type { Stage } from './stage.ts';
 export interface PlayerNewsOptions {
   /** Milliseconds from `play` until something must be heard of the player. */
   readonly startTimeout: number;
+  /** Milliseconds from `play` until one that gathers bytes must play. */
+  readonly bufferTimeout: number;
+  /** Titles of a list in a row that may fail; then no other is tried. */
+  readonly titleFailures: number;
 }
 
 export interface PlayerNewsDeps {
@@ -100,7 +104,7 @@ export class PlayerNews {
     const problem = brokenOff(opened.media);
     if (problem) this.fail(opened, problem);
     else if (hasPlace(opened.list, index)) {
-      stage.opened = { ...opened, list: { ...opened.list, index }, media: undefined, phase: 'starting', startAt: undefined, isSeen: false, before: url, hasBegun: false, following: undefined };
+      stage.opened = { ...opened, list: { ...opened.list, index }, media: undefined, phase: 'starting', startAt: undefined, isSeen: false, before: url, hasBegun: false, following: undefined, failures: 0 };
       advance(stage.opened);
     } else stage.opened = { ...opened, phase: 'stopped', startAt: undefined };
     this.refreshSoon();
@@ -134,7 +138,8 @@ export class PlayerNews {
     const index = opened.list.index + 1;
     stage.opened = failed(opened, problem);
     announcer.announce();
-    if (hasPlace(opened.list, index)) advance({ ...opened, list: { ...opened.list, index } });
+    const { failures } = stage.opened;
+    if (hasPlace(opened.list, index) && failures < this.options.titleFailures) advance({ ...opened, list: { ...opened.list, index }, failures });
   }
 
   private expectStart(): void {
@@ -143,13 +148,18 @@ export class PlayerNews {
     const media = opened?.phase === 'starting' && !stage.isMoving ? opened.media : undefined;
     if (media === this.start?.media) return;
     this.start?.timer.cancel();
-    this.start = media && { media, timer: stage.clock.after(this.options.startTimeout, () => this.onLate()) };
+    const { startTimeout, bufferTimeout } = this.options;
+    this.start = media && { media, timer: stage.clock.after(startTimeout, () => this.onLate(media, bufferTimeout - startTimeout)) };
   }
 
-  /** It was told to play, took it, and does nothing. One that gathers bytes is waited for. */
-  private onLate(): void {
-    const { opened, player } = this.deps.stage;
-    if (opened?.phase !== 'starting' || player.snapshot.state === 'buffering') return;
+  /** It was told to play, took it, and does nothing. One that gathers bytes is waited for `patience` milliseconds more. */
+  private onLate(media: Opened['media'], patience: number): void {
+    const { clock, opened, player } = this.deps.stage;
+    if (opened?.phase !== 'starting') return;
+    if (player.snapshot.state === 'buffering' && patience > 0) {
+      this.start = { media, timer: clock.after(patience, () => this.onLate(media, 0)) };
+      return;
+    }
     const problem = opened.media && brokenOff(opened.media);
     this.fail(opened, problem ?? new XpmnError('timeout', 'The player has not begun to play.'));
     this.refresh();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadQuirks, parseQuirks } from '../../../src/app/quirks.ts';
@@ -48,6 +49,17 @@ describe('files of quirks', () => {
     const television = quirksFor({ manufacturer: 'Samsung Electronics', modelName: 'UE55', friendlyName: 'TV' }, shipped);
     assert.equal(television.feed?.mimeTypes?.['video/x-matroska'], 'video/x-mkv');
     assert.deepEqual(quirksFor({ manufacturer: 'Verona', modelName: 'Lute', friendlyName: 'Kitchen' }, shipped), {});
+  });
+
+  it('are read no further than they may be long, and no pipe is waited for', async () => {
+    await writeFile(join(folder, 'a.json'), `${GOOD}${' '.repeat(262_144 - GOOD.length)}`);
+    // A hole: nobody's disk or memory has room for that.
+    await writeFile(join(folder, 'b.json'), '');
+    await truncate(join(folder, 'b.json'), 2 ** 40);
+    execFileSync('mkfifo', [join(folder, 'c.json')]);
+    const all = await loadQuirks({ folders: [folder], log });
+    assert.deepEqual(all.at(-1), { match: { model: 'Lute' }, poll: 'always' });
+    assert.deepEqual(warnings.map(({ reason }) => /larger than 262144 bytes|no file/.exec(String(reason))?.[0]), ['larger than 262144 bytes', 'no file']);
   });
 
   it('of the user come last; one that is wrong is a warning, and costs nothing else', async () => {

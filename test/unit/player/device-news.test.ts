@@ -11,7 +11,7 @@ import { playerMedia } from '../../support/media-players.ts';
 const media = playerMedia('http://192.0.2.1/ours', 60);
 const base: Opened = {
   session: 's', controller: parseJid('romeo@montague.lit/orchard'), list: playListOf(['a', 'b']), media, phase: 'on', startAt: undefined, isSeen: true,
-  before: undefined, hasBegun: false, oldProblem: undefined, following: undefined, error: undefined,
+  before: undefined, hasBegun: false, oldProblem: undefined, following: undefined, error: undefined, failures: 0,
 };
 const shows = (state: PlayerState, url: string | null = media.url, problem?: ErrorCode): PlayerSnapshot => ({
   state, media: url === null ? undefined : { url, title: undefined }, position: 0, measured: 0, speed: 1, volume: 1, mute: false, problem: problem && new XpmnError(problem, 'x'),
@@ -32,12 +32,18 @@ describe('news of the player', () => {
     ['on', false, { idle: 'none on', stopped: 'none on', buffering: 'none on', playing: 'none on', paused: 'none on' }],
     ['stopped', false, { idle: 'none stopped', stopped: 'none stopped', buffering: 'none starting', playing: 'begun on', paused: 'none stopped' }],
     ['failed', false, { idle: 'none failed', stopped: 'none failed', buffering: 'none starting', playing: 'begun on', paused: 'none failed' }],
+    ['failed', true, { idle: 'none failed', stopped: 'none failed', buffering: 'none failed', playing: 'begun on', paused: 'none failed' }],
   ];
   for (const [phase, hasBegun, row] of TABLE) {
     for (const [state, expected] of Object.entries(row)) {
       it(`${phase}${hasBegun ? ', begun' : ''}: ${state}`, () => assert.equal(outcome({ phase, hasBegun }, shows(state as PlayerState)), expected));
     }
   }
+
+  it('of a title that was given up while it gathered bytes count again once it has done something else', () => {
+    const { opened } = judge({ ...base, phase: 'failed', hasBegun: true }, shows('stopped'));
+    assert.equal(outcome(opened, shows('buffering')), 'none starting');
+  });
 
   it('begin a title that is to go on somewhere else, even if it was paused at first', () => {
     assert.equal(outcome({ phase: 'on', startAt: 20 }, shows('playing')), 'begun on');

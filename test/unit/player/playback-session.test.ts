@@ -72,19 +72,6 @@ describe('a playback session', () => {
     assert.equal(feed.asked.length, 1);
   });
 
-  it('tries the next one when the player takes a title and does not begin', async () => {
-    const { player, clock } = begin({ buffering: 0 });
-    const uris = [play.title(10), play.title(20)];
-    await play.control.open({ uris, autoplay: false }, call());
-    const silent = player.play.bind(player);
-    player.play = async () => undefined;
-    await play.control.play(call());
-    player.play = silent;
-    await clock.advance(settings.player.startTimeout + 1000);
-    assert.ok(told.some(({ state, index, error }) => state === 'error' && index === 0 && error === 'timeout'), states());
-    assert.deepEqual([play.control.status.index, play.control.status.state], [1, 'playing']);
-  });
-
   it('waits for a player that does not answer, but not for ever', async () => {
     const { player, clock } = begin();
     player.hand.stall('load');
@@ -153,17 +140,6 @@ describe('a playback session', () => {
     await settle();
     await play.control.jump(2, call());
     assert.deepEqual([play.control.status.state, play.control.status.uri], ['playing', last]);
-  });
-
-  it('ends in error where all that is left fails', async () => {
-    const { player } = begin({ preload: false });
-    await open(play.title(100), play.missing(), play.missing());
-    player.hand.finish();
-    await settle();
-    assert.equal(states(), 'buffering0 playing0 buffering1 error1 buffering2 error2');
-    await rejects(play.control.play(call()), 'not-found');
-    await play.control.stop(call());
-    assert.equal(play.control.status.state, 'stopped');
   });
 
   it('plays anew what the player has forgotten', async () => {
@@ -258,55 +234,6 @@ describe('a playback session', () => {
     assert.equal(told.length, count + 1);
   });
 
-  it('tells of a title that the player can\'t play, and goes on; the same problem with another one counts, too', async () => {
-    const { player } = begin();
-    const uris = [play.title(10), play.title(20), play.title(30)];
-    for (const uri of uris.slice(0, 2)) player.hand.spoil(play.feed.title(uri, 10), 'unsupported-type');
-    await open(...uris);
-    await settle(20);
-    assert.equal(states(), 'buffering0 error0 buffering1 error1 buffering2 playing2');
-    player.hand.trouble('unsupported-type');
-    await settle();
-    assert.deepEqual([play.control.status.state, play.control.status.index], ['error', 2]);
-  });
-
-  it('tells of a title whose bytes do not come any more, though the player calls that its end, and goes on', async () => {
-    const { player, feed, clock } = begin({ preload: false });
-    const uris = [play.title(10), play.title(20)];
-    await open(...uris);
-    await clock.advance(3000);
-    feed.breakOff(uris[0] as string, 'peer-unavailable');
-    player.hand.finish();
-    await settle(20);
-    assert.ok(told.some(({ state, index, error }) => state === 'error' && index === 0 && error === 'origin-unreachable'), states());
-    assert.deepEqual([play.control.status.state, play.control.status.index], ['playing', 1]);
-    feed.breakOff(uris[1] as string, 'entity-changed');
-    player.hand.stop();
-    await settle(20);
-    assert.deepEqual([play.control.status.state, play.control.status.error], ['error', 'entity-changed']);
-    feed.breakOff(uris[1] as string, undefined);
-    await play.control.play(call());
-    await clock.advance(1000);
-    assert.equal(play.control.status.state, 'playing');
-  });
-
-  it('says why a title does not begin, if it is that its bytes do not come', async () => {
-    const { player, feed, clock } = begin();
-    const uri = play.title(10);
-    feed.breakOff(uri, 'origin-unreachable');
-    player.play = async () => undefined;
-    await open(uri);
-    await clock.advance(settings.player.startTimeout + 1000);
-    assert.deepEqual([play.control.status.state, play.control.status.error], ['error', 'origin-unreachable']);
-  });
-
-  it('goes to the next one when the player refuses a title', async () => {
-    const { player } = begin();
-    player.hand.refuse('load', 'unsupported-type');
-    await open(play.title(10), play.title(20));
-    assert.equal(play.control.status.index, 1);
-  });
-
   it('plays the same title twice, one after the other', async () => {
     const { clock } = begin();
     const uri = play.title(10);
@@ -329,6 +256,15 @@ describe('a playback session', () => {
     await open(play.title(100), play.title(100));
     await clock.advance(2 * settings.player.startTimeout - 1000);
     assert.deepEqual([play.control.status.state, play.control.status.index], ['buffering', 0]);
+  });
+
+  it('waits for no player that gathers bytes for ever', async () => {
+    const { clock } = begin({ buffering: 2 * settings.player.bufferTimeout });
+    await open(play.title(100));
+    await clock.advance(settings.player.bufferTimeout - 1000);
+    assert.equal(play.control.status.state, 'buffering');
+    await clock.advance(2000);
+    assert.deepEqual([play.control.status.state, play.control.status.error], ['error', 'timeout']);
   });
 
   it('heeds no end but that of its own title', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createUpnpAdapter } from '../../../src/upnp/adapter.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
+import { deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import type { MediaDevice } from '../../../src/xpmn/ports/media-device.ts';
 import { FakeEventSubscriber } from '../../fakes/fake-event-subscriber.ts';
 import { FakeRequester } from '../../fakes/fake-requester.ts';
@@ -49,9 +50,9 @@ class Rig {
     return this;
   }
 
-  async hear(nts: 'alive' | 'byebye', host = '192.0.2.7'): Promise<void> {
+  async hear(nts: 'alive' | 'byebye', host = '192.0.2.7', more = ''): Promise<void> {
     const where = nts === 'alive' ? `LOCATION: http://${host.includes(':') ? `[${host}]` : host}:8080/desc.xml\r\n` : '';
-    this.ssdp.hear(`NOTIFY * HTTP/1.1\r\nNT: ${TYPE}\r\nNTS: ssdp:${nts}\r\nUSN: uuid:renderer::${TYPE}\r\n${where}\r\n`, host);
+    this.ssdp.hear(`NOTIFY * HTTP/1.1\r\nNT: ${TYPE}\r\nNTS: ssdp:${nts}\r\nUSN: uuid:renderer::${TYPE}\r\n${where}${more}\r\n`, host);
     await settle();
   }
 }
@@ -109,6 +110,20 @@ describe('UPnP adapter and renderers', () => {
     await rig.adapter.stop();
   });
 
+  it('subscribes anew to one that has started anew without a byebye, as soon as it says so', async () => {
+    const rig = await new Rig().start();
+    const boot = (id: number): Promise<void> => rig.hear('alive', undefined, `BOOTID.UPNP.ORG: ${id}\r\n`);
+    const renewals = (): number[] => rig.subscriber.subscriptions.map((subscription) => subscription.renewals);
+    await boot(1);
+    const before = renewals();
+    await boot(1);
+    assert.deepEqual(renewals(), before);
+    await boot(2);
+    await boot(2);
+    assert.deepEqual([renewals(), rig.devices.length, rig.gone], [before.map((count) => count + 1), 1, []]);
+    await rig.adapter.stop();
+  });
+
   it('is told what to do by IPv4 where it has that, also if it was found by IPv6', async () => {
     const rig = new Rig();
     await rig.adapter.start({ signal });
@@ -131,6 +146,23 @@ describe('UPnP adapter and renderers', () => {
     await assert.rejects(async () => player?.play({ signal }), { code: 'unreachable' });
     await rig.adapter.stop();
     assert.equal(rig.clock.pending, 0);
+  });
+
+  it('stops only when what has gone was let go of', async () => {
+    const rig = await new Rig().start();
+    const farewell = deferred();
+    for (const subscription of rig.subscriber.subscriptions) {
+      const close = subscription.close.bind(subscription);
+      subscription.close = () => close().then(() => farewell.promise);
+    }
+    await rig.hear('byebye');
+    await rig.clock.advance(upnp.discovery.tracker.grace + 1);
+    let hasStopped = false;
+    const stopping = rig.adapter.stop().then(() => (hasStopped = true));
+    await settle();
+    assert.equal(hasStopped, false);
+    farewell.resolve();
+    await stopping;
   });
 
   it('tells that a player is on this machine', async () => {

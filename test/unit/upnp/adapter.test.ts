@@ -122,6 +122,16 @@ describe('UPnP adapter', () => {
     assert.deepEqual([rig.events, rig.adapter.devices().length], [['appeared uuid:one', 'gone uuid:one'], 0]);
   });
 
+  it('forgets a device that said byebye while it was described', async () => {
+    const rig = await new Rig(() => ({ silent: true })).start();
+    await rig.hear('alive');
+    await rig.hear('byebye');
+    await rig.clock.advance(upnp.discovery.tracker.grace * 2);
+    const { length } = rig.fetched;
+    await rig.clock.advance(upnp.describe.backOff.max);
+    assert.deepEqual([rig.events, rig.fetched.length], [[], length]);
+  });
+
   it('describes a device anew that came back, without a word to anybody', async () => {
     const rig = await new Rig().start();
     await rig.hear('alive');

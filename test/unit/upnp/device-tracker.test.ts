@@ -20,12 +20,12 @@ class Rig {
   alive(url: string | undefined = `http://${HOST}:8200/d.xml`, more: Partial<SsdpSighting> = {}, sender?: string): string[] {
     const location = url === undefined || url === '' ? undefined : new URL(url);
     const from = sender ?? location?.hostname.replace(/^\[|\]$/g, '') ?? HOST;
-    const sighting: SsdpSighting = { kind: 'alive', udn: UDN, target: TYPE, maxAge: 1800, location, ...more };
+    const sighting: SsdpSighting = { kind: 'alive', udn: UDN, target: TYPE, maxAge: 1800, location, bootId: undefined, configId: undefined, ...more };
     return this.told(this.tracker.sight(sighting, from, this.now));
   }
 
   byebye(udn = UDN, sender = HOST): string[] {
-    return this.told(this.tracker.sight({ kind: 'byebye', udn, target: TYPE, location: undefined, maxAge: undefined }, sender, this.now));
+    return this.told(this.tracker.sight({ kind: 'byebye', udn, target: TYPE, location: undefined, maxAge: undefined, bootId: undefined, configId: undefined }, sender, this.now));
   }
 
   after(ms: number): string[] {
@@ -80,6 +80,20 @@ describe('device tracker', () => {
     rig.byebye();
     rig.now += 1;
     assert.deepEqual(rig.alive('http://192.0.2.7:8200/d.xml'), ['returned 192.0.2.7:8200']);
+  });
+
+  it('sees that a device has started anew, or describes itself otherwise, though it said no byebye', () => {
+    const rig = new Rig();
+    const says = (bootId?: number, configId?: number, kind: SsdpSighting['kind'] = 'alive'): string[] => rig.alive(undefined, { kind, bootId, configId }).map((change) => change.split(' ', 1)[0] as string);
+    assert.deepEqual(says(), ['appeared']);
+    assert.deepEqual([says(1, 7), says(1, 7), says(), says(1)], [[], [], [], []], 'what becomes known, or is not said, is no change');
+    assert.deepEqual([says(2, 7), says(2, 7)], [['returned'], []]);
+    assert.deepEqual(says(1), ['returned'], 'whatever it counts by');
+    assert.deepEqual([says(1, 8), says(1, 8)], [['returned'], []]);
+    assert.deepEqual([says(3, 8, 'update'), says(3, 8)], [[], []], 'it lives on');
+    assert.deepEqual(says(3, 9, 'update'), ['returned']);
+    assert.deepEqual(rig.alive('http://192.0.2.7:8200/d.xml', { bootId: 99 }).map((change) => change.split(' ', 1)[0]), ['moved'], 'each network by itself');
+    assert.deepEqual(says(3, 9), []);
   });
 
   it('ignores the byebye of a stranger, and one before the first alive', () => {

@@ -19,7 +19,7 @@ const with_ = (line: string, ...instead: string[]): string => [...NOTIFY.filter(
 describe('SSDP', () => {
   it('reads an announcement', () => {
     const { location, ...rest } = sight(with_('none')) ?? assert.fail();
-    assert.deepEqual(rest, { kind: 'alive', udn: 'uuid:ab-1', target: TYPE, maxAge: 1800 });
+    assert.deepEqual(rest, { kind: 'alive', udn: 'uuid:ab-1', target: TYPE, maxAge: 1800, bootId: undefined, configId: undefined });
     assert.equal(location?.href, 'http://192.0.2.1:8200/rootDesc.xml');
   });
 
@@ -45,6 +45,16 @@ describe('SSDP', () => {
   it('reads max-age however it is written, and nothing from what is none', () => {
     const ages = ['max-age = 100', 'no-cache, MAX-AGE=100', 'max-age="100"', 'max-age=', 'max-age=-5', '', 'max-age=99999999999999'];
     assert.deepEqual(ages.map((age) => sight(with_('CACHE', `CACHE-CONTROL: ${age}`))?.maxAge), [100, 100, 100, undefined, undefined, undefined, 999999999]);
+  });
+
+  it('reads which life of the device it is, and which description', () => {
+    const told = (...lines: string[]): unknown[] => {
+      const { kind, bootId, configId } = sight(with_('NTS', ...lines)) ?? assert.fail();
+      return [kind, bootId, configId];
+    };
+    assert.deepEqual(told('NTS: ssdp:alive', 'BOOTID.UPNP.ORG: 1790000000', 'configid.upnp.org:7'), ['alive', 1790000000, 7]);
+    assert.deepEqual(told('NTS: ssdp:update', 'BOOTID.UPNP.ORG: 1', 'NEXTBOOTID.UPNP.ORG: 2'), ['update', 2, undefined]);
+    for (const nonsense of ['', '-1', '1.5', '0x1', '1 2', '9'.repeat(11)]) assert.deepEqual(told(`BOOTID.UPNP.ORG: ${nonsense}`), ['alive', undefined, undefined], nonsense);
   });
 
   it('keeps a device whose location is none, without the location', () => {
