@@ -15,7 +15,7 @@ import type { PlaybackOptions as PlaybackSessionOptions } from '../player/playba
 import type { PlaybackOptions } from '../profiles/playback.ts';
 import type { PlaybackControllerOptions } from '../profiles/playback-controller.ts';
 import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
-import type { OutboxOptions } from '../pubsub/outbox.ts';
+import type { PubsubWireOptions } from '../pubsub/wire.ts';
 import type { PubsubLimits } from '../pubsub/service.ts';
 import type { LocalLinkOptions } from '../serverless/local-link.ts';
 import type { ExpiryWatchOptions } from '../trust/expiry-watch.ts';
@@ -40,7 +40,7 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly player: PlaybackSessionOptions;
   readonly watch: PlayerSideSettings['watch'];
   /** Of the nodes of a bridged device. */
-  readonly pubsub: PubsubLimits & OutboxOptions;
+  readonly pubsub: PubsubLimits & PubsubWireOptions;
   readonly mediaPort: MediaPortOptions;
   readonly feed: PlayerFeedOptions & { readonly local: LocalTransferOptions };
   readonly account: AccountServicesOptions;

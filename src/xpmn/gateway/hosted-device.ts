@@ -16,7 +16,7 @@ import { PlayerEvents } from '../profiles/player-events.ts';
 import type { EventNode } from '../profiles/player-nodes.ts';
 import { provideRendering } from '../profiles/rendering.ts';
 import { provideTransfer } from '../profiles/transfer.ts';
-import type { OutboxOptions } from '../pubsub/outbox.ts';
+import type { PubsubWireOptions } from '../pubsub/wire.ts';
 import { PubsubService } from '../pubsub/service.ts';
 import type { PubsubLimits } from '../pubsub/service.ts';
 import { PubsubWire, elementBytes } from '../pubsub/wire.ts';
@@ -38,7 +38,7 @@ export interface HostedOptions {
   readonly directory: DirectoryOptions;
   readonly transferController: AbortOptions;
   readonly playback: PlaybackOptions;
-  readonly pubsub: PubsubLimits & OutboxOptions;
+  readonly pubsub: PubsubLimits & PubsubWireOptions;
 }
 
 /** The services that a device has got. */

@@ -11,7 +11,7 @@ import type { ManagementControllerOptions } from '../profiles/management-control
 import { addManagementNodes } from '../profiles/management-nodes.ts';
 import { ManagementNotifier } from '../profiles/management-notifier.ts';
 import type { ManagementNotifierOptions } from '../profiles/management-notifier.ts';
-import type { OutboxOptions } from '../pubsub/outbox.ts';
+import type { PubsubWireOptions } from '../pubsub/wire.ts';
 import { PubsubService } from '../pubsub/service.ts';
 import type { PubsubLimits } from '../pubsub/service.ts';
 import { PubsubWire, elementBytes } from '../pubsub/wire.ts';
@@ -32,7 +32,7 @@ export interface ManagementServiceDeps {
 }
 
 export interface ManagementServiceOptions extends ManagementNotifierOptions, Omit<ManagementControllerOptions, 'listsPerAnswer' | 'heads'> {
-  readonly pubsub: PubsubLimits & OutboxOptions;
+  readonly pubsub: PubsubLimits & PubsubWireOptions;
   readonly trust: TrustOptions;
   /** Certificates that the management device keeps for others to look up. */
   readonly certificates: number;

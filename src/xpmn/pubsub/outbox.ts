@@ -7,7 +7,7 @@ import { message } from '../xmpp/stanza.ts';
 import type { Notification, PubsubService } from './service.ts';
 
 export interface OutboxOptions {
-  /** Items of one node whose changes may wait for a subscriber that is slow; of more, the oldest are forgotten. */
+  /** Items of one node whose changes may wait for a subscriber that is slow, or for its word that they have come; of more, the oldest are forgotten. */
   readonly waitingItems: number;
 }
 
@@ -33,6 +33,8 @@ export class Outbox {
   private readonly options: OutboxOptions;
   /** By node, while an event of it is on its way. */
   private readonly missed = new Map<string, Missed>();
+  /** By node: items that were told of, and are not known to have come. */
+  private underWay = new Map<string, Set<string>>();
 
   constructor(channel: StanzaChannel, deps: OutboxDeps, options: OutboxOptions) {
     this.channel = channel;
@@ -42,17 +44,32 @@ export class Outbox {
 
   /** `event`: the notification as it is written. */
   tell({ node, published, retracted, isDeleted }: Notification<XmlElement>, event: XmlElement): void {
+    const ids = [...published.map((item) => item.id), ...retracted];
+    const underWay = this.underWay.get(node) ?? new Set();
+    this.underWay.set(node, underWay);
+    this.note(underWay, ids);
     const missed = this.missed.get(node);
     if (!missed) return this.begin(node, event);
     if (isDeleted) {
       missed.isDeleted = true;
       missed.ids.clear();
     }
-    for (const id of [...published.map((item) => item.id), ...retracted]) {
-      missed.ids.delete(id);
-      missed.ids.add(id);
+    this.note(missed.ids, ids);
+  }
+
+  /** What was told up to now, as items by node; once. */
+  takeUnderWay(): ReadonlyMap<string, ReadonlySet<string>> {
+    const taken = this.underWay;
+    this.underWay = new Map();
+    return taken;
+  }
+
+  private note(known: Set<string>, ids: readonly string[]): void {
+    for (const id of ids) {
+      known.delete(id);
+      known.add(id);
     }
-    for (const id of [...missed.ids].slice(0, Math.max(0, missed.ids.size - this.options.waitingItems))) missed.ids.delete(id);
+    for (const id of [...known].slice(0, Math.max(0, known.size - this.options.waitingItems))) known.delete(id);
   }
 
   private begin(node: string, event: XmlElement): void {

@@ -1,4 +1,4 @@
-import { XpmnError } from '../kernel/errors.ts';
+import { XpmnError, asXpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { PeerIdentity } from '../model/identity.ts';
@@ -9,6 +9,7 @@ import type { XmlElement } from '../model/xml.ts';
 import type { IncomingIq, IqRegistry, StanzaChannel } from '../ports/stanza-channel.ts';
 import { NS_PUBSUB, formatAnswer, parseRequest } from '../xmpp/pubsub-codec.ts';
 import type { PubsubRequest } from '../xmpp/pubsub-codec.ts';
+import { ping } from '../xmpp/ping.ts';
 import { forMany } from '../xmpp/stanza.ts';
 import { Gathering } from './gathering.ts';
 import { Outbox, eventMessage } from './outbox.ts';
@@ -24,19 +25,24 @@ export interface PubsubWireDeps {
   channels(): readonly StanzaChannel[];
 }
 
+export interface PubsubWireOptions extends OutboxOptions {
+  /** Milliseconds in which a peer says that what was told to it has come. */
+  readonly pingTimeout: number;
+}
+
 /**
  * A device's publish-subscribe service on its end-to-end streams: requests to the service, notifications to the peers that
  * are there. An event that can't be sent is lost: whoever comes back is told how things are then.
  */
 export class PubsubWire {
   private readonly deps: PubsubWireDeps;
-  private readonly options: OutboxOptions;
+  private readonly options: PubsubWireOptions;
   private readonly gathering: Gathering<XmlElement>;
   private readonly outboxes = new WeakMap<StanzaChannel, Outbox>();
   /** Channels whose end is waited for. */
   private readonly watched = new WeakSet<StanzaChannel>();
 
-  constructor(deps: PubsubWireDeps, options: OutboxOptions) {
+  constructor(deps: PubsubWireDeps, options: PubsubWireOptions) {
     this.deps = deps;
     this.options = options;
     this.gathering = new Gathering(deps.service.notificationLimits);
@@ -79,9 +85,30 @@ export class PubsubWire {
   }
 
   /** A stream has opened: who is told without asking is told how things are, unless it has been on another stream. */
-  opened({ peer }: StanzaChannel): void {
-    if (!peer || this.present().filter(({ jid }) => jid === peer.jid).length > 1) return;
-    for (const notification of this.deps.service.greeting(peer)) this.notify(notification);
+  opened(channel: StanzaChannel): void {
+    const { peer } = channel;
+    if (!peer) return;
+    const others = this.deps.channels().filter((other) => other !== channel && other.peer?.jid === peer.jid);
+    for (const other of others) this.overtake(other, peer);
+    if (others.length === 0) for (const notification of this.deps.service.greeting(peer)) this.notify(notification);
+  }
+
+  /**
+   * What is told over a new stream may come before what was told over another one, which then looks newer: when that has come, it is told
+   * how things are.
+   */
+  private overtake(slower: StanzaChannel, peer: PeerIdentity): void {
+    const told = this.outboxes.get(slower)?.takeUnderWay();
+    if (!told || told.size === 0) return;
+    this.deps.tasks.run(async (signal) => {
+      try {
+        await ping(slower, undefined, { signal, timeout: this.options.pingTimeout });
+      } catch (error) {
+        // Where the stream has ended, its peer asks by itself.
+        if (asXpmnError(error).family !== 'refused') return;
+      }
+      for (const [node, ids] of told) this.notify(this.deps.service.current(node, ids, peer));
+    });
   }
 
   private tell(): void {

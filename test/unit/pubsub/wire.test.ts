@@ -9,6 +9,7 @@ import type { StanzaChannel } from '../../../src/xpmn/ports/stanza-channel.ts';
 import { MemoryItems } from '../../../src/xpmn/pubsub/item-source.ts';
 import { PubsubService } from '../../../src/xpmn/pubsub/service.ts';
 import { PubsubWire, elementBytes } from '../../../src/xpmn/pubsub/wire.ts';
+import { answerPings } from '../../../src/xpmn/xmpp/ping.ts';
 import { NS_PUBSUB, formatRequest, parseEvent } from '../../../src/xpmn/xmpp/pubsub-codec.ts';
 import type { PubsubRequest } from '../../../src/xpmn/xmpp/pubsub-codec.ts';
 import { channelPair } from '../../support/channel-pair.ts';
@@ -133,10 +134,66 @@ describe('publish-subscribe on a stream', () => {
     heard = [];
     wire.opened(pair.b.channel);
     await settle();
-    open.push(pair.b.channel);
-    wire.opened(pair.b.channel);
+    const [greeting] = heard.splice(0);
+    assert.equal(greeting, 'controller: a=<value>one</value>');
+    // Where its other stream has ended, it asks by itself.
+    const second = connect();
+    second.close();
+    wire.opened(second.b.channel);
+    open.splice(open.indexOf(second.b.channel), 1);
+    pair.close();
     await settle();
-    assert.deepEqual(heard, ['controller: a=<value>one</value>']);
+    assert.deepEqual(heard, []);
+  });
+
+  describe('to one that has another stream now', () => {
+    let slow: ChannelPair;
+    let value: string;
+
+    beforeEach(async () => {
+      slow = connect();
+      service.addNode({ name: NODE, rights: { list: EVERYBODY, read: EVERYBODY, publish: [], retract: [], subscribe: EVERYBODY }, automatic: ['own'], items: { all: () => [{ id: 'a', payload: payload(value) }, { id: 'b', payload: payload('b') }] } });
+      slow.hold('b');
+      tell('one');
+      await settle();
+    });
+
+    function tell(said: string): void {
+      value = said;
+      wire.notify(service.notification(NODE, { published: [{ id: 'a', payload: payload(value) }], retracted: [] }, wire.present()));
+    }
+    /** The best of all, from now on. */
+    function overtake(): ChannelPair {
+      const quick = connect();
+      open.unshift(...open.splice(open.indexOf(quick.b.channel), 1));
+      wire.opened(quick.b.channel);
+      return quick;
+    }
+
+    it('tells how things are when what it was told on the other has come: that may have been overtaken', async () => {
+      answerPings(slow.a.router);
+      overtake();
+      tell('two');
+      await settle();
+      assert.deepEqual(heard, ['controller: a=<value>two</value>']);
+      slow.release('b');
+      await settle();
+      assert.deepEqual(heard, ['two', 'one', 'two'].map((said) => `controller: a=<value>${said}</value>`));
+    });
+
+    it('does so, too, if it knows no pings', async () => {
+      overtake();
+      slow.release('b');
+      await settle();
+      assert.deepEqual(heard, ['one', 'one'].map((said) => `controller: a=<value>${said}</value>`));
+    });
+
+    it('leaves it to the peer where the other stream has ended', async () => {
+      overtake();
+      slow.close();
+      await settle();
+      assert.deepEqual(heard, []);
+    });
   });
 
   it('forgets who has subscribed when the last of its streams has ended', async () => {
