@@ -16,7 +16,7 @@ import type { MprisPlayerOptions } from './mpris-options.ts';
 import type { MprisRemote } from './mpris-remote.ts';
 import { MprisSeek } from './mpris-seek.ts';
 import { MprisStart } from './mpris-start.ts';
-import { hasTrack, lengthOf, pictureName } from './mpris-state.ts';
+import { hasTrack, lengthOf, pictureOf } from './mpris-state.ts';
 
 /** It is on this machine, and knows HTTP. */
 const FEED: FeedTarget = { address: undefined, profile: PLAIN_PROFILE };
@@ -175,7 +175,7 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
   /** SECURITY: whatever is asked for, only what the player itself names now is fetched. */
   private async loadPicture(name: string, pictures: PictureLoader, call: PlayerCall): Promise<Picture> {
     const { isAway, state: { reading: { track } } } = this.observer;
-    if (isAway || track.art === undefined || pictureName(track) !== name) throw new XpmnError('not-found', 'It does not show that picture now.');
+    if (isAway || track.art === undefined || pictureOf(track) !== name) throw new XpmnError('not-found', 'It does not show that picture now.');
     return pictures.load(track.art, call);
   }
 

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { isSameUrl } from '../mapping/mpris.ts';
 import type { MprisReading, MprisTrack } from '../mapping/mpris.ts';
 import type { XpmnError } from '../xpmn/kernel/errors.ts';
 import type { CurrentMedia, PlayerAbilities, PlayerSnapshot, PlayerState } from '../xpmn/ports/media-player.ts';
+import { pictureName } from '../xpmn/model/picture.ts';
 import type { PlayerMedia } from '../xpmn/ports/player-feed.ts';
 
 /**
@@ -55,9 +55,9 @@ export function hasTrack({ url, title, duration }: MprisTrack): boolean {
   return url !== undefined || title !== undefined || duration !== undefined;
 }
 
-/** Names a picture without saying where it lies. COMPAT: some write each title's to the same place, so the title counts, too. */
-export function pictureName({ art, url, title, album }: MprisTrack): string | undefined {
-  return art === undefined ? undefined : createHash('sha256').update([art, url, title, album].join('\n')).digest('base64url').slice(0, 22);
+/** COMPAT: some write each title's to the same place, so the title counts, too. */
+export function pictureOf({ art, url, title, album }: MprisTrack): string | undefined {
+  return art === undefined ? undefined : pictureName(art, url, title, album);
 }
 
 /** Seconds. */
@@ -90,7 +90,7 @@ function shownState({ reading: { status, track }, loaded }: MprisState): PlayerS
 
 function mediaOf({ reading: { track }, loaded }: MprisState, shown: PlayerState): CurrentMedia | undefined {
   const { url, title, artist, album, genre, track: number, duration } = track;
-  const picture = pictureName(track);
+  const picture = pictureOf(track);
   if (loaded) {
     // What the library says of it is better than what the player makes of our URL.
     const { item, url: ours } = loaded.media;

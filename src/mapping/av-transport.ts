@@ -74,7 +74,7 @@ export function mediaFromDidl(text: string, limits: TitleLimits): CurrentMedia |
   if (!object) return undefined;
   const { artist, album, genre, track, duration } = itemFromDidl(object, { tag: () => undefined });
   const [title, ...names] = [object.title, artist, album, genre].map((name) => name?.slice(0, limits.text));
-  return { title, ...known({ artist: names[0], album: names[1], genre: names[2], track, duration }) };
+  return { title, ...known({ artist: names[0], album: names[1], genre: names[2], track, duration, art: object.art }) };
 }
 
 /** `''`: it says that there is none; undefined: it says nothing. */
@@ -149,7 +149,7 @@ export const AV_TRANSPORT_MAPPING: readonly MappingRow[] = [
     ['CurrentTrack', undefined, 'The place in the device\'s own list is lost.'],
     ['CurrentTrackDuration', 'duration', '0:00:00 is taken for unknown.'],
     ['CurrentMediaDuration', 'duration', 'Where the track has none.'],
-    ['CurrentTrackMetaData', 'metadata of the current item', 'Title, artist, album, genre, track and length; the rest is lost.'],
+    ['CurrentTrackMetaData', 'metadata of the current item', 'Title, artist, album, genre, track, length, and the picture itself where it lies on the device; the rest is lost.'],
     ['CurrentTrackURI', 'whose item it is', 'Never shown to others: it names an address of this network.'],
     ['AVTransportURI', 'whose item it is', 'Never shown to others: it names an address of this network.'],
     ['AVTransportURIMetaData', 'metadata of the current item', 'Where the track has none.'],

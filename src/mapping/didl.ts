@@ -41,6 +41,8 @@ export interface DidlObject {
   readonly genre: string | undefined;
   readonly date: string | undefined;
   readonly track: number | undefined;
+  /** Address of a picture, as written; the first of several. */
+  readonly art?: string | undefined;
   readonly resources: readonly DidlResource[];
 }
 
@@ -142,6 +144,7 @@ function readObject(element: XmlElement): DidlObject | undefined {
     genre: textAt(element, 'genre'),
     date: textAt(element, 'date'),
     track: wholeNumber(textAt(element, 'originalTrackNumber')) || undefined,
+    art: textAt(element, 'albumArtURI'),
     resources: childrenNamed(element, 'res').map(readResource),
   };
 }

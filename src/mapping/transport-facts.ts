@@ -10,6 +10,8 @@ export interface CurrentMedia {
   readonly track?: number;
   /** Seconds. */
   readonly duration?: number;
+  /** Address of its picture, as written. SECURITY: for nobody else. */
+  readonly art?: string;
 }
 
 /** What an event or an answer says of a transport: what is missing was not said, and is as it was. */

@@ -5,6 +5,7 @@ import type { Clock } from '../xpmn/kernel/clock.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import { TaskGroup, abortReason, abortable, sleep, withDeadline } from '../xpmn/kernel/tasks.ts';
+import type { Picture } from '../xpmn/model/picture.ts';
 import type { MediaPlayer, MediaPlayerEvents, PlayerCall, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
 import { PLAIN_PROFILE } from '../xpmn/ports/player-feed.ts';
 import type { FeedTarget, PlayerMedia } from '../xpmn/ports/player-feed.ts';
@@ -13,6 +14,7 @@ import { Learnt } from './learnt.ts';
 import type { DeviceQuirks } from './quirks.ts';
 import { abilitiesOf } from './renderer-abilities.ts';
 import { AV_TRANSPORT_ERRORS, RENDERING_CONTROL_ERRORS, rendererError, upnpErrorOf } from './renderer-errors.ts';
+import { fetchPicture } from './renderer-picture.ts';
 import { RendererServices } from './renderer-services.ts';
 import type { RendererService, RendererServicesOptions, ServicePlace } from './renderer-services.ts';
 import { afterLoad, afterPlay, afterSeek, beforeStop, durationOf } from './renderer-state.ts';
@@ -36,6 +38,8 @@ export interface MediaRendererOptions extends Omit<RendererServicesOptions, 'did
   readonly startPatience: number;
   /** How long the device is told that nobody listens any more. */
   readonly farewell: number;
+  /** Of a picture. */
+  readonly pictureBytes: number;
 }
 
 export interface MediaRendererDeps {
@@ -47,6 +51,8 @@ export interface MediaRendererDeps {
   /** Undefined where the device has no such service. @throws XpmnError `unreachable` while nobody knows where it is */
   place(service: RendererService): ServicePlace | undefined;
   evented(service: RendererService): EventedService | undefined;
+  /** Hosts that it may name, beside its own. */
+  readonly mediaHosts: readonly string[];
   /** IP literal that it fetches from; undefined for this machine. */
   address(): string | undefined;
 }
@@ -98,6 +104,15 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
   /** The device has been described again: it may be somewhere else, or have started anew. */
   moved(): void {
     if (!this.tasks.signal.aborted) this.watch.renew();
+  }
+
+  async picture(name: string, { signal }: PlayerCall): Promise<Picture> {
+    const { requester, mediaHosts } = this.deps;
+    const art = this.tracker.state.media?.art;
+    if (this.tasks.signal.aborted || art === undefined || this.snapshot.media?.picture !== name) throw new XpmnError('not-found', 'It does not show that picture now.');
+    const endpoint = this.deps.place('AVTransport')?.endpoint;
+    if (!endpoint) throw new XpmnError('not-found', 'It does not say where that is.');
+    return fetchPicture(requester, art, { endpoint, allowedHosts: [...endpoint.allowedHosts, ...mediaHosts], limit: this.options.pictureBytes, signal });
   }
 
   watched(): () => void {

@@ -132,6 +132,7 @@ export class RemoteDevice {
       place: (service) => services().get(service),
       evented: (service) => services().get(service)?.evented,
       address: () => this.address(),
+      mediaHosts: this.options.mediaHosts,
     }, this.options.renderer);
   }
 

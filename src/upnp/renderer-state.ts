@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CurrentMedia as DeviceMedia, TransportFacts, TransportPhase } from '../mapping/transport-facts.ts';
 import type { XpmnError } from '../xpmn/kernel/errors.ts';
+import { pictureName } from '../xpmn/model/picture.ts';
 import type { CurrentMedia, PlayerAbilities, PlayerSnapshot, PlayerState } from '../xpmn/ports/media-player.ts';
 import type { PlayerMedia } from '../xpmn/ports/player-feed.ts';
 
@@ -239,7 +240,7 @@ function currentMedia(state: RendererState): CurrentMedia | undefined {
     return { url: own.url, title, artist, album, genre, track, duration };
   }
   if (stateOf(state) === 'idle') return undefined;
-  return { url: currentUri(state) || undefined, title: media?.title, artist: media?.artist, album: media?.album, genre: media?.genre, track: media?.track, duration };
+  return { url: currentUri(state) || undefined, title: media?.title, artist: media?.artist, album: media?.album, genre: media?.genre, track: media?.track, duration, picture: media?.art === undefined ? undefined : pictureName(media.art, media.title, currentUri(state)) };
 }
 
 /** Whether there is something to tell: anything but plain progress. */

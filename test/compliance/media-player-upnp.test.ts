@@ -1,12 +1,15 @@
 import { settle } from '../support/fake-clock.ts';
 import { playerMedia } from '../support/media-players.ts';
 import { passing } from '../support/passing.ts';
+import { didlWithArt } from '../support/pictures.ts';
 import { inPassing, rendererRig } from '../support/renderer-rig.ts';
 import type { RendererRigOptions } from '../support/renderer-rig.ts';
 import { describeMediaPlayer } from './media-player.suite.ts';
 import type { MediaPlayerRig, MediaPlayerTraits } from './media-player.suite.ts';
+import { describePlayerPicture } from './player-picture.suite.ts';
+import type { PictureHand } from './player-picture.suite.ts';
 
-async function setup(options: RendererRigOptions): Promise<MediaPlayerRig> {
+async function setup(options: RendererRigOptions): Promise<MediaPlayerRig & { readonly hand: PictureHand }> {
   const { clock, device, player } = await rendererRig({ ...options, defects: { ...options.defects } });
   const { hand } = device;
   let names = 0;
@@ -36,6 +39,11 @@ async function setup(options: RendererRigOptions): Promise<MediaPlayerRig> {
         return url;
       },
       playList: async () => hand.playThese(next(), next()),
+      async showPicture({ bytes }) {
+        const [url, path] = [next(), `/art/${names}.jpg?size=full`];
+        device.files.set(path, bytes);
+        hand.playWith(didlWithArt(path), url);
+      },
       finish: async () => hand.finish(),
       refuse: async () => void (device.defects.faults = { Play: [705] }),
       stall: async () => void (device.defects.hangs = true),
@@ -63,3 +71,4 @@ const VARIANTS: Readonly<Record<string, readonly [RendererRigOptions, MediaPlaye
 };
 
 for (const [name, [options, traits]] of Object.entries(VARIANTS)) describeMediaPlayer(`UPnP, ${name}`, () => setup(options), traits);
+describePlayerPicture('UPnP, a good renderer', () => setup({}));

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { GatewayDevice } from '../../src/app/gateway-api.ts';
 import { startBus } from '../peers/dbus.ts';
 import type { Bus } from '../peers/dbus.ts';
@@ -8,6 +10,7 @@ import { startRygel } from '../peers/rygel.ts';
 import { startVlc } from '../peers/vlc.ts';
 import { waitUntil } from '../peers/wait.ts';
 import type { Machine } from './support/machine.ts';
+import { generateCover } from '../peers/media.ts';
 import { mprisHand, rendererHand } from './support/player-hand.ts';
 import type { PlayerHand } from './support/player-hand.ts';
 import { SONGS, SONG_SECONDS, findPlayer, findSongs, generateSongs, median, watch } from './support/players-world.ts';
@@ -177,6 +180,20 @@ describe('players in one home, media in another, and their owner anywhere', func
         await hand.stop();
         await both('the end', since, ({ status }) => status?.state === 'stopped' || status?.state === 'idle');
       });
+
+      if (name === 'mpv') {
+        it('shows the cover of a song of its own', async () => {
+          const folder = join(gateway.folder, 'own');
+          const since = Date.now();
+          await generateSongs(folder);
+          await generateCover(join(folder, 'music', 'cover.jpg'));
+          await hand.open?.(pathToFileURL(join(folder, 'music', '1.mp3')).href);
+          // Until then it says that it is stopped.
+          await hand.pause();
+          await hand.play();
+          await both('the cover', since, ({ item }) => /^cid:sha1\+[0-9a-f]{40}@bob\.xmpp\.org$/.test(item?.item.cover ?? ''));
+        });
+      }
     });
   }
 });

@@ -68,6 +68,8 @@ export class RendererDevice {
   readonly calls: string[] = [];
   /** Arguments of the last call of each. */
   readonly last = new Map<string, ReadonlyMap<string, string>>();
+  /** What else it serves, by path. */
+  readonly files = new Map<string, Buffer>();
   /** URLs behind which there is nothing. */
   readonly missing = new Set<string>();
   /** Seconds of what is behind a URL. */
@@ -125,11 +127,8 @@ export class RendererDevice {
     seek: (seconds: number) => this.goTo(seconds),
     setVolume: (volume: number) => this.vary({ volume: Math.round((volume * this.steps) / 100) }),
     setMute: (mute: boolean) => this.vary({ muted: mute }),
-    playThese: (...urls: string[]) => {
-      this.titles = urls.map((url) => this.titleOf(url, ''));
-      [this.track, this.next] = [0, undefined];
-      this.begin(0);
-    },
+    playThese: (...urls: string[]) => this.playAll(urls.map((url) => this.titleOf(url, ''))),
+    playWith: (metadata: string, url: string) => this.playAll([this.titleOf(url, metadata)]),
     finish: () => this.goTo(Math.max(0, (this.title?.seconds ?? 0) - 1)),
   };
 
@@ -229,6 +228,12 @@ export class RendererDevice {
       return {};
     },
   };
+
+  private playAll(titles: readonly Title[]): void {
+    this.titles = titles;
+    [this.track, this.next] = [0, undefined];
+    this.begin(0);
+  }
 
   private titleOf(url: string, metadata: string): Title {
     return { url, metadata, seconds: this.lengths.get(url) ?? 100 };
@@ -337,6 +342,8 @@ export class RendererDevice {
 
   private document(path: string): Answer {
     if (path === '/desc.xml') return { body: this.description() };
+    const file = this.files.get(path);
+    if (file) return { body: file };
     const service = /^\/(AVTransport|RenderingControl)\/scpd$/.exec(path)?.[1] as Service | undefined;
     if (!service || this.defects.noScpd) return { status: 404 };
     const actions = ACTIONS[service].filter((name) => !(this.defects.missing ?? []).includes(name)).map((name) => `<action><name>${name}</name></action>`).join('');

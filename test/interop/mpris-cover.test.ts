@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -14,9 +14,9 @@ import type { PlayerView } from '../../src/xpmn/model/playback.ts';
 import { FakeXmppServer } from '../fakes/fake-xmpp-server.ts';
 import { startBus } from '../peers/dbus.ts';
 import type { Bus } from '../peers/dbus.ts';
+import { generateCover, generateSong } from '../peers/media.ts';
 import type { RealPlayer } from '../peers/mpris-player.ts';
 import { startMpv } from '../peers/mpv.ts';
-import { run } from '../peers/process.ts';
 import { waitUntil } from '../peers/wait.ts';
 import { firstNetwork, nextNetwork, testGateway } from '../support/gateways.ts';
 import type { TestAccount } from '../support/gateways.ts';
@@ -36,11 +36,10 @@ describe('the cover of what mpv plays', function () {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'xpmn-cover-'));
     for (const name of ['secret-1', 'secret-2']) {
-      await run(['mkdir', join(folder, name)]);
-      await run(['ffmpeg', '-nostdin', '-v', 'error', '-y', '-f', 'lavfi', '-i', 'sine=frequency=300:duration=60', '-metadata', `title=Lark ${name.at(-1)}`, join(folder, name, 'song.flac')]);
+      await mkdir(join(folder, name));
+      await generateSong(join(folder, name, 'song.mp3'), { title: `Lark ${name.at(-1)}`, artist: 'Juliet', album: 'Verona', track: 1, duration: 60 });
     }
-    // Noise, so that it is too large for one stanza.
-    await run(['ffmpeg', '-nostdin', '-v', 'error', '-y', '-f', 'lavfi', '-i', 'nullsrc=size=300x300,geq=random(1)*255:128:128', '-frames:v', '1', join(folder, 'secret-1', 'cover.jpg')]);
+    await generateCover(join(folder, 'secret-1', 'cover.jpg'));
     bus = await startBus();
     mpv = await startMpv(bus.address);
   });
@@ -63,7 +62,7 @@ describe('the cover of what mpv plays', function () {
     for (let view = await players.wait(jid, 0, signal); ; view = await players.wait(jid, view.revision, signal)) if (holds(view)) return view;
   }
 
-  const open = (name: string): Promise<unknown> => mpv.playerctl('open', pathToFileURL(join(folder, name, 'song.flac')).href);
+  const open = (name: string): Promise<unknown> => mpv.playerctl('open', pathToFileURL(join(folder, name, 'song.mp3')).href);
 
   it('is read elsewhere, as its file has it, and where that lies is not', async () => {
     const server = new FakeXmppServer();

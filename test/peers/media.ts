@@ -113,6 +113,11 @@ export async function generateSong(target: string, { duration, ...tagged }: { re
   await ffmpeg(['-f', 'lavfi', '-i', `sine=frequency=${300 + 50 * tagged.track}:duration=${duration}`, '-b:a', '128k', ...named, target]);
 }
 
+/** Writes a picture, by the type that its name says; noise, so that it is not small. */
+export async function generateCover(target: string): Promise<void> {
+  await ffmpeg(['-f', 'lavfi', '-i', 'nullsrc=s=300x300,geq=random(1)*255:128:128', '-frames:v', '1', target]);
+}
+
 /**
  * Writes a playable, seekable film of at least `bytes` bytes (at most 2 MB more) into `directory` and gives its path:
  * MPEG-TS, whose seconds are copies of one another with the clock running on (ffmpeg, stream copy). 1 GB takes seconds.

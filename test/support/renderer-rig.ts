@@ -50,6 +50,7 @@ export async function rendererRig({ defects = {}, quirks = {}, isSilent = false,
     place: (service) => renderer.services.get(service),
     evented: (service) => renderer.services.get(service)?.evented,
     address: () => LOCATION.url.hostname,
+    mediaHosts: ['192.0.2.8'],
   }, { ...upnp.renderer, ...options });
   return { clock, device, player, events };
 }

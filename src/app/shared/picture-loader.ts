@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { throwIfAborted } from '../../xpmn/kernel/tasks.ts';
+import { pictureType } from '../../xpmn/model/picture.ts';
 import type { MediaSource } from '../../xpmn/ports/media-source.ts';
 import type { PictureLoader } from '../../xpmn/ports/picture-loader.ts';
 import { createFileSource } from './file-source.ts';
-import { typeOfBytes } from './media-type.ts';
 import { createUrlSource } from './url-source.ts';
 import type { UrlSourceDeps, UrlSourceOptions } from './url-source.ts';
 
@@ -33,8 +33,8 @@ export function createPictureLoader(deps: UrlSourceDeps, { bytes: limit, url: ur
     async load(url, { signal }) {
       throwIfAborted(signal);
       const bytes = await bytesAt(url, signal);
-      const type = typeOfBytes(bytes);
-      if (!type?.startsWith('image/')) throw new XpmnError('unsupported-type', 'That is no picture of a kind that is known.');
+      const type = pictureType(bytes);
+      if (type === undefined) throw new XpmnError('unsupported-type', 'That is no picture of a kind that is known.');
       return { type, bytes };
     },
   };

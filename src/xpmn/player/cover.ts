@@ -65,7 +65,7 @@ export class Cover {
 
   private async load(name: string, signal: AbortSignal): Promise<void> {
     const picture = await this.fetched(name, signal);
-    if (!picture || signal.aborted) return;
+    if (!picture) return;
     this.kept.set(name, { picture, uri: pictureUri(picture.bytes) });
     for (const old of [...this.kept.keys()].slice(0, Math.max(0, this.kept.size - this.options.kept))) this.kept.delete(old);
     this.deps.changed();

@@ -17,6 +17,8 @@ export interface PlayerHand {
   /** Undefined of one that knows no such thing. */
   isMuted?(): Promise<boolean>;
   mute?(on: boolean): Promise<void>;
+  /** Something of its own, by URL. */
+  open?(url: string): Promise<void>;
   play(): Promise<void>;
   pause(): Promise<void>;
   stop(): Promise<void>;
@@ -107,6 +109,7 @@ export async function mprisHand({ name, player, bus }: MprisPlace): Promise<Play
     },
     position: async () => Number(await ctl('position')),
     volume: async () => Math.round(Number(await ctl('volume')) * 100),
+    open: (url) => tell('open', url),
     play: () => tell('play'),
     pause: () => tell('pause'),
     stop: () => tell('stop'),
