@@ -1,12 +1,12 @@
 import type { Clock, Random } from '../xpmn/kernel/clock.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
+import { findLocalRoute } from '../xpmn/kernel/local-route.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import { withDeadline } from '../xpmn/kernel/tasks.ts';
 import { CallbackServers } from './callback-servers.ts';
 import type { GenaOptions } from './gena-options.ts';
 import { GenaSubscription } from './gena-subscription.ts';
 import type { EventListener, EventSubscriber, EventSubscription, EventedService } from './gena.ts';
-import { findLocalRoute } from './local-route.ts';
 import type { Requester } from './requester.ts';
 
 export interface EventSubscriberDeps {

@@ -1,5 +1,6 @@
 import type { Clock, Random, Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
+import type { LocalRoute, findLocalRoute } from '../xpmn/kernel/local-route.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import { TaskGroup, abortReason } from '../xpmn/kernel/tasks.ts';
 import type { Callback, CallbackHandler, NotifyMessage } from './callback-server.ts';
@@ -10,7 +11,6 @@ import type { GenaEffect, GenaInput } from './gena-machine.ts';
 import type { GenaOptions } from './gena-options.ts';
 import { renew, subscribe, unsubscribe } from './gena-requests.ts';
 import type { EventListener, EventSubscription, EventedService, SubscriptionState } from './gena.ts';
-import type { LocalRoute, findLocalRoute } from './local-route.ts';
 import type { Requester } from './requester.ts';
 
 export interface SubscriptionDeps {
@@ -149,7 +149,7 @@ export class GenaSubscription implements EventSubscription {
   /** Where the device is now, and where it reaches us. */
   private async settleIn(signal: AbortSignal): Promise<Place> {
     const service = this.service();
-    const route = await this.deps.findRoute(service.eventUrl.hostname, service.scope, { signal });
+    const route = await this.deps.findRoute(literal(service.eventUrl.hostname, service), { signal });
     const callback = await this.deps.callbacks.open(route.local, this.handler(service, route));
     if (signal.aborted) {
       callback.release();
@@ -161,7 +161,7 @@ export class GenaSubscription implements EventSubscription {
   private async renew(sid: string, signal: AbortSignal): Promise<GenaInput> {
     const { route } = this.place as Place;
     const service = this.service();
-    const { local } = await this.deps.findRoute(service.eventUrl.hostname, service.scope, { signal });
+    const { local } = await this.deps.findRoute(literal(service.eventUrl.hostname, service), { signal });
     // The device knows us by an address that is not ours any more, or is somewhere else itself.
     if (local !== route.local || service.eventUrl.href !== this.url) throw new XpmnError('entity-changed', 'The device, or the way to it, has changed.');
     return { kind: 'renewed', grant: await renew({ ...this.deps, service, signal }, sid, this.options.timeout) };
@@ -175,12 +175,11 @@ export class GenaSubscription implements EventSubscription {
     });
   }
 
-  private handler({ allowedHosts, scope }: EventedService, { remote }: LocalRoute): CallbackHandler {
+  private handler(service: EventedService, { remote }: LocalRoute): CallbackHandler {
     this.attempts += 1;
     const attempt = this.attempts;
-    const literal = (host: string): string => (host.startsWith('[') ? host.slice(1, -1) + (scope === undefined ? '' : `%${scope}`) : host);
     return {
-      from: [remote, ...allowedHosts.map(literal)],
+      from: [remote, ...service.allowedHosts.map((host) => literal(host, service))],
       knows: (sid) => attempt === this.attempts && this.machine.knows(sid),
       notified: (message) => this.notified(message),
     };
@@ -221,4 +220,9 @@ export class GenaSubscription implements EventSubscription {
   private get url(): string | undefined {
     return this.place?.service.eventUrl.href;
   }
+}
+
+/** The address of a host as in a URL, with the interface of a link-local one. */
+function literal(host: string, { scope }: EventedService): string {
+  return host.startsWith('[') ? host.slice(1, -1) + (scope === undefined ? '' : `%${scope}`) : host;
 }

@@ -1,42 +1,19 @@
 import assert from 'node:assert/strict';
-import type { MessageBus } from '../../src/dbus/bus.ts';
-import type { BusOptions } from '../../src/dbus/message-bus.ts';
 import { waitUntil } from '../peers/wait.ts';
+import { busForEachTest, never } from '../support/bus-rig.ts';
 import type { BusRig } from '../support/bus-rig.ts';
-import { OPTIONS } from './message-bus.suite.ts';
 
 const NAME = 'org.xpmn.Test';
-const never = new AbortController().signal;
 
 /** The contract of dbus/bus.ts, as far as names and their owners go. */
 export function describeBusNames(name: string, setup: () => Promise<BusRig>): void {
   describe(`names of the message bus: ${name}`, function () {
     this.timeout(30_000);
-    let rig: BusRig;
-    let opened: MessageBus[];
-
-    beforeEach(async () => {
-      [rig, opened] = [await setup(), []];
-    });
-
-    afterEach(async () => {
-      await Promise.all(opened.map((bus) => bus.stop()));
-      await rig.close();
-    });
-
-    const open = (options: Partial<BusOptions> = {}): MessageBus => {
-      const bus = rig.open({ ...OPTIONS, ...options });
-      opened.push(bus);
-      return bus;
-    };
-    const start = async (options: Partial<BusOptions> = {}): Promise<MessageBus> => {
-      const bus = open(options);
-      await bus.start({ signal: never });
-      return bus;
-    };
+    const stage = busForEachTest(setup);
+    const { open, start } = stage;
 
     it('are told with their owners: how it is, and what changes', async () => {
-      const [peer, other, bus] = [await rig.peer(), await rig.peer(), await start()];
+      const [peer, other, bus] = [await stage.rig.peer(), await stage.rig.peer(), await start()];
       const told: (string | undefined)[] = [];
       const subscription = bus.watch(NAME, (name2) => told.push(name2));
       assert.deepEqual(told, []);
@@ -59,7 +36,7 @@ export function describeBusNames(name: string, setup: () => Promise<BusRig>): vo
     });
 
     it('below a prefix are told with their owners: those that are there, and what changes', async () => {
-      const [peer, other, bus] = [await rig.peer(), await rig.peer(), await start()];
+      const [peer, other, bus] = [await stage.rig.peer(), await stage.rig.peer(), await start()];
       for (const name2 of [`${NAME}.one`, `${NAME}er`, NAME, `${NAME}.a.b`]) await peer.own(name2);
       const [first, second] = [new Map<string, string | undefined>(), [] as string[]];
       const subscription = bus.watchNames(NAME, (name2, who) => first.set(name2, who));
@@ -80,19 +57,19 @@ export function describeBusNames(name: string, setup: () => Promise<BusRig>): vo
     });
 
     it('below a prefix go with the bus, come back with it, and leave no rule behind', async () => {
-      await rig.end();
+      await stage.rig.end();
       const bus = open();
       const told: string[] = [];
       bus.watchNames(NAME, (name2, who) => told.push(`${name2} ${who === undefined ? 'gone' : 'there'}`));
       await bus.start({ signal: never });
-      await rig.begin();
-      const peer = await rig.peer();
+      await stage.rig.begin();
+      const peer = await stage.rig.peer();
       await peer.own(`${NAME}.one`);
       await waitUntil('told', () => told.length === 1);
-      await rig.end();
+      await stage.rig.end();
       await waitUntil('told', () => told.length === 2);
-      await rig.begin();
-      const again = await rig.peer();
+      await stage.rig.begin();
+      const again = await stage.rig.peer();
       await again.own(`${NAME}.one`);
       await waitUntil('told', () => told.length === 3);
       assert.deepEqual(told, [`${NAME}.one there`, `${NAME}.one gone`, `${NAME}.one there`]);
@@ -103,7 +80,7 @@ export function describeBusNames(name: string, setup: () => Promise<BusRig>): vo
     });
 
     it('below a prefix are bounded in number', async () => {
-      const [peer, bus] = [await rig.peer(), await start({ names: 2 })];
+      const [peer, bus] = [await stage.rig.peer(), await start({ names: 2 })];
       const told: string[] = [];
       bus.watchNames(NAME, (name2) => told.push(name2));
       for (const name2 of ['a', 'b', 'c']) await peer.own(`${NAME}.${name2}`);
@@ -114,7 +91,7 @@ export function describeBusNames(name: string, setup: () => Promise<BusRig>): vo
     });
 
     it('have no owners without a bus', async () => {
-      await rig.end();
+      await stage.rig.end();
       const bus = open();
       const told: (string | undefined)[] = [];
       bus.watch(NAME, (name2) => told.push(name2));
@@ -123,11 +100,11 @@ export function describeBusNames(name: string, setup: () => Promise<BusRig>): vo
       const later: (string | undefined)[] = [];
       bus.watch(NAME, (name2) => later.push(name2));
       await waitUntil('told', () => later.length > 0);
-      await rig.begin();
-      const peer = await rig.peer();
+      await stage.rig.begin();
+      const peer = await stage.rig.peer();
       await peer.own(NAME);
       await waitUntil('told', () => told.at(-1) === peer.uniqueName);
-      await rig.end();
+      await stage.rig.end();
       await waitUntil('told', () => told.at(-1) === undefined);
       assert.deepEqual([told, later], [[undefined, peer.uniqueName, undefined], [undefined, peer.uniqueName, undefined]]);
     });

@@ -1,49 +1,24 @@
 import assert from 'node:assert/strict';
-import { once, setMaxListeners } from 'node:events';
+import { once } from 'node:events';
 import type { BusSignal, MessageBus } from '../../src/dbus/bus.ts';
 import { NO_AUTO_START } from '../../src/dbus/bus-wire.ts';
-import type { BusOptions } from '../../src/dbus/message-bus.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { waitUntil } from '../peers/wait.ts';
+import { busForEachTest, never } from '../support/bus-rig.ts';
 import type { BusPeer, BusRig } from '../support/bus-rig.ts';
 import { settle } from '../support/fake-clock.ts';
-import { settings } from '../support/settings.ts';
 
-/** Bounds that a test reaches, and a bus that is looked for often. */
-export const OPTIONS: BusOptions = { ...settings.dbus, address: '', callTimeout: 2_000, backOff: { first: 20, factor: 2, max: 100 } };
 const NAME = 'org.xpmn.Test';
 const PATH = '/org/xpmn/Test';
-const never = new AbortController().signal;
-setMaxListeners(0, never);
 
 /** The contract of dbus/bus.ts. */
 export function describeMessageBus(name: string, setup: () => Promise<BusRig>): void {
   describe(`message bus: ${name}`, function () {
     this.timeout(30_000);
-    let rig: BusRig;
-    let opened: MessageBus[];
-
-    beforeEach(async () => {
-      [rig, opened] = [await setup(), []];
-    });
-
-    afterEach(async () => {
-      await Promise.all(opened.map((bus) => bus.stop()));
-      await rig.close();
-    });
-
-    const open = (options: Partial<BusOptions> = {}): MessageBus => {
-      const bus = rig.open({ ...OPTIONS, ...options });
-      opened.push(bus);
-      return bus;
-    };
-    const start = async (options: Partial<BusOptions> = {}): Promise<MessageBus> => {
-      const bus = open(options);
-      await bus.start({ signal: never });
-      return bus;
-    };
+    const stage = busForEachTest(setup);
+    const { open, start } = stage;
     const owner = async (): Promise<BusPeer> => {
-      const peer = await rig.peer();
+      const peer = await stage.rig.peer();
       await peer.own(NAME);
       return peer;
     };
@@ -151,7 +126,7 @@ export function describeMessageBus(name: string, setup: () => Promise<BusRig>): 
 
     describe('signals', () => {
       it('are heard from their sender alone, whoever else says the like', async () => {
-        const [peer, impostor, bus] = [await owner(), await rig.peer(), await start()];
+        const [peer, impostor, bus] = [await owner(), await stage.rig.peer(), await start()];
         const heard: BusSignal[] = [];
         bus.listen(MATCH, (signal) => heard.push(signal));
         await call(bus).catch(() => undefined); // the rule is there
@@ -184,7 +159,7 @@ export function describeMessageBus(name: string, setup: () => Promise<BusRig>): 
       });
 
       it('are heard of who owns the name now', async () => {
-        const [first, second, bus] = [await owner(), await rig.peer(), await start()];
+        const [first, second, bus] = [await owner(), await stage.rig.peer(), await start()];
         const heard: BusSignal[] = [];
         bus.listen(MATCH, (signal) => heard.push(signal));
         await call(bus).catch(() => undefined);
@@ -229,9 +204,9 @@ export function describeMessageBus(name: string, setup: () => Promise<BusRig>): 
         await say(peer, 'A');
         await waitUntil('heard', () => heard.length === 1);
         const lost = once(bus as never, 'lost');
-        await rig.end();
+        await stage.rig.end();
         await lost;
-        await rig.begin();
+        await stage.rig.begin();
         const back = await owner();
         await waitUntil('connected', () => bus.isConnected);
         await call(bus).catch(() => undefined);
@@ -260,12 +235,12 @@ export function describeMessageBus(name: string, setup: () => Promise<BusRig>): 
 
     describe('a bus', () => {
       it('need not be there, and is found when it comes', async () => {
-        await rig.end();
+        await stage.rig.end();
         const bus = await start();
         assert.equal(bus.isConnected, false);
         await assert.rejects(call(bus), code('connection-lost'));
         const connected = once(bus as never, 'connected');
-        await rig.begin();
+        await stage.rig.begin();
         await connected;
         await assert.rejects(call(bus), code('not-found'));
       });
@@ -277,10 +252,10 @@ export function describeMessageBus(name: string, setup: () => Promise<BusRig>): 
         bus.on('lost', () => said.push('lost'));
         bus.on('connected', () => said.push('connected'));
         const waiting = assert.rejects(call(bus), code('connection-lost'));
-        await rig.end();
+        await stage.rig.end();
         await waiting;
         await waitUntil('lost', () => !bus.isConnected);
-        await rig.begin();
+        await stage.rig.begin();
         await waitUntil('back', () => bus.isConnected);
         assert.deepEqual(said, ['lost', 'connected']);
         await assert.rejects(call(bus), code('not-found'));
@@ -343,7 +318,7 @@ export function describeMessageBus(name: string, setup: () => Promise<BusRig>): 
         assert.deepEqual([heard, bus.isConnected], [['owner'], false]);
         const unused = open();
         await unused.stop();
-        await waitUntil('nothing is left', () => rig.leftovers() === 0);
+        await waitUntil('nothing is left', () => stage.rig.leftovers() === 0);
       });
     });
   });

@@ -42,7 +42,7 @@ export async function startFeed(deps: Partial<PlayerFeedDeps> = {}, options: Par
       receive: (sink) => transfer.receive({ write: (chunk) => ((carried += chunk.length), sink.write(chunk)), end: () => sink.end(), fail: (error) => sink.fail(error) }),
     };
   };
-  const port = new MediaPort({ clock: systemClock, random: systemRandom, log: silentLogger, openItem, sourceAddress: () => Promise.resolve('127.0.0.2') }, settings.mediaPort);
+  const port = new MediaPort({ clock: systemClock, random: systemRandom, log: silentLogger, openItem, findRoute: (remote) => Promise.resolve({ local: '127.0.0.2', remote }) }, settings.mediaPort);
   await port.start();
   const feed = createPlayerFeed({
     port, openItem,

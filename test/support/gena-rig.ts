@@ -3,8 +3,8 @@ import { createHttpRequester } from '../../src/upnp/http-requester.ts';
 import { createEventSubscriber } from '../../src/upnp/gena-subscriber.ts';
 import type { GenaSubscriber } from '../../src/upnp/gena-subscriber.ts';
 import type { GenaOptions } from '../../src/upnp/gena-options.ts';
-import { findLocalRoute } from '../../src/upnp/local-route.ts';
 import type { Requester } from '../../src/upnp/requester.ts';
+import { findLocalRoute } from '../../src/xpmn/kernel/local-route.ts';
 import type { Logger } from '../../src/xpmn/kernel/log.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock } from '../../src/xpmn/kernel/system.ts';
@@ -51,10 +51,10 @@ export async function createGenaRig({ options = {}, address, log = silentLogger 
     device, clock, options: chosen, local: undefined,
     subscriber: createEventSubscriber({
       requester: watched, clock, random: new FakeRandom(), log,
-      findRoute: (hostname, scope, { signal }) => {
+      findRoute: (host, { signal }) => {
         begin(signal);
         const { local } = rig;
-        return findLocalRoute(hostname, scope, { signal }).then((route) => ({ ...route, ...(local === undefined ? {} : { local }) })).catch((error: unknown) => {
+        return findLocalRoute(host, { signal }).then((route) => ({ ...route, ...(local === undefined ? {} : { local }) })).catch((error: unknown) => {
           attempts.delete(signal);
           throw error;
         });

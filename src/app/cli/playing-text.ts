@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { bareJid, resourceOf } from '../../xpmn/model/jid.ts';
+import { positionAt } from '../../xpmn/model/playback.ts';
 import type { PlaybackStatus, PlayerView } from '../../xpmn/model/playback.ts';
 import type { NamedPlayer } from '../control/operations.ts';
 import { cutToWidth, formatDuration, printable } from '../text.ts';
@@ -35,14 +36,6 @@ export function nowLine(view: NamedView, { now, width }: { readonly now: number;
   return fitted(joined([
     stateOf(status), progressOf(view, now, width !== undefined), placeOf(status), volume && `volume ${volume}`, joined([item?.item.artist, titleOf(view)], ': '),
   ], '  '), width);
-}
-
-/** Seconds into the item at that time: nobody tells of plain progress. */
-export function positionAt({ status, heard }: Pick<PlayerView, 'status' | 'heard'>, now: number): number | undefined {
-  if (status?.position === undefined) return undefined;
-  if (status.state !== 'playing') return status.position;
-  const position = Math.max(0, status.position + (status.speed * Math.max(0, now - heard)) / 1000);
-  return status.duration === undefined ? position : Math.min(position, Math.max(status.duration, status.position));
 }
 
 /** Whether it is other than what the one before would have become: who has just been asked, may tell the same again. */

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
+import type { findLocalRoute } from '../kernel/local-route.ts';
 import { abortable } from '../kernel/tasks.ts';
 import type { Address, MediaListener } from './media-listener.ts';
-import type { SourceAddress } from './source-address.ts';
 
 export interface LanListenersOptions {
   /** Port of the listeners for players elsewhere on the LAN, the same at each address; 0: any free one. */
@@ -15,7 +15,7 @@ export interface LanListenersOptions {
 
 export interface LanListenersDeps {
   readonly clock: Clock;
-  readonly sourceAddress: SourceAddress;
+  readonly findRoute: typeof findLocalRoute;
   /** Begins to listen; `door` is the local address. */
   open(door: string, port: number): Promise<MediaListener>;
   /** Whether anything is still to be had there. */
@@ -49,7 +49,7 @@ export class LanListeners {
    * resolves. @throws XpmnError `unreachable`, `resource-limit`, `bad-configuration` if the port can't be had
    */
   async towards(address: string, { signal }: { readonly signal: AbortSignal }): Promise<Address & { readonly door: string }> {
-    const door = await abortable(this.deps.sourceAddress(address), signal);
+    const { local: door } = await this.deps.findRoute(address, { signal });
     const listener = await abortable(this.at(door), signal);
     if (this.isClosed) throw new XpmnError('not-running', 'The media port is not open.');
     return { door, ...listener.address };

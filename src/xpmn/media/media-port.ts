@@ -2,6 +2,7 @@ import type { Clock, Random } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { addressScope } from '../kernel/ip-address.ts';
+import { findLocalRoute } from '../kernel/local-route.ts';
 import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity, RangeRequest } from '../ports/media-source.ts';
 import type { FeedTarget } from '../ports/player-feed.ts';
@@ -19,8 +20,6 @@ import { MediaTickets } from './media-tickets.ts';
 import type { TicketOptions } from './media-tickets.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { OpenItem, ReadAheadOptions } from './read-ahead.ts';
-import { systemSourceAddress } from './source-address.ts';
-import type { SourceAddress } from './source-address.ts';
 
 export interface MediaPortOptions extends TicketOptions, ListenerOptions, LanListenersOptions, MediaAnswersOptions {
   /** Where players of this machine come in. */
@@ -37,7 +36,7 @@ export interface MediaPortDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly sourceAddress?: SourceAddress | undefined;
+  readonly findRoute?: typeof findLocalRoute;
 }
 
 /** A URL for an item, and what its player will be told. */
@@ -81,7 +80,7 @@ export class MediaPort {
     }
     this.lan = new LanListeners({
       clock: this.deps.clock,
-      sourceAddress: this.deps.sourceAddress ?? systemSourceAddress,
+      findRoute: this.deps.findRoute ?? findLocalRoute,
       open: (door, lanPort) => this.listen({ host: door, port: lanPort }, door),
       isNeeded: (door) => this.tickets.isOpen(door),
     }, this.options);

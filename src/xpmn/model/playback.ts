@@ -71,10 +71,9 @@ export interface PlayerView {
   readonly mute: boolean | undefined;
 }
 
-/** Where the item is at `now` (Unix ms), in seconds; undefined where nobody knows. */
+/** Seconds into the item at `now` (Unix ms), undefined where nobody knows: nobody tells of plain progress. */
 export function positionAt({ status, heard }: Pick<PlayerView, 'status' | 'heard'>, now: number): number | undefined {
-  const { state, position, duration, speed } = status ?? {};
-  if (position === undefined || speed === undefined || state !== 'playing') return position;
-  const there = position + (Math.max(0, now - heard) / 1000) * speed;
-  return Math.max(0, duration === undefined ? there : Math.min(there, duration));
+  if (status?.position === undefined || status.state !== 'playing') return status?.position;
+  const position = Math.max(0, status.position + (status.speed * Math.max(0, now - heard)) / 1000);
+  return status.duration === undefined ? position : Math.min(position, Math.max(status.duration, status.position));
 }

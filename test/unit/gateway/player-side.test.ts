@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../src/xpmn/kernel/errors.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
-import { positionAt } from '../../../src/xpmn/model/playback.ts';
-import type { PlaybackStatus, PlayerView } from '../../../src/xpmn/model/playback.ts';
 import { NS } from '../../../src/xpmn/model/namespaces.ts';
+import type { PlayerView } from '../../../src/xpmn/model/playback.ts';
 import { child, elements, xml } from '../../../src/xpmn/model/xml.ts';
 import { METADATA_NODE, STATUS_NODE, controlNode } from '../../../src/xpmn/profiles/player-nodes.ts';
 import { NS_PUBSUB, NS_PUBSUB_EVENT, formatEvent } from '../../../src/xpmn/xmpp/pubsub-codec.ts';
@@ -271,22 +270,5 @@ describe('players as a controller sees them', () => {
     assert.equal((await look()).status?.state, 'stopped');
     controller.device.emit('message', message({}, formatEvent({ node: STATUS_NODE, published: [{ id: 'status', payload: xml('playing', NS.player) }], retracted: [] })), { ...pair?.a.channel, peer: undefined } as never);
     assert.equal((await look()).status?.state, 'stopped', 'not on a stream that proves nothing');
-  });
-});
-
-describe('the position of a player', () => {
-  const status: PlaybackStatus = { state: 'playing', position: 10, duration: 100, speed: 1, index: 0, count: 1, session: 's', uri: undefined, controller: undefined, seekable: true, pausable: true, error: undefined };
-  const at = (changes: Partial<PlaybackStatus>, seconds: number): number | undefined => positionAt({ status: { ...status, ...changes }, heard: 1000 }, 1000 + seconds * 1000);
-
-  it('goes on while it plays, as fast as it does, to the end and not past it', () => {
-    assert.equal(at({}, 5), 15);
-    assert.equal(at({ speed: 2 }, 5), 20);
-    assert.equal(at({ speed: -1 }, 20), 0);
-    assert.equal(at({}, 500), 100);
-    assert.equal(at({ duration: undefined }, 500), 510);
-    assert.equal(at({}, -5), 10, 'a clock that was set back');
-    for (const state of ['paused', 'stopped', 'buffering', 'opened', 'error'] as const) assert.equal(at({ state }, 5), 10);
-    assert.equal(at({ position: undefined }, 5), undefined);
-    assert.equal(positionAt({ status: undefined, heard: 0 }, 5), undefined);
   });
 });

@@ -27,7 +27,7 @@ describe('media port, for players of all kinds', () => {
   beforeEach(async () => {
     remote = new FakeRemote(content);
     players = [];
-    port = new MediaPort({ clock: systemClock, random: systemRandom, log: silentLogger, openItem: (_item, request) => remote.open(request), sourceAddress: () => Promise.resolve('127.0.0.2') }, options);
+    port = new MediaPort({ clock: systemClock, random: systemRandom, log: silentLogger, openItem: (_item, request) => remote.open(request), findRoute: (remote) => Promise.resolve({ local: '127.0.0.2', remote }) }, options);
     await port.start();
   });
   afterEach(async () => {

@@ -3,11 +3,12 @@ import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../src/xpmn/kernel/errors.ts';
 import type { Verdict } from '../../../src/xpmn/model/identity.ts';
 import { NS } from '../../../src/xpmn/model/namespaces.ts';
-import { elements, serialise, xml } from '../../../src/xpmn/model/xml.ts';
+import { child, elements, serialise, xml } from '../../../src/xpmn/model/xml.ts';
 import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
 import { commandPlayer, itemOfPlayer, openOnPlayer, statusOfPlayer } from '../../../src/xpmn/profiles/playback-controller.ts';
 import type { PlaybackCommand } from '../../../src/xpmn/profiles/playback-codec.ts';
-import { controlsOfPlayer, setOnPlayer, variablesOfPlayer } from '../../../src/xpmn/profiles/rendering-controller.ts';
+import { parseControls } from '../../../src/xpmn/profiles/rendering-codec.ts';
+import { setOnPlayer, variablesOfPlayer } from '../../../src/xpmn/profiles/rendering-controller.ts';
 import { playingItem } from '../../fakes/scripted-playback.ts';
 import { PlayerRig } from '../../support/player-rig.ts';
 import type { ChannelPair } from '../../support/channel-pair.ts';
@@ -85,7 +86,8 @@ describe('playback and rendering, from end to end', () => {
 
   it('has variables: which, how they are, and sets several at once or none', async () => {
     const { a: { channel } } = rig.connect();
-    assert.deepEqual(await controlsOfPlayer(channel, context), ['volume', 'mute']);
+    const controls = await channel.request({ type: 'get', payload: xml('get-controls', NS.control) }, { signal: never });
+    assert.deepEqual(parseControls(child(controls, 'controls', NS.control) as XmlElement), ['volume', 'mute']);
     await setOnPlayer(channel, [{ name: 'volume', value: 7 }, { name: 'mute', value: true }], context);
     assert.deepEqual(await variablesOfPlayer(channel, [], context), [{ name: 'volume', value: 7 }, { name: 'mute', value: true }]);
     assert.deepEqual(await variablesOfPlayer(channel, ['mute'], context), [{ name: 'mute', value: true }]);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { nowLine, nowText, positionAt } from '../../../../src/app/cli/playing-text.ts';
+import { nowLine, nowText } from '../../../../src/app/cli/playing-text.ts';
 import type { NamedView } from '../../../../src/app/cli/playing-text.ts';
 import { cutToWidth } from '../../../../src/app/text.ts';
 import { parseJid } from '../../../../src/xpmn/model/jid.ts';
@@ -20,19 +20,6 @@ describe('what plays, as text', () => {
     assert.equal(nowText(view(), { now: HEARD, hasBar: false }), [
       'Nemo', 'Nightwish - Once', 'state       playing 1:02 / 4:36', 'list        2 of 12', 'volume      35', 'opened by   laptop-k3fq', 'device      Living room', '',
     ].join('\n'));
-  });
-
-  it('goes on from when it was heard, as fast as it plays, and not past the end', () => {
-    const at = (changes: Parameters<typeof playbackStatus>[0], passed: number): number | undefined => positionAt({ status: playbackStatus(changes), heard: HEARD }, HEARD + passed);
-    assert.equal(at({}, 1500), 63.5);
-    assert.equal(at({ speed: 2 }, 1500), 65);
-    assert.equal(at({ speed: -1 }, 100_000), 0);
-    assert.equal(at({}, 1_000_000), 276);
-    assert.equal(at({ duration: undefined }, 1_000_000), 1062);
-    assert.equal(at({ position: undefined }, 1000), undefined);
-    assert.equal(at({}, -5000), 62, 'clocks may be set back');
-    assert.equal(at({ position: 300 }, 0), 300, 'a device knows better than its own duration');
-    for (const state of ['paused', 'buffering', 'stopped'] as const) assert.equal(at({ state }, 5000), 62);
   });
 
   it('shows a bar that is as full as the item has passed', () => {
