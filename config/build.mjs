@@ -21,6 +21,9 @@ await build({
   ],
   chunkNames: 'app/[name]-[hash]',
   bundle: true,
+  // The text of what is loaded stays in memory. Names are kept, for the stacks of errors.
+  minifyWhitespace: true,
+  lineLimit: 160,
   // What only one command needs, or only the daemon, is loaded there.
   splitting: true,
   format: 'esm',
