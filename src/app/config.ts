@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { Ajv } from 'ajv';
 import type { ErrorObject } from 'ajv';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import type defaultsFile from '../../config/gateway.default.json';
+import { compileSchema } from './json-schema.ts';
 
 /** All settings, each with its value. */
 export type GatewayConfig = typeof defaultsFile;
@@ -30,7 +30,7 @@ export async function loadConfig(path: string, { mustExist }: { readonly mustExi
 
 /** @throws XpmnError `bad-configuration` if it is not what gateway.schema.json describes; whatever is missing is fine */
 export function checkConfig(value: unknown, file: string): void {
-  const validate = new Ajv().compile(shipped('gateway.schema.json') as object);
+  const validate = compileSchema(shipped('gateway.schema.json') as object);
   if (validate(value)) return;
   throw new XpmnError('bad-configuration', `${file}: ${sentence((validate.errors as ErrorObject[])[0] as ErrorObject)}.`);
 }

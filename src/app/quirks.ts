@@ -3,11 +3,11 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { Ajv } from 'ajv';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { QuirkEntry } from '../upnp/quirks.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
+import { compileSchema } from './json-schema.ts';
 import { openPlainFile } from './shared/file-source.ts';
 
 /** From the package's own folder, which lies as far above the sources as above what is built of them. */
@@ -24,7 +24,7 @@ let compiled: ValidateFunction | undefined;
  */
 export function parseQuirks(text: string, file: string): readonly QuirkEntry[] {
   const value = parse(text, file);
-  compiled ??= new Ajv({ allErrors: false }).compile(JSON.parse(readFileSync(new URL('quirks.schema.json', SHIPPED), 'utf8')) as object);
+  compiled ??= compileSchema(JSON.parse(readFileSync(new URL('quirks.schema.json', SHIPPED), 'utf8')) as object);
   if (!compiled(value)) throw new XpmnError('bad-configuration', `${file}: ${sentence((compiled.errors as ErrorObject[])[0] as ErrorObject)}.`);
   const { quirks } = value as { readonly quirks: readonly (QuirkEntry & { readonly why?: string })[] };
   return quirks.map(({ why: _, ...entry }) => entry);

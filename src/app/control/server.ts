@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { chmod, unlink } from 'node:fs/promises';
 import http from 'node:http';
 import { connect } from 'node:net';
-import { Ajv } from 'ajv';
+import type { ValidateFunction } from 'ajv';
 import express from 'express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import type { Logger } from '../../xpmn/kernel/log.ts';
+import { compileSchema } from '../json-schema.ts';
 import { HANDLERS } from './handlers.ts';
 import type { Controlled, HandlerContext } from './handlers.ts';
 import { OPERATIONS, operationPath } from './operations.ts';
@@ -99,9 +100,10 @@ function createApp({ controlled, log }: { readonly controlled: Controlled; reado
 
 function answerTo<N extends OperationName>(name: N, contextFor: (signal: AbortSignal) => HandlerContext, closing: AbortSignal): (request: Request, response: Response) => Promise<void> {
   const { properties, required = [] } = OPERATIONS[name].input;
-  const validate = new Ajv().compile({ type: 'object', properties, required, additionalProperties: false });
+  let compiled: ValidateFunction | undefined;
   return async (request, response) => {
     const input: unknown = request.body ?? {};
+    const validate = (compiled ??= compileSchema({ type: 'object', properties, required, additionalProperties: false }));
     if (!validate(input)) {
       const { instancePath, message } = validate.errors?.[0] ?? {};
       throw new XpmnError('bad-request', `The input${instancePath ? ` ${instancePath}` : ''} ${message ?? 'is wrong'}.`);

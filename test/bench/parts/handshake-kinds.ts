@@ -1,8 +1,7 @@
+import type { srpIfAvailable as SrpIfAvailable } from '../../../src/app/srp.ts';
 import { createXmlStreamMethod } from '../../../src/xpmn/jingle/applications/xml-stream.ts';
 import { createInProcessPair } from '../../../src/xpmn/jingle/security/in-process.ts';
 import { createSrpCb } from '../../../src/xpmn/jingle/security/srp-cb.ts';
-import type { isSrpAvailable as IsSrpAvailable } from '../../../src/xpmn/jingle/security/srp/srp-available.ts';
-import type { createSrp as CreateSrp } from '../../../src/xpmn/jingle/security/srp/srp.ts';
 import { createX509 } from '../../../src/xpmn/jingle/security/tls.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import { systemClock as clock, systemRandom as random } from '../../../src/xpmn/kernel/system.ts';
@@ -30,8 +29,8 @@ const never = new AbortController().signal;
 /** Burning costs nothing here: what the disk takes is apart. */
 const pin = { begin: () => ({ pin: PIN, burn: () => Promise.resolve(), done: () => undefined, lost: () => undefined }) };
 
-/** `createSrp` as it is built: its process is the shipped one. */
-const BUILT_SRP = new URL('../../../dist/xpmn/jingle/security/srp/', import.meta.url);
+/** As it is built: its process is the shipped one. */
+const BUILT_SRP = new URL('../../../dist/app/srp.js', import.meta.url);
 
 export async function x509Kind(): Promise<HandshakeKind> {
   const methods = await both(({ credentials }) => createX509({ credentials, clock }, settings.tls));
@@ -48,10 +47,9 @@ export async function srpCbKind({ leastBurnTime = settings.pairing.leastBurnTime
 
 /** Undefined where this machine can't run it. */
 export async function srpKind(): Promise<HandshakeKind | undefined> {
-  const { isSrpAvailable } = await import(new URL('srp-available.js', BUILT_SRP).href) as { isSrpAvailable: typeof IsSrpAvailable };
-  if (!await isSrpAvailable({ clock, signal: never }, settings.srp)) return undefined;
-  const { createSrp } = await import(new URL('srp.js', BUILT_SRP).href) as { createSrp: typeof CreateSrp };
-  const method = createSrp({ clock, random, pin, identify: ({ context: { role } }) => Promise.resolve(role === 'initiator' ? tester.responder : tester.initiator) }, settings.srp);
+  const { srpIfAvailable } = await import(BUILT_SRP.href) as { srpIfAvailable: typeof SrpIfAvailable };
+  const method = await srpIfAvailable({ clock, random, log: silentLogger, config: settings }, pin, never);
+  if (!method) return undefined;
   return {
     batch: 3,
     begin: ([up, down]) => handshakeOf(method.secure(up, srpContext('initiator')), method.secure(down, srpContext('responder'))),

@@ -1,27 +1,37 @@
 /**
- * Pairs by TLS-SRP with itself, with the built program's own modules and nothing else, and prints as JSON what that took.
+ * Pairs by TLS-SRP with itself, as the program is built, and prints as JSON what that took.
  * Arguments: how many pairs of runs; how many of them at a time.
  */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
-const load = (path) => import(new URL(`../../../dist/xpmn/${path}`, import.meta.url));
-const { createSrp } = await load('jingle/security/srp/srp.js');
-const { systemClock, systemRandom } = await load('kernel/system.js');
+const { srpIfAvailable } = await import(new URL('../../../dist/app/srp.js', import.meta.url));
 const { srp: options } = JSON.parse(readFileSync(new URL('../../../config/gateway.default.json', import.meta.url), 'utf8'));
 
 const [pairs, atATime] = process.argv.slice(2).map(Number);
 const [romeo, juliet] = ['romeo@montague.test/phone', 'juliet@capulet.test/tv'];
 const outcomes = {};
 
+const clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delay, callback) {
+    const timer = setTimeout(callback, delay).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+const random = { bytes: (count) => randomBytes(count), fraction: () => Math.random() };
+const log = { info: (text) => process.stderr.write(`${text}\n`), warn: (text) => process.stderr.write(`${text}\n`) };
+
 function method(pin) {
   const attempt = { pin, burn: () => Promise.resolve(), done: () => undefined, lost: () => undefined };
-  return createSrp({ clock: systemClock, random: systemRandom, pin: { begin: () => attempt }, identify: () => Promise.resolve({}) }, { ...options, runs: 2 * atATime });
+  return srpIfAvailable({ clock, random, log, config: { srp: { ...options, runs: 2 * atATime } } }, { begin: () => attempt }, new AbortController().signal);
 }
 
-const ours = { right: method('493021'), wrong: method('000000') };
-const theirs = method('493021');
+const ours = { right: await method('493021'), wrong: await method('000000') };
+const theirs = await method('493021');
 
 const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(0, '127.0.0.1');
 await once(server, 'listening');
