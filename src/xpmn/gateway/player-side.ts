@@ -88,10 +88,11 @@ export class PlayerSide {
 
   /** How the player is now: it is asked. @throws XpmnError could not reach; `not-allowed`; `not-supported` by what is no player */
   async now(device: Jid, signal: AbortSignal): Promise<PlayerView> {
-    const fresh = await this.ask(device, () => this.fetch(device, signal));
+    const asked = this.revisions.last;
+    const { heard, ...fresh } = await this.ask(device, () => this.fetch(device, signal));
     const watch = this.watches.get(device);
-    if (!watch) return { ...fresh, device, revision: this.revisions.next() };
-    watch.learnt(fresh, fresh.heard);
+    if (!watch) return { ...fresh, heard, device, revision: this.revisions.next() };
+    watch.answered(fresh, { asked, heard });
     return watch.view;
   }
 

@@ -14,6 +14,7 @@ import type { PlaybackControllerOptions } from '../profiles/playback-controller.
 import { METADATA_NODE, STATUS_NODE, controlNode } from '../profiles/player-nodes.ts';
 import { parseEvent } from '../xmpp/pubsub-codec.ts';
 import { newsIn } from './player-news.ts';
+import type { PlayerNews } from './player-news.ts';
 import { subscribe, unsubscribe } from './subscriptions.ts';
 
 export interface PlayerWatchOptions {
@@ -62,6 +63,8 @@ export class PlayerWatch {
   private readonly options: PlayerWatchOptions & PlaybackControllerOptions;
   private readonly attempt: Retry;
   private readonly waiting = new Set<Waiter>();
+  /** By part of the view: the revision of what it has told itself. */
+  private readonly told = new Map<string, number>();
   private current: PlayerView;
   private isAttempting = false;
   private isOver = false;
@@ -130,10 +133,18 @@ export class PlayerWatch {
     const news = newsIn(event);
     if (news.status) this.speak();
     if (Object.keys(news).length > 0) this.learnt(news);
+    for (const part of Object.keys(news)) this.told.set(part, this.current.revision);
   }
 
-  /** Something is known of it, by an event or since it was asked. */
-  learnt(news: Partial<Pick<PlayerView, 'status' | 'item' | 'volume' | 'mute' | 'reach'>>, heard = this.deps.clock.now()): void {
+  /**
+   * Takes an answer to a question that was asked at revision `asked`. What the device has told since then stands: it tells each change, so that
+   * is right in the end, and the answer may be older.
+   */
+  answered(news: PlayerNews & { readonly reach?: PlayerView['reach'] }, { asked, heard }: { readonly asked: number; readonly heard?: number }): void {
+    this.learnt(Object.fromEntries(Object.entries(news).filter(([part]) => (this.told.get(part) ?? 0) <= asked)), heard);
+  }
+
+  private learnt(news: PlayerNews & { readonly reach?: PlayerView['reach'] }, heard = this.deps.clock.now()): void {
     if (this.isOver) return;
     this.current = { ...this.current, ...news, ...(news.status && { heard }), revision: this.deps.revisions.next() };
     for (const { after, view } of [...this.waiting]) if (this.current.revision > after) view.resolve(this.current);
@@ -184,7 +195,8 @@ export class PlayerWatch {
     const patience = new AbortController();
     await Promise.race([this.firstWord.promise, sleep(this.deps.clock, this.options.patience, AbortSignal.any([signal, patience.signal]))]).finally(() => patience.abort());
     if (this.isOver || this.hasSpoken) return;
-    this.learnt({ status: await statusOfPlayer(channel, { options: this.options, signal }) });
+    const asked = this.deps.revisions.last;
+    this.answered({ status: await statusOfPlayer(channel, { options: this.options, signal }) }, { asked });
   }
 
   private speak(): void {

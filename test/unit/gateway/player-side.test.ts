@@ -178,6 +178,21 @@ describe('players as a controller sees them', () => {
     await rig.clock.advance(pauses.pace);
   });
 
+  it('are as they have told, whatever they had answered before that', async () => {
+    rig.control.say({ state: 'buffering' });
+    await look();
+    for (const pair of rig.pairs) pair.hold('b');
+    const asked = controller.side.now(device(), never);
+    await settle();
+    rig.control.say({ state: 'playing', position: 1 });
+    await settle();
+    for (const pair of rig.pairs) pair.release('b');
+    assert.equal(show(await asked), 'there playing 1  40 false');
+    assert.equal(show(await look()), 'there playing 1  40 false');
+    rig.control.say({ state: 'paused', position: 2 });
+    assert.equal(show(await controller.side.now(device(), never)), 'there paused 2  40 false');
+  });
+
   it('are not watched any more when nobody has waited for a while, and told so', async () => {
     const view = await look();
     const leave = new AbortController();
