@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { gatewaySettings } from '../../src/app/gateway-settings.ts';
-import { Device } from '../../src/xpmn/device/device.ts';
-import type { DeviceShared } from '../../src/xpmn/device/device-shared.ts';
+import type { Device } from '../../src/xpmn/device/device.ts';
 import { provideServices } from '../../src/xpmn/gateway/hosted-device.ts';
-import { SendPool } from '../../src/xpmn/jingle/applications/oob-pool.ts';
-import { WindowBudget } from '../../src/xpmn/jingle/applications/oob-window.ts';
-import { Socks5Listener } from '../../src/xpmn/jingle/transports/socks5-listener.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
-import { createAcceptor } from '../../src/xpmn/links/acceptor.ts';
-import { LocalExchange } from '../../src/xpmn/links/local-exchange.ts';
 import { MediaPort } from '../../src/xpmn/media/media-port.ts';
-import type { ListedPeer } from '../../src/xpmn/model/identity.ts';
 import { browsePeer } from '../../src/xpmn/profiles/directory-controller.ts';
 import { openTransfer } from '../../src/xpmn/profiles/transfer-controller.ts';
-import { Network } from '../../src/xpmn/trust/network.ts';
-import { generateKey } from '../../src/xpmn/trust/keys.ts';
-import { trustOptions } from '../../src/app/gateway-settings.ts';
 import { MemoryLibrary } from '../fakes/memory-library.ts';
-import { MemoryStorage } from '../support/memory-storage.ts';
-import { settings as config } from '../support/settings.ts';
+import { DevicesInProcess, settings } from '../support/devices-in-process.ts';
 
-const settings = gatewaySettings(config);
 const never = new AbortController().signal;
 const clock = systemClock;
 const random = systemRandom;
@@ -32,6 +19,7 @@ const log = silentLogger;
 describe('two devices of one process', () => {
   const library = new MemoryLibrary();
   const film = randomBytes(5_000_001);
+  let devices: DevicesInProcess;
   let controller: Device;
   let server: Device;
   let port: MediaPort;
@@ -40,27 +28,10 @@ describe('two devices of one process', () => {
     library.addItem('film', 'Lark & Nightingale <1>', film);
     library.addContainer('music', 'Müsik');
     for (let i = 0; i < 500; i += 1) library.addItem(`song-${i}`, `Song ${i} äöü`, randomBytes(1000 + i), { parent: 'music', type: 'audio/mpeg' });
-    const network = await Network.create({ storage: new MemoryStorage(), clock, random, generateKey }, trustOptions(config), { name: 'test' });
-    const hosted = await network.hostDevice('uuid:1', 'NAS');
-    const { lists } = network;
-    const shared: DeviceShared = {
-      clock, random, log, lists,
-      acceptor: createAcceptor({ lists, clock, log, lookUp: () => Promise.resolve() }, settings.acceptor),
-      exchange: new LocalExchange({ random }, settings.inProcess),
-      listener: new Socks5Listener({ clock, log }, settings.listener),
-      addresses: () => [],
-      pool: new SendPool(settings.pool),
-      budget: new WindowBudget(settings.windowBudget),
-      connect: () => assert.fail('nothing goes to a server here'),
-      features: () => undefined,
-      isAvailable: () => false,
-    };
-    const identity = (verdict: ListedPeer['verdict'], { key, jid }: typeof hosted): ListedPeer => ({ verdict, key, jid, network: network.id, roles: [] });
-    controller = new Device(shared, { credentials: network.gateway, identity: identity('own', network.gateway), account: undefined }, settings.device);
-    server = new Device(shared, { credentials: hosted, identity: identity('own-hosted', hosted), account: undefined }, settings.device);
-    provideServices(server, { library, control: undefined }, shared, settings);
-    controller.start();
-    server.start();
+    devices = await DevicesInProcess.create();
+    controller = devices.start(devices.network.gateway, 'own');
+    server = devices.start(await devices.network.hostDevice('uuid:1', 'NAS'), 'own-hosted');
+    provideServices(server, { library, control: undefined }, devices.shared, settings);
     port = new MediaPort({
       clock, random, log,
       openItem: (item, request, { signal }) =>
@@ -71,8 +42,7 @@ describe('two devices of one process', () => {
 
   after(async () => {
     await port.stop();
-    await controller.stop({ signal: AbortSignal.abort() });
-    await server.stop({ signal: AbortSignal.abort() });
+    await devices.stopAll();
   });
 
   const browse = (container: string, offset = 0, limit = 100): ReturnType<typeof browsePeer> =>

@@ -1,36 +1,20 @@
 import assert from 'node:assert/strict';
-import { gatewaySettings, trustOptions } from '../../src/app/gateway-settings.ts';
-import { Device } from '../../src/xpmn/device/device.ts';
-import type { DeviceShared } from '../../src/xpmn/device/device-shared.ts';
+import type { Device } from '../../src/xpmn/device/device.ts';
 import { Announcement } from '../../src/xpmn/gateway/announcement.ts';
 import { PLAYER_FEATURES, provideServices } from '../../src/xpmn/gateway/hosted-device.ts';
 import type { HostedServices } from '../../src/xpmn/gateway/hosted-device.ts';
 import { PlayerSide } from '../../src/xpmn/gateway/player-side.ts';
-import { SendPool } from '../../src/xpmn/jingle/applications/oob-pool.ts';
-import { WindowBudget } from '../../src/xpmn/jingle/applications/oob-window.ts';
-import { Socks5Listener } from '../../src/xpmn/jingle/transports/socks5-listener.ts';
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
-import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
+import { systemClock } from '../../src/xpmn/kernel/system.ts';
 import { TaskGroup } from '../../src/xpmn/kernel/tasks.ts';
-import { createAcceptor } from '../../src/xpmn/links/acceptor.ts';
-import { LocalExchange } from '../../src/xpmn/links/local-exchange.ts';
-import type { ListedPeer } from '../../src/xpmn/model/identity.ts';
-import type { Jid } from '../../src/xpmn/model/jid.ts';
 import type { PlayerView } from '../../src/xpmn/model/playback.ts';
 import { CONTROLLER_FEATURES, STATUS_NODE, controlNode } from '../../src/xpmn/profiles/player-nodes.ts';
-import type { DeviceCredentials } from '../../src/xpmn/trust/device-credentials.ts';
-import { generateKey } from '../../src/xpmn/trust/keys.ts';
-import { Network } from '../../src/xpmn/trust/network.ts';
 import { queryInfo, queryItems } from '../../src/xpmn/xmpp/disco.ts';
 import { parseEvent } from '../../src/xpmn/xmpp/pubsub-codec.ts';
 import { ScriptedPlayback, playingItem } from '../fakes/scripted-playback.ts';
-import { MemoryStorage } from '../support/memory-storage.ts';
-import { settings as config } from '../support/settings.ts';
+import { DevicesInProcess, settings } from '../support/devices-in-process.ts';
 
-const settings = gatewaySettings(config);
 const never = new AbortController().signal;
-const now = AbortSignal.abort();
-const [clock, random, log] = [systemClock, systemRandom, silentLogger];
 
 interface Controller {
   readonly device: Device;
@@ -39,63 +23,40 @@ interface Controller {
 
 /** One player and several controllers, each a device of its own, with XML streams between them. */
 describe('a player and those who control it', () => {
-  let network: Network;
-  let shared: DeviceShared;
+  let devices: DevicesInProcess;
   let control: ScriptedPlayback;
   let player: Device;
   let services: HostedServices;
   let tasks: TaskGroup;
   let failures: unknown[];
-  const announced = new Map<Jid, ReadonlySet<string>>();
-  const devices: Device[] = [];
 
   beforeEach(async () => {
     failures = [];
     tasks = new TaskGroup((error) => failures.push(error));
-    network = await Network.create({ storage: new MemoryStorage(), clock, random, generateKey }, trustOptions(config), { name: 'test' });
-    const { lists } = network;
-    shared = {
-      clock, random, log, lists,
-      acceptor: createAcceptor({ lists, clock, log, lookUp: () => Promise.resolve() }, settings.acceptor),
-      exchange: new LocalExchange({ random }, settings.inProcess),
-      listener: new Socks5Listener({ clock, log }, settings.listener),
-      addresses: () => [],
-      pool: new SendPool(settings.pool),
-      budget: new WindowBudget(settings.windowBudget),
-      connect: () => assert.fail('nothing goes to a server here'),
-      features: (peer) => announced.get(peer),
-      isAvailable: () => false,
-    };
+    devices = await DevicesInProcess.create();
     control = new ScriptedPlayback();
     await appear();
   });
 
   afterEach(async () => {
     const ended = services.end();
-    for (const device of devices.splice(0)) await device.stop({ signal: now });
+    await devices.stopAll();
     await ended;
     await tasks.close();
     assert.deepEqual(failures, []);
   });
 
-  function start(credentials: DeviceCredentials, verdict: ListedPeer['verdict']): Device {
-    const device = new Device(shared, { credentials, identity: { verdict, key: credentials.key, jid: credentials.jid, network: network.id, roles: [] }, account: undefined }, settings.device);
-    devices.push(device);
-    device.start();
-    return device;
-  }
-
   async function appear(): Promise<void> {
-    player = start(await network.hostDevice('uuid:player', 'Player'), 'own-hosted');
-    services = provideServices(player, { library: undefined, control }, shared, settings);
+    player = devices.start(await devices.network.hostDevice('uuid:player', 'Player'), 'own-hosted');
+    services = provideServices(player, { library: undefined, control }, devices.shared, settings);
     Announcement.of(player, { name: 'Player', features: services.features, nodes: () => services.nodes });
   }
 
   async function controller(name: string, features: readonly string[] = []): Promise<Controller> {
-    const device = start(await network.createDevice(name, ['host']), 'own');
-    announced.set(device.jid, new Set(features));
+    const device = devices.start(await devices.network.createDevice(name, ['host']), 'own');
+    devices.announced.set(device.jid, new Set(features));
     const directory = { on: () => undefined, off: () => undefined, all: () => [], find: () => undefined };
-    const side = new PlayerSide({ clock, log, tasks, controller: device, directory }, settings);
+    const side = new PlayerSide({ clock: systemClock, log: silentLogger, tasks, controller: device, directory }, settings);
     side.start();
     return { device, side };
   }
@@ -168,9 +129,8 @@ describe('a player and those who control it', () => {
     const one = await controller('one');
     await until(one, ({ status }) => status?.state === 'idle');
     const ended = services.end();
-    await player.stop({ signal: now });
+    await devices.stop(player);
     await ended;
-    devices.splice(devices.indexOf(player), 1);
     await until(one, ({ reach }) => reach === 'lost');
     control.say({ state: 'paused', position: 5 });
     await appear();
