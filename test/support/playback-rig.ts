@@ -1,5 +1,8 @@
 import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { createPlaybackControl } from '../../src/xpmn/player/playback-session.ts';
+import { parseJid } from '../../src/xpmn/model/jid.ts';
+import type { PlaybackStatus } from '../../src/xpmn/model/playback.ts';
+import type { PlaybackCall } from '../../src/xpmn/ports/playback-control.ts';
 import type { PlaybackOptions, PlaybackSession } from '../../src/xpmn/player/playback-session.ts';
 import type { PlaybackRig } from '../compliance/playback-control.suite.ts';
 import { createFakeMediaPlayer } from '../fakes/fake-media-player.ts';
@@ -56,5 +59,41 @@ export function playbackRig(player: FakeMediaPlayerOptions = {}, options: Partia
     },
     pass: passing(clock, settle),
     close: () => control.end(),
+  };
+}
+
+/** A call of somebody who waits for ever. */
+export const anybody = (): PlaybackCall => ({ by: parseJid('romeo@montague.lit/orchard'), signal: new AbortController().signal });
+
+export interface PlaybackScene {
+  readonly play: PlayerPlay;
+  /** What the session has told, since it began. */
+  readonly told: readonly PlaybackStatus[];
+  begin(...given: Parameters<typeof playbackRig>): PlayerPlay;
+  open(...uris: string[]): Promise<unknown>;
+  /** Each once, though more became known of it. */
+  states(): string;
+}
+
+/** A session that each test begins. */
+export function playbackForEachTest(): PlaybackScene {
+  let play: PlayerPlay;
+  let told: PlaybackStatus[];
+  afterEach(() => play.close());
+  return {
+    get play() {
+      return play;
+    },
+    get told() {
+      return told;
+    },
+    begin(...given) {
+      play = playbackRig(...given);
+      told = [];
+      play.control.on('status', (status) => told.push(status));
+      return play;
+    },
+    open: (...uris) => play.control.open({ uris, autoplay: true }, anybody()),
+    states: () => told.map(({ state, index }) => `${state}${index ?? ''}`).filter((state, i, all) => state !== all[i - 1]).join(' '),
   };
 }
