@@ -1,5 +1,5 @@
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
-import { throwIfAborted } from '../../xpmn/kernel/tasks.ts';
+import { atATime, throwIfAborted } from '../../xpmn/kernel/tasks.ts';
 import { formatMediaUri, parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import type { PlayerCommand } from '../../xpmn/model/playback.ts';
 import { findPlayer, playsNothing } from '../find-device.ts';
@@ -8,14 +8,16 @@ import type { Handler, HandlerContext } from './handlers.ts';
 import type { ItemToPlay } from './operations.ts';
 import { OPENING, toldBy } from './refusal.ts';
 
+/** Web servers are slow to say no, some of them: a list waits for the slowest, not for one after the other. */
+const SHARED_AT_A_TIME = 8;
+
 type PlayerOperation = 'play' | 'player' | 'now' | 'now-wait';
 
 export const PLAYER_HANDLERS: { readonly [N in PlayerOperation]: Handler<N> } = {
   async play({ device, items, position, autoplay = true }, context) {
     const gateway = context.controlled.gateway();
     const player = findPlayer(device, gateway.devices());
-    const found: (string | XpmnError)[] = [];
-    for (const item of items) found.push(await uriOf(item, gateway, context));
+    const found = await atATime(SHARED_AT_A_TIME, items, (item) => uriOf(item, gateway, context));
     const uris = found.filter((one) => typeof one === 'string');
     const skipped = found.filter((one) => typeof one !== 'string');
     if (uris.length === 0) throw skipped[0] as XpmnError;

@@ -102,6 +102,24 @@ export class SerialQueue {
   }
 }
 
+/** Does `work` for each item, for at most so many at the same time. Results are in the order of the items; rejects as the first failure, and begins no more then. */
+export async function atATime<T, R>(most: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let [next, isOver] = [0, false];
+  const lane = async (): Promise<void> => {
+    while (!isOver && next < items.length) {
+      const index = next;
+      next += 1;
+      results[index] = await work(items[index] as T).catch((error: unknown) => {
+        isOver = true;
+        throw error;
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(most, items.length) }, lane));
+  return results;
+}
+
 /**
  * Background work with an owner: no floating promises. `close()` aborts `signal` and waits for all of it; failures go
  * to `onError`, aborts are not failures.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
-import { SerialQueue, TaskGroup, abortReason, abortable, deferred, sleep, throwIfAborted, withDeadline } from '../../../src/xpmn/kernel/tasks.ts';
+import { SerialQueue, TaskGroup, abortReason, abortable, atATime, deferred, sleep, throwIfAborted, withDeadline } from '../../../src/xpmn/kernel/tasks.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 
 const reason = new XpmnError('not-running', 'Test.');
@@ -100,6 +100,36 @@ describe('waiting', () => {
     bad.reject(reason);
     await settle();
     await assert.rejects(bad.promise, reason);
+  });
+});
+
+describe('work for each item', () => {
+  it('is done for so many at a time, and given in their order', async () => {
+    const begun: string[] = [];
+    const waiting = new Map<string, (value: string) => void>();
+    const done = atATime(2, ['a', 'b', 'c', 'd'], (item) => {
+      begun.push(item);
+      return new Promise<string>((resolve) => waiting.set(item, resolve));
+    });
+    await settle();
+    assert.deepEqual(begun, ['a', 'b']);
+    for (const item of ['b', 'c', 'd', 'a']) {
+      waiting.get(item)?.(item.toUpperCase());
+      await settle();
+    }
+    assert.deepEqual(begun, ['a', 'b', 'c', 'd']);
+    assert.deepEqual(await done, ['A', 'B', 'C', 'D']);
+    assert.deepEqual(await atATime(2, [], () => assert.fail('There is nothing to do.')), []);
+  });
+
+  it('ends with the first failure, and begins nothing more', async () => {
+    const begun: number[] = [];
+    const failing = deferred<number>();
+    const done = atATime(2, [1, 2, 3, 4], (item) => (begun.push(item), item === 2 ? failing.promise : new Promise<number>(() => undefined)));
+    failing.reject(new Error('no'));
+    await assert.rejects(done, { message: 'no' });
+    await settle();
+    assert.deepEqual(begun, [1, 2]);
   });
 });
 
