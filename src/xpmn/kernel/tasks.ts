@@ -125,7 +125,7 @@ export async function atATime<T, R>(most: number, items: readonly T[], work: (it
  * to `onError`, aborts are not failures.
  */
 export class TaskGroup {
-  private readonly running = new Set<Promise<void>>();
+  private readonly running = new Set<Promise<unknown>>();
   private readonly controller = new AbortController();
   private readonly onError: (error: unknown) => void;
 
@@ -141,18 +141,20 @@ export class TaskGroup {
 
   run(work: (signal: AbortSignal) => Promise<unknown>): void {
     if (this.controller.signal.aborted) return;
-    const task: Promise<void> = (async () => {
-      try {
-        await work(this.controller.signal);
-      } catch (error) {
-        if (!this.controller.signal.aborted) this.onError(error);
-      }
-    })().finally(() => this.running.delete(task));
+    const task: Promise<unknown> = this.settled(work).then(() => this.running.delete(task));
     this.running.add(task);
   }
 
   async close(): Promise<void> {
     this.controller.abort(new XpmnError('aborted', 'Closing.'));
     await Promise.all(this.running);
+  }
+
+  private async settled(work: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    try {
+      await work(this.controller.signal);
+    } catch (error) {
+      if (!this.controller.signal.aborted) this.onError(error);
+    }
   }
 }

@@ -51,7 +51,9 @@ export class PubsubWire {
 
   /** Who is at the other ends. */
   present(): readonly PeerIdentity[] {
-    return this.deps.channels().flatMap(({ peer }) => peer ?? []);
+    const present: PeerIdentity[] = [];
+    for (const { peer } of this.deps.channels()) if (peer) present.push(peer);
+    return present;
   }
 
   /**
@@ -129,8 +131,8 @@ export class PubsubWire {
   }
 
   private outboxOf(channel: StanzaChannel): Outbox {
-    const outbox = this.outboxes.get(channel) ?? new Outbox(channel, this.deps, this.options);
-    this.outboxes.set(channel, outbox);
+    let outbox = this.outboxes.get(channel);
+    if (!outbox) this.outboxes.set(channel, outbox = new Outbox(channel, this.deps, this.options));
     return outbox;
   }
 
