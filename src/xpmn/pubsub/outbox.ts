@@ -69,7 +69,10 @@ export class Outbox {
       known.delete(id);
       known.add(id);
     }
-    for (const id of [...known].slice(0, Math.max(0, known.size - this.options.waitingItems))) known.delete(id);
+    for (const id of known) {
+      if (known.size <= this.options.waitingItems) return;
+      known.delete(id);
+    }
   }
 
   private begin(node: string, event: XmlElement): void {
