@@ -5,8 +5,6 @@ import { defaultConfig, loadConfig } from './config.ts';
 import { ControlServer } from './control/server.ts';
 import type { GatewayFactory, GatewayStatus } from './gateway-api.ts';
 import { GatewayHolder } from './gateway-holder.ts';
-import { HeapTrimmer } from './heap-trimmer.ts';
-import type { Heap } from './heap-trimmer.ts';
 import { createLogger } from './logger.ts';
 import type { Setup } from './setup-api.ts';
 import { openHome } from './storage/home.ts';
@@ -17,7 +15,6 @@ export interface DaemonDeps {
   readonly setup: Setup;
   readonly clock: Clock;
   readonly random: Random;
-  readonly heap: Heap;
   readonly version: string;
   readonly stdout: Pick<Writable, 'write'>;
   readonly stderr: Pick<Writable, 'write'>;
@@ -38,7 +35,7 @@ export interface DaemonOptions {
  * `daemon.stopTimeout` the process is ended, even if something hangs.
  */
 export async function runDaemon(deps: DaemonDeps, options: DaemonOptions, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-  const { clock, random, heap, version } = deps;
+  const { clock, random, version } = deps;
   // Until the user's settings are read, the shipped ones count: reading them may hang, too.
   let { stopTimeout } = defaultConfig().daemon;
   boundStop(deps, () => stopTimeout, signal);
@@ -49,7 +46,6 @@ export async function runDaemon(deps: DaemonDeps, options: DaemonOptions, { sign
   const home = await openHome(options.home);
   const { storage } = home;
   const holder = new GatewayHolder({ storage, config, log, clock, random, version, quirksFolder: home.quirksFolder, createGateway: deps.createGateway, setup: deps.setup }, config.daemon);
-  const trimmer = new HeapTrimmer({ clock, heap, log }, config.memory);
   let control: ControlServer | undefined;
   try {
     const closing = onAbort(signal, () => holder.close());
@@ -65,7 +61,6 @@ export async function runDaemon(deps: DaemonDeps, options: DaemonOptions, { sign
     // Told to stop while starting: that is no failure.
     if (!signal.aborted) throw asXpmnError(error);
   } finally {
-    trimmer.close();
     await control?.close();
     await holder.close();
     await home.close();

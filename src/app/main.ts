@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { systemClock, systemRandom } from '../xpmn/kernel/system.ts';
 import { runCli } from './cli/program.ts';
-import { processHeap } from './heap.ts';
 import { interruptSignal } from './interrupts.ts';
 
 // Whoever reads our output may stop (`xpmn devices | head`): that is no failure, and nobody is left to tell.
@@ -24,7 +23,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   signal: interruptSignal(process),
   clock: systemClock,
   random: systemRandom,
-  heap: processHeap,
   version,
   loadGateway: async () => {
     const [{ createGateway }, { setup }] = await Promise.all([import('./gateway.ts'), import('./setup.ts')]);

@@ -1,5 +1,4 @@
 import { PassThrough } from 'node:stream';
-import { FakeHeap } from '../fakes/fake-heap.ts';
 import { runCli } from '../../src/app/cli/program.ts';
 import type { CliDeps } from '../../src/app/cli/io.ts';
 import { systemClock, systemRandom } from '../../src/xpmn/kernel/system.ts';
@@ -37,7 +36,6 @@ export async function cli(argv: readonly string[], changes: Partial<CliDeps> = {
     signal: new AbortController().signal,
     clock: systemClock,
     random: systemRandom,
-    heap: new FakeHeap(),
     version: '1.2.3',
     loadGateway: () => Promise.reject(new Error('no gateway is to be loaded here')),
     exit: () => undefined,

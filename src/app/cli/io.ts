@@ -1,7 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Clock, Random } from '../../xpmn/kernel/clock.ts';
 import type { GatewayFactory } from '../gateway-api.ts';
-import type { Heap } from '../heap-trimmer.ts';
 import type { Setup } from '../setup-api.ts';
 
 /** What a terminal can do more than a file. */
@@ -20,7 +19,6 @@ export interface CliDeps {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly random: Random;
-  readonly heap: Heap;
   readonly version: string;
   /** The parts of a gateway; loaded only where one is started or set up. */
   loadGateway(): Promise<{ readonly createGateway: GatewayFactory; readonly setup: Setup }>;

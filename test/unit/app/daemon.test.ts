@@ -15,7 +15,6 @@ import { deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import type { Deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { systemRandom } from '../../../src/xpmn/kernel/system.ts';
-import { FakeHeap } from '../../fakes/fake-heap.ts';
 import { FakeGateway } from '../../fakes/fake-gateway.ts';
 import { fakeSetup } from '../../fakes/fake-setup.ts';
 import { waitUntil } from '../../peers/wait.ts';
@@ -26,7 +25,6 @@ const RESULT = { network: 'n1', jid: 'anna@example.org/pi-aaaa', isChecked: true
 describe('daemon', () => {
   let home: HomePaths;
   let clock: FakeClock;
-  let heap: FakeHeap;
   let stopper: AbortController;
   let ready: Deferred<void>;
   let gateways: FakeGateway[];
@@ -46,7 +44,7 @@ describe('daemon', () => {
       },
     });
     const createGateway: GatewayFactory = (...call) => create(...call);
-    const deps = { createGateway, setup, clock, random: systemRandom, heap, version: '1.2.3', stdout: output('stdout'), stderr: output('stderr'), exit: (status: number) => void exits.push(status) };
+    const deps = { createGateway, setup, clock, random: systemRandom, version: '1.2.3', stdout: output('stdout'), stderr: output('stderr'), exit: (status: number) => void exits.push(status) };
     return runDaemon(deps, { home, ...options }, { signal: stopper.signal });
   };
   const stop = (): void => stopper.abort(new XpmnError('aborted', 'Interrupted.'));
@@ -54,7 +52,6 @@ describe('daemon', () => {
   beforeEach(async () => {
     home = locateHome(await mkdtemp(join(tmpdir(), 'xpmn-daemon-')), {});
     clock = new FakeClock();
-    heap = new FakeHeap();
     stopper = new AbortController();
     ready = deferred();
     gateways = [];
@@ -80,19 +77,6 @@ describe('daemon', () => {
     assert.deepEqual(gateways.map(({ isClosed }) => isClosed), [true]);
     assert.deepEqual((await readdir(home.directory)).sort(), ['state', 'version']);
     assert.deepEqual(exits, []);
-  });
-
-  it('gives memory back while it has nothing to do, until it stops', async () => {
-    const running = run();
-    await ready.promise;
-    heap.bytes = 2 ** 28;
-    await clock.advance(settings.memory.interval);
-    assert.equal(heap.trims, 1);
-    stop();
-    await running;
-    heap.bytes = 2 ** 28;
-    await clock.advance(settings.memory.interval);
-    assert.equal(heap.trims, 1);
   });
 
   it('logs for machines where it is told to', async () => {
