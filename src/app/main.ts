@@ -1,8 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { systemClock, systemRandom } from '../xpmn/kernel/system.ts';
 import { runCli } from './cli/program.ts';
 import { interruptSignal } from './interrupts.ts';
+
+// V8's room for what is new stays as small as it is at the start. What streams bring lies in buffers outside of it, and dies with the small
+// objects in there: with much room these wait so long that V8 takes the buffers for want of memory, and collects everything over and over.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 // Whoever reads our output may stop (`xpmn devices | head`): that is no failure, and nobody is left to tell.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
