@@ -55,9 +55,13 @@ export function hasTrack({ url, title, duration }: MprisTrack): boolean {
   return url !== undefined || title !== undefined || duration !== undefined;
 }
 
+/** Characters of an address, from its beginning and its end, that tell it from another one as long: `data:` may be megabytes, and is looked at for each change. */
+const TELLING = 4096;
+
 /** COMPAT: some write each title's to the same place, so the title counts, too. */
 export function pictureOf({ art, url, title, album }: MprisTrack): string | undefined {
-  return art === undefined ? undefined : pictureName(art, url, title, album);
+  if (art === undefined) return undefined;
+  return pictureName(art.slice(0, TELLING), art.slice(-TELLING), String(art.length), url, title, album);
 }
 
 /** Seconds. */

@@ -26,9 +26,13 @@ export function readTexts(value: unknown, limit: number): string | undefined {
   return readText(texts.join(', '), limit);
 }
 
+/** Characters of a `data:` URL that are looked at: megabytes may follow, each time that anything is read, and whoever decodes them looks at all. */
+const DATA_HEAD = 1024;
+
 /** An address, cut never: half of one is another. */
 export function readUrl(value: unknown, limit: number): string | undefined {
-  return typeof value === 'string' && value.length <= limit && /^[a-z][\w+.-]*:/i.test(value) && !/[\p{Cc}\s]/u.test(value) ? value : undefined;
+  if (typeof value !== 'string' || value.length > limit || !/^[a-z][\w+.-]*:/i.test(value)) return undefined;
+  return /[\p{Cc}\s]/u.test(/^data:/i.test(value) ? value.slice(0, DATA_HEAD) : value) ? undefined : value;
 }
 
 /** COMPAT: int64 by the specification; int32, uint64, double and text are met. */

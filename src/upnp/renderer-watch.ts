@@ -58,8 +58,8 @@ export class RendererWatch {
   private endPosition: number | undefined;
   private stalledSince = 0;
   private unanswered = 0;
-  /** It was found otherwise than it had told, and has told nothing since. */
-  private isMute = false;
+  /** Since when: it was found otherwise than it had told, and has told nothing since. */
+  private mutedAt: number | undefined;
   /** It may have been told what we took for an echo. */
   private isLoudnessDoubted = false;
   private timer: Timer | undefined;
@@ -132,14 +132,14 @@ export class RendererWatch {
     const { transport, rendering: loudness } = await services.ask({ media, rendering }, { signal });
     this.asked = clock.monotonic();
     // Whoever was away may have started anew, and knows of no subscriptions then: nobody would hear of that for as long as they last.
-    if (this.unanswered > 0 || this.isMute) this.subscribeAnew();
+    if (this.unanswered > 0 || (this.mutedAt !== undefined && this.asked >= this.mutedAt + this.options.settle)) this.subscribeAnew();
     this.answered();
     if (tracker.revision !== revision) {
       // It has said something since: that may be newer than what it has answered.
       this.confirmAt = this.asked + this.options.settle;
       return;
     }
-    this.confirmAt = undefined;
+    this.confirmAt = this.mutedAt === undefined ? undefined : this.mutedAt + this.options.settle;
     tracker.heard(transport);
     // COMPAT: that some tell nothing of their ends is no loss.
     if (!isEnd && this.isLive('AVTransport') && transport.phase !== undefined && transport.phase !== phase && tracker.state.phase !== phase) this.missed();
@@ -198,7 +198,7 @@ export class RendererWatch {
     this.answered();
     const facts = factsFromVariables(variables, this.options.didl);
     if (service === 'AVTransport') {
-      this.isMute = false;
+      this.mutedAt = undefined;
       tracker.heard(facts);
     } else if (!tracker.heardRendering(renderingFacts(variables))) {
       this.isLoudnessDoubted = true;
@@ -228,14 +228,15 @@ export class RendererWatch {
   }
 
   private subscribeAnew(): void {
-    this.isMute = false;
+    this.mutedAt = undefined;
     for (const subscription of this.subscriptions.values()) subscription.renewNow();
   }
 
   /** Its event may be on its way: if it has not come when it is asked again, it has forgotten who listens. */
   private missed(): void {
-    this.isMute = true;
-    this.confirmAt = this.deps.clock.monotonic() + this.options.settle;
+    this.mutedAt ??= this.deps.clock.monotonic();
+    this.confirmAt = this.mutedAt + this.options.settle;
+    this.schedule();
   }
 
   private failed(error: unknown): void {

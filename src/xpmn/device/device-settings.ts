@@ -6,7 +6,7 @@ import type { TlsOptions } from '../jingle/security/tls.ts';
 import type { IbbOptions } from '../jingle/transports/ibb.ts';
 import type { Socks5Options } from '../jingle/transports/socks5-options.ts';
 import type { HeadsOptions } from '../links/heads-exchange.ts';
-import type { LinkOptions } from '../links/link.ts';
+import type { FirstWayOptions } from '../links/first-way.ts';
 import type { LinkLocalDialerOptions } from '../serverless/link-local-dialer.ts';
 import type { AnswerCacheOptions } from '../xmpp/answer-cache.ts';
 import type { IqRouterOptions } from '../xmpp/iq-router.ts';
@@ -25,7 +25,7 @@ export interface DeviceSettings {
   readonly pingAfterInBand: number;
   readonly outOfBand: OobOptions;
   readonly heads: HeadsOptions;
-  readonly links: LinkOptions;
+  readonly links: FirstWayOptions;
   /** Peers remembered for having turned us away. */
   readonly turnedAway: number;
 }

@@ -1,4 +1,3 @@
-import { StaggeredRace } from '../jingle/transports/staggered-race.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
@@ -9,6 +8,8 @@ import type { OpenApplication } from '../ports/application.ts';
 import type { ByteStreams, IncomingStream, MediaSink, PeerLink } from '../ports/peer-link.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { ByteSession, ByteWay, Dialer, Opened, Path, SecuredChannel } from './dialer.ts';
+import { firstToOpen } from './first-way.ts';
+import type { FirstWayOptions } from './first-way.ts';
 import { OpenSet } from './open-set.ts';
 import { StreamClaim } from './stream-claim.ts';
 
@@ -23,11 +24,6 @@ export interface LinkDeps {
   readonly onIdle: () => void;
 }
 
-export interface LinkOptions {
-  /** ms that a better way to bytes is tried before the next is, too. */
-  readonly headStart: number;
-}
-
 /**
  * What one of our devices has open to one peer: secured streams for stanzas, the best of which is used, and sessions for
  * bytes. Several callers that need the same thing wait for the same attempt; one that gives up does not end it.
@@ -35,7 +31,7 @@ export interface LinkOptions {
 export class Link implements PeerLink {
   readonly peer: Jid;
   private readonly deps: LinkDeps;
-  private readonly options: LinkOptions;
+  private readonly options: FirstWayOptions;
   private readonly channels = new OpenSet<SecuredChannel>();
   private readonly sessions = new OpenSet<ByteSession>();
   /** Streams of which nothing has come yet: a session that opens now may be the one that brings them. */
@@ -44,7 +40,7 @@ export class Link implements PeerLink {
   private openingChannel: Promise<SecuredChannel> | undefined;
   private openingBytes: Promise<ByteSession> | undefined;
 
-  constructor(peer: Jid, deps: LinkDeps, options: LinkOptions) {
+  constructor(peer: Jid, deps: LinkDeps, options: FirstWayOptions) {
     this.peer = peer;
     this.deps = deps;
     this.options = options;
@@ -152,39 +148,23 @@ export class Link implements PeerLink {
     this.openingBytes ??= this.background(async (signal) => {
       const via = await this.channel({ signal });
       const [dialer] = this.dialers();
-      return await this.firstToOpen(dialer.waysToBytes(this.peer, via), signal);
+      const { clock, log } = this.deps;
+      const failed = (error: unknown): void => log.info('one way to carry bytes could not be opened', { peer: this.peer, error });
+      const open = (way: ByteWay, isWanted: AbortSignal): Promise<ByteSession> => this.openBytes(way, isWanted);
+      return await firstToOpen(dialer.waysToBytes(this.peer, via), { clock, open, failed }, this.options, signal).catch((error: unknown) => {
+        throwIfAborted(signal);
+        // The peer may have opened one meanwhile.
+        const theirs = this.roomy;
+        if (!theirs) throw error;
+        return theirs;
+      });
     }).finally(() => (this.openingBytes = undefined));
     return this.openingBytes;
   }
 
-  /**
-   * Whoever waits for bytes gets the first session that opens, on whichever path. A better way that is under way then goes on: what
-   * comes of it serves the streams after.
-   */
-  private async firstToOpen(ways: readonly ByteWay[], signal: AbortSignal): Promise<ByteSession> {
-    const { clock, log } = this.deps;
-    let failure: unknown = new XpmnError('transport-failed', 'There is no way to carry bytes to the device.');
-    const race = new StaggeredRace<ByteWay, ByteSession>({
-      clock,
-      attempt: (way, isWanted) => {
-        const opening = this.openBytes(way);
-        opening.catch((error: unknown) => {
-          // Why the surest did not work says most.
-          if (way === ways.at(-1)) failure = error;
-          log.info('one way to carry bytes could not be opened', { peer: this.peer, error });
-        });
-        return abortable(opening, isWanted);
-      },
-      discard: () => undefined,
-    }, ways, { stagger: this.options.headStart });
-    const first = await race.run(signal);
-    const session = first?.result ?? this.roomy;
-    if (!session) throw failure;
-    return session;
-  }
-
-  private openBytes(way: ByteWay): Promise<ByteSession> {
-    return this.background(async (signal) => {
+  private openBytes(way: ByteWay, isWanted: AbortSignal): Promise<ByteSession> {
+    return this.background(async (closing) => {
+      const signal = AbortSignal.any([closing, isWanted]);
       const opened = await kept(way({ signal }), signal);
       this.addBytes(opened);
       return opened.application;

@@ -4,8 +4,9 @@ import type { Jid } from '../model/jid.ts';
 import type { ByteStreams, PeerLink, PeerLinks } from '../ports/peer-link.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import type { ByteSession, Opened, SecuredChannel } from './dialer.ts';
+import type { FirstWayOptions } from './first-way.ts';
 import { Link } from './link.ts';
-import type { LinkDeps, LinkOptions } from './link.ts';
+import type { LinkDeps } from './link.ts';
 
 export interface LinksDeps extends Pick<LinkDeps, 'clock' | 'dialers' | 'tasks' | 'log'> {
   readonly onChannel: (peer: Jid, channel: StanzaChannel) => void;
@@ -14,10 +15,10 @@ export interface LinksDeps extends Pick<LinkDeps, 'clock' | 'dialers' | 'tasks' 
 /** The links of one of our devices, by peer. A link with nothing open is forgotten. */
 export class Links implements PeerLinks {
   private readonly deps: LinksDeps;
-  private readonly options: LinkOptions;
+  private readonly options: FirstWayOptions;
   private readonly byPeer = new Map<Jid, Link>();
 
-  constructor(deps: LinksDeps, options: LinkOptions) {
+  constructor(deps: LinksDeps, options: FirstWayOptions) {
     this.deps = deps;
     this.options = options;
   }

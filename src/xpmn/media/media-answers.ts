@@ -106,9 +106,11 @@ export class MediaAnswers {
       // The entity may be live, or empty: then there is no range to speak of, and the answer is a plain one.
       writeMediaHead(response, transfer.entity, transfer.range, range !== undefined && transfer.range !== undefined, styleFor(ticket, request, transfer.entity));
       await deliver(transfer, response, signal);
+      if (!signal.aborted) this.deps.tickets.note(ticket, undefined);
     } catch (thrown) {
       const error = asXpmnError(thrown);
-      if (!isRequestsFault(error)) this.deps.tickets.note(ticket, error);
+      // One of several connections says nothing of what comes over the others.
+      if (!isRequestsFault(error) && this.busy.get(ticket.path) === 1) this.deps.tickets.note(ticket, error);
       throw error;
     } finally {
       transfer?.cancel();
@@ -137,7 +139,7 @@ export class MediaAnswers {
 
 /** Says nothing of whether the item can be had. */
 function isRequestsFault({ code }: XpmnError): boolean {
-  return code === 'aborted' || code === 'range-not-satisfiable';
+  return code === 'aborted' || code === 'range-not-satisfiable' || code === 'resource-limit';
 }
 
 function styleFor({ profile }: Ticket, { headers }: IncomingMessage, entity: MediaEntity): AnswerStyle {

@@ -15,14 +15,15 @@ export interface Judgement {
 
 const ACTIVE: Readonly<Record<PlayerState, boolean>> = { idle: false, stopped: false, buffering: true, playing: true, paused: true };
 
-export function judge(opened: Opened, snapshot: PlayerSnapshot): Judgement {
+/** `isHalting`: it was told to stop. */
+export function judge(opened: Opened, snapshot: PlayerSnapshot, isHalting = false): Judgement {
   const url = snapshot.media?.url;
   const { media, following } = opened;
   if (following && url === following.url && url !== media?.url) return { opened: followed(opened), effect: 'followed' };
   if (url !== undefined && url !== media?.url) return { opened, effect: isTaken(opened, snapshot, url) ? 'taken' : 'none' };
   const isSeen = opened.isSeen || url !== undefined || ACTIVE[snapshot.state];
   const seen = isSeen === opened.isSeen ? opened : { ...opened, isSeen };
-  const problem = problemOf(seen, snapshot);
+  const problem = problemOf(seen, snapshot, isHalting);
   return problem ? { opened: seen, effect: 'failed', problem } : progress(seen, snapshot.state);
 }
 
@@ -37,10 +38,10 @@ function followed(opened: Opened): Opened {
   return { ...opened, list: { ...list, index: list.index + 1 }, media: following, following: undefined, phase: 'on', startAt: undefined, isSeen: true, error: undefined, failures: 0 };
 }
 
-function problemOf({ phase, media, oldProblem }: Opened, { problem, state }: PlayerSnapshot): XpmnError | undefined {
+function problemOf({ phase, media, oldProblem }: Opened, { problem, state }: PlayerSnapshot, isHalting: boolean): XpmnError | undefined {
   if (!media || phase === 'failed' || phase === 'stopped') return undefined;
   if (problem && problem.code !== oldProblem?.code && isTitleProblem(problem)) return problem;
-  return phase === 'on' && !ACTIVE[state] ? brokenOff(media) : undefined;
+  return phase === 'on' && !ACTIVE[state] && !isHalting ? brokenOff(media) : undefined;
 }
 
 /** What the player does with our title. */

@@ -250,14 +250,21 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
 
   private async halt(signal: AbortSignal): Promise<void> {
     const { player, clock } = this.deps;
-    await this.calls.run(signal, (told) => player.stop(told));
-    await shown(player, { clock, delay: this.options.settleTimeout, signal }, ({ state }) => state === 'stopped' || state === 'idle');
+    this.stage.isHalting = true;
+    try {
+      await this.calls.run(signal, (told) => player.stop(told));
+      await shown(player, { clock, delay: this.options.settleTimeout, signal }, ({ state }) => state === 'stopped' || state === 'idle');
+    } finally {
+      this.stage.isHalting = false;
+    }
   }
 
   /** By itself, to a place of the list. */
   private advance(opened: Opened): void {
     this.tasks.run((signal) => this.job('advance', ['advance'], signal, async (within) => {
-      if (this.stage.opened?.session === opened.session) await this.mover.go(this.goal(opened, { plays: true, failures: opened.failures }), within);
+      const now = this.stage.opened;
+      // Somebody may have stopped it meanwhile.
+      if (now?.session === opened.session && (now.phase === 'starting' || now.phase === 'failed')) await this.mover.go(this.goal(opened, { plays: true, failures: opened.failures }), within);
     }));
   }
 

@@ -125,7 +125,7 @@ export class PlayerNews {
     if (!stage.opened || stage.isMoving) return;
     // It was looked for, and is not any more.
     if (stage.opened.phase === 'starting' && !stage.opened.media && !this.deps.isGoing()) stage.opened = { ...stage.opened, phase: 'stopped' };
-    const { opened, effect, problem } = judge(stage.opened, snapshot);
+    const { opened, effect, problem } = judge(stage.opened, snapshot, stage.isHalting);
     stage.opened = opened;
     if (effect === 'taken') [stage.opened, stage.closed] = [undefined, undefined];
     else if (problem) this.fail(opened, problem);

@@ -46,7 +46,7 @@ function ourItem({ list, media, isSeen }: Opened, { snapshot, cover }: Seen): Pl
   const title = currentTitle(list);
   if (!media) return listedItem(title, list.index);
   const shown = isSeen ? snapshot.media : undefined;
-  const item = { ...media.item, cover: media.item.cover ?? (shown && cover), title: media.item.title || (title.title ?? lastPart(title.uri)), duration: media.item.duration ?? known(shown?.duration) };
+  const item = { ...media.item, cover: shown && cover, title: media.item.title || (title.title ?? lastPart(title.uri)), duration: media.item.duration ?? known(shown?.duration) };
   // A live source says by and by what it plays.
   return { item: isLive(media) && shown?.title !== undefined ? { ...item, title: shown.title, artist: shown.artist ?? item.artist } : item, uri: title.uri };
 }

@@ -14,6 +14,8 @@ export class Stage {
   closed: Closed | undefined;
   /** Another title is on its way: what the player shows meanwhile means nothing. */
   isMoving = false;
+  /** It is being stopped: that it stops is no failure. */
+  isHalting = false;
   private readonly cover: Pick<Cover, 'uriOf'>;
 
   constructor(player: MediaPlayer, clock: Clock, cover: Pick<Cover, 'uriOf'>) {

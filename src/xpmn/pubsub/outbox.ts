@@ -57,10 +57,11 @@ export class Outbox {
     this.note(missed.ids, ids);
   }
 
-  /** What was told up to now, as items by node; once. */
+  /** What was told up to now, as items by node; once. What waits to be told is among it, and is not told here any more. */
   takeUnderWay(): ReadonlyMap<string, ReadonlySet<string>> {
     const taken = this.underWay;
     this.underWay = new Map();
+    for (const { ids } of this.missed.values()) ids.clear();
     return taken;
   }
 

@@ -1,4 +1,4 @@
-import { XpmnError, asXpmnError } from '../kernel/errors.ts';
+import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { PeerIdentity } from '../model/identity.ts';
@@ -105,9 +105,9 @@ export class PubsubWire {
     this.deps.tasks.run(async (signal) => {
       try {
         await ping(slower, undefined, { signal, timeout: this.options.pingTimeout });
-      } catch (error) {
-        // Where the stream has ended, its peer asks by itself.
-        if (asXpmnError(error).family !== 'refused') return;
+      } catch {
+        // Where the stream has ended, its peer asks by itself. One that does not answer in time may still come to it.
+        if (slower.closed.aborted || signal.aborted) return;
       }
       for (const [node, ids] of told) this.notify(this.deps.service.current(node, ids, peer));
     });

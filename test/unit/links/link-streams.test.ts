@@ -85,6 +85,17 @@ describe('byte streams of a link', () => {
       assert.ok(!inBand.closed.aborted, 'what runs on it runs on');
     });
 
+    it('give up the surer one when the better opens while it is under way', async () => {
+      await rig.clock.advance(1);
+      const [direct, inBand] = [new FakeSession(), new FakeSession()];
+      rig.dialer.succeed('bytes', direct, 'direct');
+      assert.equal(await waiting, direct);
+      assert.ok(rig.dialer.newest('more bytes').signal.aborted);
+      rig.dialer.succeed('more bytes', inBand, 'in-band');
+      await settle();
+      assert.ok(inBand.closed.aborted, 'nobody wants it any more');
+    });
+
     it('begin on the surer one at once, when the better has failed', async () => {
       rig.dialer.fail('bytes', failed);
       await settle();

@@ -112,6 +112,9 @@ describe('mpris', () => {
       assert.equal(readText('x'.repeat(10_000_000), 5), 'xxxxx');
       assert.equal(readTexts(Array(100_000).fill('ab'), 4), 'ab,');
       assert.equal(readUrl(`http://${'x'.repeat(10_000_000)}`, 60), undefined);
+      const picture = `data:image/png;base64,${'x'.repeat(1_000_000)}`;
+      assert.equal(readUrl(picture, 2_000_000), picture);
+      assert.equal(readUrl('data:image/png ;base64,AAAA', 60), undefined);
       assert.equal(readTrackId(`/${'a'.repeat(300)}`), undefined);
     });
   });

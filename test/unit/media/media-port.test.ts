@@ -166,6 +166,19 @@ describe('media port', () => {
     assert.equal(failure()?.code, 'not-found');
     await port.issue(reference, { signal: never });
     assert.equal(failure(), undefined, 'it begins anew');
+    remote.refusals.push(new XpmnError('resource-limit', 'Too many.'));
+    await ask();
+    assert.equal(failure(), undefined, 'it can be had, only not now');
+  });
+
+  it('does not take one of several connections for the item', async () => {
+    const { failure } = await port.issue(reference, { signal: never });
+    const request = http.request({ host: url.hostname, port: url.port, path: url.pathname, agent: false }).end();
+    const [head] = (await once(request, 'response')) as [IncomingMessage];
+    remote.refusals.push(new XpmnError('timeout', 'No answer.'));
+    assert.equal((await ask({ range: 'bytes=900000-' })).head.statusCode, 504);
+    assert.equal(failure(), undefined);
+    for await (const _part of head);
   });
 
   it('breaks off, and mixes nothing, when the entity has changed meanwhile', async () => {

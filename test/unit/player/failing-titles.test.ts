@@ -68,6 +68,18 @@ describe('titles that can\'t be played', () => {
     assert.equal(scene.play.control.status.state, 'playing');
   });
 
+  it('does not go on to the next one when a title is stopped whose bytes do not come any more', async () => {
+    const { player, feed, clock } = begin({ preload: false });
+    const uris = [scene.play.title(10), scene.play.title(20)];
+    await open(...uris);
+    await clock.advance(3000);
+    feed.breakOff(uris[0] as string, 'peer-unavailable');
+    await scene.play.control.stop(call());
+    await clock.advance(60_000);
+    assert.deepEqual([scene.play.control.status.state, scene.play.control.status.index, player.snapshot.state], ['stopped', 0, 'stopped']);
+    assert.ok(scene.told.every(({ state }) => state !== 'error'), states());
+  });
+
   it('says why a title does not begin, if it is that its bytes do not come', async () => {
     const { player, feed, clock } = begin();
     const uri = scene.play.title(10);

@@ -185,6 +185,21 @@ describe('media renderer', () => {
     unwatch();
   });
 
+  it('lets a device take its time to tell, however often it is asked meanwhile', async () => {
+    const { player, device, events, clock, playing } = await begin();
+    const unwatch = player.watched();
+    await playing();
+    await clock.advance(2_000);
+    const told = device.onEvent;
+    device.onEvent = (...event) => void clock.after(options.settle - 50, () => told(...event));
+    const stopping = player.stop({ signal: new AbortController().signal });
+    for (let passed = 0; passed < 3_000; passed += 50) await clock.advance(50);
+    await stopping;
+    assert.equal(player.snapshot.state, 'stopped');
+    assert.deepEqual(events.subscriptions.map(({ renewals }) => renewals), [0, 0]);
+    unwatch();
+  });
+
   it('plays at once what is refused for the moment, and nothing else', async () => {
     const { device, player, clock, asked, playing } = await begin();
     await playing();
