@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { NamedView } from '../../src/app/cli/playing-text.ts';
 import type { GatewayDevice } from '../../src/app/gateway-api.ts';
 import { startBus } from '../peers/dbus.ts';
 import { generateSong } from '../peers/media.ts';
 import { startMpv } from '../peers/mpv.ts';
+import { waitUntil } from '../peers/wait.ts';
 import { startFileServer } from './support/file-server.ts';
 import type { FileServer } from './support/file-server.ts';
 import type { Machine } from './support/machine.ts';
@@ -65,7 +67,6 @@ describe('what can\'t be played', function () {
       'nothing.mp3': [1, /^not-found: There is no file ".*\/nothing\.mp3"\.$/],
       '': [2, /^usage: ".*files" is a directory: name the files in it/],
       'letter.txt': [1, /^unsupported-type: .*\/letter\.txt: That file is no media/],
-      'broken.mp3': [3, /^origin-unreachable: mpv can't fetch the item: `xpmn get`/],
       'empty.m3u8': [1, /^not-found: ".*empty\.m3u8" names nothing that could be played\.$/],
     };
     for (const [name, refusal] of Object.entries(cases)) refused(await controller.xpmn(['play', join(folder, name)]), refusal);
@@ -74,6 +75,17 @@ describe('what can\'t be played', function () {
     const { code, stderr } = await controller.xpmn(['play', join(folder, 'gone.m3u8')]);
     assert.deepEqual([code, stderr.split('\n').length], [1, 3]);
     assert.match(stderr, /names a file that is not there: .*nowhere\.mp3\nxpmn: not-found/);
+  });
+
+  it('is a file that only looks like media: the player is in error, at once or when it finds out', async () => {
+    const answer = await controller.xpmn(['play', join(folder, 'broken.mp3')]);
+    // mpv says that it plays before it has looked at what it got.
+    if (answer.code !== 0) refused(answer, [3, /^origin-unreachable: mpv can't (fetch the item: `xpmn get`|play broken: it could not fetch it\. `xpmn get`)/]);
+    const { error } = await waitUntil('it is in error', async () => {
+      const { status } = await controller.json<NamedView>(['now']);
+      return status?.state === 'error' ? status : undefined;
+    });
+    assert.equal(error, 'origin-unreachable');
   });
 
   it('is a URL where nothing is: it is named', async () => {
