@@ -1,6 +1,6 @@
 import type { MprisReading } from '../mapping/mpris.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
-import { hasLoaded, lengthOf, placeBy } from './mpris-state.ts';
+import { hasLoaded, hasTrack, lengthOf, placeBy } from './mpris-state.ts';
 import type { Loaded, MprisState, Place } from './mpris-state.ts';
 
 /** What a look at the player gave. */
@@ -72,9 +72,9 @@ function follow(before: MprisState, next: MprisState, facts: Facts): Following {
   return loaded ? whilePlayed(before, next, loaded, facts) : { loaded, problem };
 }
 
-/** Somebody else plays something in its place, or plays just that. */
+/** Somebody else plays something in its place, or plays just that. COMPAT: mpv says, now and then, that it plays when it has only started, and has nothing. */
 function keptBy(before: MprisState, { reading }: MprisState, loaded: Loaded): Loaded | undefined {
-  const begins = reading.status === 'playing' && (before.reading.status !== 'playing' || before.reading.track.url !== reading.track.url);
+  const begins = reading.status === 'playing' && hasTrack(reading.track) && (before.reading.status !== 'playing' || before.reading.track.url !== reading.track.url);
   if (!begins) return loaded;
   return reading.track.url !== undefined && hasLoaded({ reading, loaded }) ? { ...loaded, phase: 'on' } : undefined;
 }

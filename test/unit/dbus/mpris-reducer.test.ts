@@ -77,6 +77,13 @@ describe('what is known of a player by MPRIS', () => {
     assert.deepEqual([reading('Playing', { url: undefined, id: '/a' }), reading('Playing', { url: undefined, id: '/b' }), reading('Playing', { url: undefined, id: '/a', length: 100 })].map(phase), ['on', undefined, undefined]);
   });
 
+  it('does not believe one that has only started that it plays, as long as it has nothing', () => {
+    const kept = playing(0, { reading: readPlayer({}, LIMITS), loaded: { media: playerMedia(URL, 60), phase: 'kept' } });
+    const { state } = after(kept, 100, readPlayer({ PlaybackStatus: 'Playing', Metadata: { 'mpris:trackid': '/noplaylist' } }, LIMITS), 0);
+    assert.deepEqual([snapshotOf(state).state, state.loaded?.phase], ['stopped', 'kept']);
+    assert.equal(after(state, 5_000, reading('Playing', { url: 'http://other' }), 0).state.loaded, undefined, 'somebody plays something else then');
+  });
+
   it('plays what was kept, when somebody begins it there; forgets it, when that is something else', () => {
     const kept = playing(0, { reading: reading('Stopped', { url: undefined }), loaded: { media: playerMedia(URL, 60), phase: 'kept' } });
     const phase = (url: string | undefined): string | undefined => after(kept, 1_000, reading('Playing', { url }), 0).state.loaded?.phase;
