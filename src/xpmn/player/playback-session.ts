@@ -20,7 +20,7 @@ import type { JobKind } from './jobs.ts';
 import { GOES_ON, decide } from './machine.ts';
 import type { PlaybackCommand } from './machine.ts';
 import { Mover } from './mover.ts';
-import type { Goal, MoverOptions } from './mover.ts';
+import type { Goal } from './mover.ts';
 import type { Opened } from './opened.ts';
 import { atIndex, playListOf } from './play-list.ts';
 import { PlayerCalls } from './player-calls.ts';
@@ -44,7 +44,7 @@ export interface PlaybackDeps {
   readonly log: Logger;
 }
 
-export interface PlaybackOptions extends PlayerCallsOptions, TitleFinderOptions, TellerOptions, FollowerOptions, MoverOptions, PlayerNewsOptions, CoverOptions {
+export interface PlaybackOptions extends PlayerCallsOptions, TitleFinderOptions, TellerOptions, FollowerOptions, PlayerNewsOptions, CoverOptions {
   /** Milliseconds in which a player shows what it has been told; then it is believed. */
   readonly settleTimeout: number;
   /** Items that the answer to `open` names. */

@@ -6,18 +6,17 @@ import type { Announcer } from './announcer.ts';
 import type { Cover } from './cover.ts';
 import { judge } from './device-news.ts';
 import type { Follower } from './follower.ts';
+import type { MoverOptions } from './mover.ts';
 import { brokenOff, failed } from './opened.ts';
 import type { Opened } from './opened.ts';
 import { hasPlace } from './play-list.ts';
 import type { Stage } from './stage.ts';
 
-export interface PlayerNewsOptions {
+export interface PlayerNewsOptions extends MoverOptions {
   /** Milliseconds from `play` until something must be heard of the player. */
   readonly startTimeout: number;
   /** Milliseconds from `play` until one that gathers bytes must play. */
   readonly bufferTimeout: number;
-  /** Titles of a list in a row that may fail; then no other is tried. */
-  readonly titleFailures: number;
 }
 
 export interface PlayerNewsDeps {
