@@ -8,6 +8,9 @@ import { interruptSignal } from './interrupts.ts';
 // V8's room for what is new stays as small as it is at the start. What streams bring lies in buffers outside of it, and dies with the small
 // objects in there: with much room these wait so long that V8 takes the buffers for want of memory, and collects everything over and over.
 setFlagsFromString('--semi-space-growth-factor=1');
+// Such buffers count as if they were V8's own: with the little that it allows a small heap to grow by, a few megabytes under way make it
+// collect everything.
+setFlagsFromString('--heap-growing-percent=200');
 
 // Whoever reads our output may stop (`xpmn devices | head`): that is no failure, and nobody is left to tell.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -12,6 +12,8 @@ interface Block {
   readonly bytes: Buffer;
   start: number;
   end: number;
+  /** Somebody may still read what was read out of it. */
+  lent: boolean;
 }
 
 interface Item {
@@ -29,6 +31,8 @@ export class BlockCache {
   /** The one unused for longest first. */
   private readonly items = new Map<string, Item>();
   private blocks = 0;
+  /** Of the block dropped last that nobody was lent. Most of what is noted is never asked for: without it each probe would make the collector work. */
+  private spare: Buffer | undefined;
 
   constructor(options: BlockCacheOptions) {
     this.options = options;
@@ -80,6 +84,7 @@ export class BlockCache {
       if (!block || start < block.start || start >= block.end) break;
       const part = block.bytes.subarray(start, Math.min(block.end, start + to - at + 1));
       found.push(part);
+      block.lent = true;
       at += part.length;
       this.renew(item, number, block);
     }
@@ -99,9 +104,10 @@ export class BlockCache {
       return;
     }
     // One stretch a block: of two that don't touch, the newer one. What was read out of the older one stays as it is.
-    const block: Block = { bytes: Buffer.allocUnsafeSlow(this.options.blockSize), start, end };
+    if (known) this.keepSpare(known);
+    else this.blocks += 1;
+    const block: Block = { bytes: this.takeSpare() ?? Buffer.allocUnsafeSlow(this.options.blockSize), start, end, lent: false };
     bytes.copy(block.bytes, start);
-    if (!known) this.blocks += 1;
     this.renew(item, number, block);
   }
 
@@ -126,7 +132,19 @@ export class BlockCache {
   }
 
   private drop(item: Item): void {
-    item.blocks.delete(item.blocks.keys().next().value as number);
+    const [number, block] = item.blocks.entries().next().value as [number, Block];
+    item.blocks.delete(number);
     this.blocks -= 1;
+    this.keepSpare(block);
+  }
+
+  private keepSpare({ bytes, lent }: Block): void {
+    if (!lent) this.spare = bytes;
+  }
+
+  private takeSpare(): Buffer | undefined {
+    const { spare } = this;
+    this.spare = undefined;
+    return spare;
   }
 }

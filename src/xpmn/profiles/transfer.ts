@@ -46,7 +46,7 @@ export function provideTransfer(deps: TransferDeps, options: AbortOptions): void
 
   function start(streams: ByteStreams, media: OpenMedia, peer: Jid): string {
     const id = randomId(deps.random);
-    const told = lengthOf(media) === undefined ? confessing(media, () => abort(streams, peer, id)) : media;
+    const told = afterAnswer(lengthOf(media) === undefined ? confessing(media, () => abort(streams, peer, id)) : media);
     // It lives until it is done or aborted, also when the channel that asked has gone: another one may serve meanwhile.
     streams.send(id, told, { signal: streams.closed }).catch((error: unknown) => {
       deps.log.info('a transfer ended early', { peer, error });
@@ -92,6 +92,19 @@ function confessing(media: OpenMedia, tell: () => Promise<void>): OpenMedia {
         if (!signal.aborted) await tell();
         throw error;
       }
+    },
+  };
+}
+
+/** The answer leaves first: while the bytes are on their way, the receiver reads it, and is ready for them. */
+function afterAnswer(media: OpenMedia): OpenMedia {
+  return {
+    entity: media.entity,
+    range: media.range,
+    close: () => media.close(),
+    async read(lease, options) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await media.read(lease, options);
     },
   };
 }

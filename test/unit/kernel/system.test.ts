@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
-import { systemClock } from '../../../src/xpmn/kernel/system.ts';
+import { systemClock, systemRandom } from '../../../src/xpmn/kernel/system.ts';
 
 const LONG = 40 * 86_400_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -48,5 +48,31 @@ describe('the clock of the machine', () => {
     process.off('warning', onWarning);
     timer.cancel();
     assert.deepEqual(warned, []);
+  });
+});
+
+describe('the randomness of the machine', () => {
+  it('gives as many bytes as are wanted, and never the same ones again', () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 2000; i += 1) {
+      const bytes = systemRandom.bytes(16);
+      assert.equal(bytes.length, 16);
+      seen.add(bytes.toString('hex'));
+    }
+    assert.equal(seen.size, 2000);
+    for (const count of [0, 1, 32, 33, 5000]) assert.equal(systemRandom.bytes(count).length, count);
+  });
+
+  it('gives what is the caller\'s own', () => {
+    const mine = systemRandom.bytes(16);
+    const before = mine.toString('hex');
+    for (let i = 0; i < 1000; i += 1) systemRandom.bytes(16);
+    assert.equal(mine.toString('hex'), before);
+  });
+
+  it('gives fractions below one, of all sizes', () => {
+    const fractions = Array.from({ length: 2000 }, () => systemRandom.fraction());
+    assert.ok(fractions.every((one) => one >= 0 && one < 1));
+    assert.ok(Math.min(...fractions) < 0.1 && Math.max(...fractions) > 0.9);
   });
 });

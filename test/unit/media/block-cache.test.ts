@@ -44,6 +44,33 @@ describe('a cache of blocks', () => {
     assert.equal(given?.toString('hex'), bytes('x', 8, 12));
   });
 
+  it('changes nothing that was read out, whatever is forgotten and noted after it', () => {
+    const given: { now: Buffer; then: string }[] = [];
+    for (let round = 0; round < 60; round += 1) {
+      const etag = 'xy'[round % 7 === 6 ? 1 : 0] as string;
+      cache.use('a', etag);
+      const from = (round * 37) % 380;
+      note('a', etag, from, from + 20);
+      if (round % 3 === 0) for (const now of cache.read('a', etag, { from, to: from + 9 })) given.push({ now, then: now.toString('hex') });
+    }
+    assert.ok(given.length > 10);
+    for (const { now, then } of given) assert.equal(now.toString('hex'), then);
+  });
+
+  it('takes the room of what nobody asked for again, and makes no more', () => {
+    const allocate = Buffer.allocUnsafeSlow;
+    let made = 0;
+    Buffer.allocUnsafeSlow = (size) => ((made += 1), allocate(size));
+    try {
+      cache.use('a', 'x');
+      for (let at = 0; at < 384; at += 16) note('a', 'x', at, at + 16);
+    } finally {
+      Buffer.allocUnsafeSlow = allocate;
+    }
+    assert.equal(made, options.bytesPerItem / options.blockSize + 1);
+    assert.equal(read('a', 'x', 336), bytes('x', 336, 384));
+  });
+
   it('knows one tag of an entity at a time', () => {
     cache.use('a', 'x');
     note('a', 'x', 0, 16);

@@ -97,6 +97,21 @@ describe('MediaServer Transfer', () => {
       await abort(rig.streams.ids[1] as string);
     });
 
+    it('answers before it touches the bytes: they find their receiver waiting', async () => {
+      const order: string[] = [];
+      const read = deferred<void>();
+      const source = { ...rig.streams.b, canSend: true, send: (_id: string, media: OpenMedia) => media.read({ buffer: () => Buffer.alloc(0), filled: () => undefined }, { signal: never }) };
+      rig.streams.opening = Promise.resolve(source);
+      rig.library.wrap = ({ probe, open: opened }) => ({
+        probe,
+        open: async (options) => ({ ...await opened(options), read: () => Promise.resolve(void order.push('read')).then(read.resolve) }),
+      });
+      await ask({ uid: 'film' });
+      order.push('answer');
+      await read.promise;
+      assert.deepEqual(order, ['answer', 'read']);
+    });
+
     const refusals: [string, Record<string, string | number>, ErrorCode, Record<string, unknown>?][] = [
       ['an unknown uid', { uid: 'nothing' }, 'not-found'],
       ['a container', { uid: 'root' }, 'not-found'],

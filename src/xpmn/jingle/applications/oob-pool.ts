@@ -6,7 +6,7 @@ export interface PoolOptions {
   readonly sendPool: number;
   /** Bytes that all streams share evenly: of buffers larger than the smallest. The rest of the pool is for the smallest. */
   readonly sendShare: number;
-  /** Bytes of it that are kept for later when nothing is sent; while something is, `sendShare`. */
+  /** Bytes of it that are kept for later when nothing is sent; while something is, what `sendShare` leaves. */
   readonly sendPoolKeep: number;
   /** The smallest buffer, and the largest: powers of two. */
   readonly firstChunk: number;
@@ -51,6 +51,7 @@ export class LentBuffer {
  */
 export class SendPool {
   private readonly options: PoolOptions;
+  /** By size, the one that came back last at the end. */
   private readonly idle = new Map<number, LentBuffer[]>();
   private idleBytes = 0;
   private lentBytes = 0;
@@ -103,13 +104,12 @@ export class SendPool {
   /** The buffer comes back and may be lent again. */
   release(buffer: LentBuffer): void {
     this.forget(buffer);
-    // What is thrown away while it is needed again at once only makes work for the collector, and room for its delay.
-    const { sendShare, sendPoolKeep } = this.options;
-    if (this.idleBytes + buffer.size > (this.streams > 0 ? sendShare : sendPoolKeep)) return;
-    const list = this.idle.get(buffer.size);
-    if (list) list.push(buffer);
-    else this.idle.set(buffer.size, [buffer]);
+    const list = this.idle.get(buffer.size) ?? [];
+    list.push(buffer);
+    this.idle.delete(buffer.size);
+    this.idle.set(buffer.size, list);
     this.idleBytes += buffer.size;
+    this.trim();
   }
 
   /** The buffer does not come back: somebody may still read it. */
@@ -125,14 +125,19 @@ export class SendPool {
     return Math.max(0, streams * BUFFERS_PER_STREAM - this.lentBuffers) * this.options.firstChunk;
   }
 
-  /** The largest go first: they are the quickest to make again, for what they carry. */
+  /**
+   * What is thrown away while it is needed again at once only makes work for the collector, and room for its delay: so while streams are sent, it
+   * is sizes that are not wanted any more that go.
+   */
   private trim(): void {
-    for (const size of [...this.idle.keys()].sort((a, b) => b - a)) {
-      const list = this.idle.get(size) as LentBuffer[];
-      while (list.length > 0 && this.idleBytes > this.options.sendPoolKeep) {
+    const { sendShare, sendPoolKeep } = this.options;
+    const most = this.streams > 0 ? Math.max(sendPoolKeep, sendShare - this.lentBytes) : sendPoolKeep;
+    for (const [size, list] of this.idle) {
+      while (list.length > 0 && this.idleBytes > most) {
         list.pop();
         this.idleBytes -= size;
       }
+      if (this.idleBytes <= most) return;
     }
   }
 

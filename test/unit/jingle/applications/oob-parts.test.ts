@@ -86,6 +86,23 @@ describe('out-of-band send pool', () => {
     }));
   });
 
+  it('keeps as much as it has not lent, of the sizes that are wanted now', () => {
+    const pool = make(options.sendPool);
+    for (let i = 0; i < 100; i += 1) pool.admit();
+    const small = Array.from({ length: 300 }, () => pool.lend(65_536, undefined));
+    for (const buffer of small) pool.release(buffer);
+    assert.equal(pool.usage.idle, 300 * 65_536);
+    for (let i = 0; i < 99; i += 1) pool.leave();
+    const large = Array.from({ length: 40 }, () => pool.lend(options.largestChunk, undefined));
+    for (const buffer of large) {
+      pool.release(buffer);
+      assert.ok(pool.usage.lent + pool.usage.idle <= options.sendShare + options.largestChunk);
+    }
+    assert.ok(large.includes(pool.lend(options.largestChunk, undefined)));
+    pool.leave();
+    assert.ok(pool.usage.idle <= options.sendPoolKeep);
+  });
+
   it('shares large buffers evenly: the more streams, the smaller, and there is always room for one more', () => {
     const pool = make(options.sendPool);
     const sizes: number[] = [];
@@ -205,6 +222,38 @@ describe('out-of-band receive window', () => {
       window.consumed(options.window / 2, 16_384);
     }
     assert.equal(budget.available, options.windowBudget);
+  });
+
+  /** A player that is full, and takes `bytes` as fast as they come over a path of `rtt` ms, every so many ms. */
+  async function bursts({ clock, window }: ReturnType<typeof make>, { every, rtt, bytes, count }: { every: number; rtt: number; bytes: number; count: number }): Promise<void> {
+    for (let i = 0; i < count; i += 1) {
+      await clock.advance(every);
+      for (let taken = 0; taken < bytes; taken += 65_536) {
+        const granted = window.consumed(65_536, taken + 65_536 < bytes ? 65_536 : options.largestWindow);
+        if (granted === 0) continue;
+        await clock.advance(rtt);
+        window.take(granted);
+      }
+    }
+  }
+
+  it('becomes small again where its reader is full and takes bursts', async () => {
+    const rig = make();
+    await stream(rig, 20, 40);
+    assert.equal(rig.budget.available, options.windowBudget - (options.largestWindow - options.window));
+    await bursts(rig, { every: 1500, rtt: 20, bytes: 20 * options.largestWindow, count: 2 });
+    assert.equal(rig.budget.available, options.windowBudget - (options.largestWindow - options.window), 'what the reader takes would need it');
+    await bursts(rig, { every: 1500, rtt: 20, bytes: 2 ** 21, count: 8 });
+    assert.equal(rig.budget.available, options.windowBudget);
+  });
+
+  it('grows again when its reader keeps up', async () => {
+    const rig = make();
+    rig.roundTrip.sample(20);
+    await bursts(rig, { every: 1500, rtt: 20, bytes: 2 ** 21, count: 4 });
+    assert.equal(rig.budget.available, options.windowBudget);
+    await stream(rig, 20, 140);
+    assert.equal(rig.budget.available, options.windowBudget - (options.largestWindow - options.window));
   });
 
   it('stays where the sink is what limits', async () => {
