@@ -7,7 +7,7 @@ import type { AvahiObject, AvahiObjects } from './avahi-objects.ts';
 import { RetryTimer } from './retry-timer.ts';
 
 /** States of an entry group, as avahi numbers them. */
-const GROUP = { collision: 3, failure: 4 };
+const GROUP = { established: 2, collision: 3, failure: 4 };
 const ANY = -1;
 
 export interface OwnEntry {
@@ -20,6 +20,10 @@ export interface OwnEntry {
   /** What avahi keeps for it, once it does. */
   group: AvahiObject | undefined;
   isPublished: boolean;
+  /** Whether avahi is through with probing for the label. */
+  isEstablished: boolean;
+  /** What avahi was given last. */
+  given: readonly Buffer[];
   /** The interfaces on which it is announced, by number. */
   indexes: readonly number[];
 }
@@ -62,17 +66,20 @@ export class AvahiAnnouncer {
   }
 
   add(wanted: string, port: number, strings: readonly Buffer[]): OwnEntry {
-    const entry: OwnEntry = { wanted, port, strings, label: wanted, attempt: 1, group: undefined, isPublished: false, indexes: [] };
+    const entry: OwnEntry = { wanted, port, strings, label: wanted, attempt: 1, group: undefined, isPublished: false, isEstablished: false, given: strings, indexes: [] };
     while (this.hasLabel(entry.label)) this.next(entry);
     this.entries.add(entry);
     void this.deps.queue(() => this.publish(entry));
     return entry;
   }
 
+  /** Gives avahi the strings that the entry has now. */
   update(entry: OwnEntry): void {
     void this.deps.queue(async () => {
       const { group, label, strings, indexes } = entry;
-      if (!group || !entry.isPublished || !this.entries.has(entry)) return;
+      // COMPAT: while avahi probes, it takes its own probe with other strings for somebody else's, and gives the label up.
+      if (!group || !entry.isPublished || !entry.isEstablished || strings === entry.given || !this.entries.has(entry)) return;
+      entry.given = strings;
       await this.orLater(entry, async () => {
         for (const index of indexes) await group.call('UpdateServiceTxt', 'iiusssaay', [index, ANY, 0, label, this.type, '', strings]);
       });
@@ -131,10 +138,11 @@ export class AvahiAnnouncer {
     entry.group ??= await this.deps.objects.create('EntryGroup', '', [], (signal) => this.told(entry, signal));
     for (;;) {
       const { group, label, port, strings, indexes } = entry;
+      entry.isEstablished = false;
       try {
         for (const index of indexes) await group.call('AddService', 'iiussssqaay', [index, ANY, 0, label, this.type, '', '', port, strings]);
         await group.call('Commit');
-        entry.isPublished = true;
+        Object.assign(entry, { isPublished: true, given: strings });
         return;
       } catch (error) {
         if (!isCollision(error)) throw error;
@@ -191,7 +199,10 @@ export class AvahiAnnouncer {
 
   /** What becomes of an entry is told later, by a signal. */
   private told(entry: OwnEntry, { member, body: [state] }: BusSignal): void {
-    if (member !== 'StateChanged' || (state !== GROUP.collision && state !== GROUP.failure)) return;
+    if (member !== 'StateChanged') return;
+    entry.isEstablished = state === GROUP.established;
+    if (entry.isEstablished) this.update(entry);
+    if (state !== GROUP.collision && state !== GROUP.failure) return;
     void this.deps.queue(async () => {
       const { group } = entry;
       if (!group || !entry.isPublished || !this.entries.has(entry)) return;

@@ -110,6 +110,7 @@ export class FakeAvahi {
       }
       entry.announced = this.link.announce({ instance, port: entry.port, txt: entry.txt });
       this.set({ instance, port: entry.port, txt: entry.txt, addresses: [this.address] });
+      this.say(path, 'EntryGroup', 'StateChanged', 'is', [2, '']);
     }
     return NOTHING;
   }

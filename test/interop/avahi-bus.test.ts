@@ -9,6 +9,7 @@ import { startAvahi } from '../peers/avahi.ts';
 import type { Avahi, Resolved } from '../peers/avahi.ts';
 import { createLan } from '../peers/lan.ts';
 import type { Host, Lan } from '../peers/lan.ts';
+import { startProcess } from '../peers/process.ts';
 import type { ManagedProcess } from '../peers/process.ts';
 import { waitUntil } from '../peers/wait.ts';
 import { settings } from '../support/settings.ts';
@@ -17,6 +18,13 @@ import type { Agent } from './discovery-agents.ts';
 
 const NAME = 'living-room.tv 2.1@verona äöü';
 const TXT = { txtvers: '1', jid: 'romeo@montague.lit/tv', status: 'avail' };
+
+/** Says when somebody probes for a name with `hasty` in it. */
+const LISTENER = `
+  const socket = require('node:dgram').createSocket({ type: 'udp4', reuseAddr: true });
+  socket.on('message', (packet) => packet.readUInt16BE(8) > 0 && packet.includes('hasty') && console.log('probe'));
+  socket.bind(5353, '224.0.0.251', () => console.log('ready', socket.addMembership('224.0.0.251')));
+`;
 
 describe('avahi over the message bus', function () {
   this.timeout(120_000);
@@ -64,6 +72,28 @@ describe('avahi over the message bus', function () {
     await waitUntil('it is forgotten', async () => (await seen(theirs, NAME)).length === 0);
     await waitUntil('by both', async () => (await seen(ours, NAME)).length === 0);
     assert.equal(agent.lines.filter(({ found }) => found).length, 0);
+  });
+
+  it('keeps its names when it says something else while avahi still probes for them', async () => {
+    const agent = await startAgent(here, ours);
+    const listener = await startProcess('listener', [process.execPath, '-e', LISTENER], { netns: there.ns });
+    agents.push(listener);
+    await listener.said(/ready/);
+    const names = Array.from({ length: 10 }, (_, index) => `hasty ${index}`);
+    for (const instance of names) agent.tell({ announce: { instance, port: 5298, txt: TXT } });
+    // of two probes for a name, avahi lets that with the longer text win: an earlier one of its own, too
+    let status = '9'.repeat(100);
+    listener.child.stdout?.on('data', () => {
+      status = status.slice(1) || '9';
+      for (const instance of names) agent.tell({ update: { instance, txt: { ...TXT, status } } });
+    });
+    const known = await waitUntil('all are there', async () => {
+      const all = (await theirs.browse()).map(({ instance }) => instance).filter((instance) => instance.startsWith('hasty'));
+      return new Set(all).size >= names.length ? new Set(all) : undefined;
+    });
+    assert.deepEqual(known, new Set(names));
+    await waitUntil('and say the last of it', async () =>
+      (await theirs.browse()).every(({ instance, txt }) => !instance.startsWith('hasty') || txt.includes(`status=${status}`)));
   });
 
   it('says goodbye when it stops', async () => {

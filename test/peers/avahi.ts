@@ -88,8 +88,13 @@ class RunningAvahi implements Avahi {
   }
 
   async browse(type = PRESENCE): Promise<Resolved[]> {
-    const text = await run(['avahi-browse', '-rpt', type], { netns: this.netns, env: this.env() });
-    return text.split('\n').filter((line) => line.startsWith('=')).map(resolved);
+    const browser = await startProcess('avahi-browse', ['avahi-browse', '-rpt', type], { netns: this.netns, env: this.env() });
+    // avahi-browse 0.8 waits for ever for what goes while it is being resolved: then it has to be asked anew.
+    const gone = browser.said(/^-;/m).then(() => undefined);
+    const exit = await Promise.race([browser.exited, gone]).finally(() => browser.stop());
+    if (!exit) return this.browse(type);
+    if (exit.code !== 0) throw new Error(`avahi-browse: ${browser.output()}`);
+    return browser.output().split('\n').filter((line) => line.startsWith('=')).map(resolved);
   }
 
   async publish(instance: string, port: number, txt: readonly string[], type = PRESENCE): Promise<ManagedProcess> {

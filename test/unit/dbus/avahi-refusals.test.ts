@@ -12,7 +12,7 @@ import { settings } from '../../support/settings.ts';
 import { StubAvahi, refuse } from '../../support/stub-avahi.ts';
 
 const TYPE = '_presence._tcp';
-const FAILURE = 4;
+const [ESTABLISHED, FAILURE] = [2, 4];
 const STEPS = ['EntryGroupNew', 'AddService', 'Commit'];
 
 describe('what avahi refuses', () => {
@@ -88,6 +88,7 @@ describe('what avahi refuses', () => {
       const one = announcer();
       const entry = one.add('tv', 1, [Buffer.from('a=1')]);
       await settle();
+      avahi.say(avahi.last, 'StateChanged', [ESTABLISHED, '']);
       avahi.answer = refusing('UpdateServiceTxt');
       entry.strings = [Buffer.from('a=2')];
       one.update(entry);

@@ -3,16 +3,19 @@ import type { MethodCall } from '../../../src/dbus/bus.ts';
 import { AvahiAnnouncer } from '../../../src/dbus/avahi-announcer.ts';
 import { AvahiHosts } from '../../../src/dbus/avahi-hosts.ts';
 import { AvahiObjects } from '../../../src/dbus/avahi-objects.ts';
+import { SerialQueue } from '../../../src/xpmn/kernel/tasks.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { StubAvahi } from '../../support/stub-avahi.ts';
 
+const [REGISTERING, ESTABLISHED] = [1, 2];
 const ON_ALL = { interfaces: [], interfaceInterval: 5_000 };
 const queue = async (job: () => Promise<void>): Promise<void> => job();
 
 describe('avahi\'s part', () => {
   let clock: FakeClock;
+  let jobs: SerialQueue;
 
-  beforeEach(() => (clock = new FakeClock()));
+  beforeEach(() => ([clock, jobs] = [new FakeClock(), new SerialQueue()]));
 
   it('knows its own labels until they are forgotten', async () => {
     const stub = new StubAvahi();
@@ -39,6 +42,38 @@ describe('avahi\'s part', () => {
       await settle();
     }
     assert.deepEqual(stub.calls.map(({ member }) => member), ['EntryGroupNew', 'AddService', 'Commit', 'Reset', 'AddService', 'Commit']);
+  });
+
+  it('gives avahi other strings only once it has the label, and then the newest', async () => {
+    const stub = new StubAvahi();
+    const announcer = new AvahiAnnouncer({ objects: new AvahiObjects(stub.bus, () => undefined), clock, queue: (job) => jobs.run(job), onNews: () => undefined }, '_presence._tcp', ON_ALL);
+    const updates = async (): Promise<unknown[]> => {
+      await settle();
+      return stub.calls.splice(0).filter(({ member }) => member === 'UpdateServiceTxt').map(({ body }) => String(body?.at(-1)));
+    };
+    announcer.setRunning(true);
+    const entry = announcer.add('tv', 1, [Buffer.from('a=1')]);
+    const say = (text: string): void => {
+      entry.strings = [Buffer.from(text)];
+      announcer.update(entry);
+    };
+    await settle();
+    say('a=2');
+    say('a=3');
+    stub.say(stub.last, 'StateChanged', [REGISTERING, '']);
+    assert.deepEqual(await updates(), []);
+    stub.say(stub.last, 'StateChanged', [ESTABLISHED, '']);
+    assert.deepEqual(await updates(), ['a=3']);
+    say('a=4');
+    assert.deepEqual(await updates(), ['a=4']);
+    announcer.setRunning(false);
+    announcer.setRunning(true);
+    say('a=5');
+    assert.deepEqual(await updates(), [], 'it is probed for again');
+    stub.say(stub.last, 'StateChanged', [ESTABLISHED, '']);
+    assert.deepEqual(await updates(), [], 'it was announced with these');
+    say('a=6');
+    assert.deepEqual(await updates(), ['a=6']);
   });
 
   it('announces on the interfaces that are chosen', async () => {
