@@ -11,8 +11,11 @@ import type { Surrounded } from './parts/surroundings.ts';
 import { activityOf, memoryOf } from './parts/usage.ts';
 
 const MIB = 2 ** 20;
-/** ms until what a start leaves behind is over, and in which is measured: as long as what is done regularly takes to come round. */
-const SETTLE = { full: 20_000, quick: 4_000 };
+/**
+ * ms until what a start leaves behind is over (the last of it: V8 finds that nothing happens, and collects what the start left, three times over: about
+ * 90 ms of CPU), and in which is measured: as long as what is done regularly takes to come round.
+ */
+const SETTLE = { full: 60_000, quick: 4_000 };
 const WINDOW = { full: 60_000, quick: 8_000 };
 /** ms for all devices to be found. */
 const PATIENCE = { full: 60_000, quick: 15_000 };
