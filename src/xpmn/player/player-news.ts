@@ -124,21 +124,27 @@ export class PlayerNews {
     if (!stage.opened || stage.isMoving) return;
     // It was looked for, and is not any more.
     if (stage.opened.phase === 'starting' && !stage.opened.media && !this.deps.isGoing()) stage.opened = { ...stage.opened, phase: 'stopped' };
-    const { opened, effect, problem } = judge(stage.opened, snapshot, stage.isHalting);
+    const before = stage.opened;
+    const { opened, effect, problem } = judge(before, snapshot, stage.isHalting);
+    // What the player shows is the next title's already.
+    if (effect === 'followed' && problem) this.show(failed({ ...before, isSeen: false }, problem));
     stage.opened = opened;
     if (effect === 'taken') [stage.opened, stage.closed] = [undefined, undefined];
-    else if (problem) this.fail(opened, problem);
+    else if (effect === 'failed' && problem) this.fail(opened, problem);
     else if (effect === 'begun' && opened.startAt !== undefined) this.deps.goOn(opened);
   }
 
   /** Told as it is; then the next one is tried, if there is one. */
   private fail(opened: Opened, problem: XpmnError): void {
-    const { stage, announcer, advance } = this.deps;
     const index = opened.list.index + 1;
-    stage.opened = failed(opened, problem);
-    announcer.announce();
-    const { failures } = stage.opened;
-    if (hasPlace(opened.list, index) && failures < this.options.titleFailures) advance({ ...opened, list: { ...opened.list, index }, failures });
+    const { failures } = this.show(failed(opened, problem));
+    if (hasPlace(opened.list, index) && failures < this.options.titleFailures) this.deps.advance({ ...opened, list: { ...opened.list, index }, failures });
+  }
+
+  private show(opened: Opened): Opened {
+    this.deps.stage.opened = opened;
+    this.deps.announcer.announce();
+    return opened;
   }
 
   private expectStart(): void {

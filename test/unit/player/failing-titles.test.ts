@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../src/xpmn/kernel/errors.ts';
+import type { PlaybackStatus } from '../../../src/xpmn/model/playback.ts';
 import { settle } from '../../support/fake-clock.ts';
 import { anybody as call, playbackForEachTest } from '../../support/playback-rig.ts';
 import { settings } from '../../support/settings.ts';
@@ -66,6 +67,21 @@ describe('titles that can\'t be played', () => {
     await scene.play.control.play(call());
     await clock.advance(1000);
     assert.equal(scene.play.control.status.state, 'playing');
+  });
+
+  it('tells of a title whose bytes did not come any more, too, when the player has gone on by itself, and lets that play', async () => {
+    const { player, feed, clock, control } = begin();
+    const uris = [scene.play.title(40), scene.play.title(20)];
+    await open(...uris);
+    await clock.advance(20_000);
+    feed.breakOff(uris[0] as string, 'peer-unavailable');
+    player.hand.finish();
+    await settle(20);
+    assert.equal(states(), 'buffering0 playing0 error0 playing1');
+    const { position, duration, error } = scene.told.find(({ state }) => state === 'error') as PlaybackStatus;
+    assert.deepEqual({ position, duration, error }, { position: 0, duration: 40, error: 'origin-unreachable' }, 'of the title that has ended');
+    await clock.advance(10_000);
+    assert.deepEqual([control.status.state, control.status.position, player.told.map((command) => command.split(' ', 1)[0]).join()], ['playing', 10, 'load,play,preload']);
   });
 
   it('does not go on to the next one when a title is stopped whose bytes do not come any more', async () => {
