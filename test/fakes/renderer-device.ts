@@ -135,6 +135,12 @@ export class RendererDevice {
     setMute: (mute: boolean) => this.vary({ muted: mute }),
     playThese: (...urls: string[]) => this.playAll(urls.map((url) => this.titleOf(url, ''))),
     playWith: (metadata: string, url: string) => this.playAll([this.titleOf(url, metadata)]),
+    /** TRANSITIONING where it is, until it is told something. */
+    starve: () => {
+      this.position = this.here();
+      this.timer?.cancel();
+      this.become('TRANSITIONING');
+    },
     finish: () => this.goTo(Math.max(0, (this.title?.seconds ?? 0) - 1)),
   };
 

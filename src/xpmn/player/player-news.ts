@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Timer } from '../kernel/clock.ts';
-import { XpmnError } from '../kernel/errors.ts';
+import type { XpmnError } from '../kernel/errors.ts';
 import type { PlayerSnapshot } from '../ports/media-player.ts';
 import type { Announcer } from './announcer.ts';
 import type { Cover } from './cover.ts';
@@ -9,15 +8,12 @@ import type { Follower } from './follower.ts';
 import type { MoverOptions } from './mover.ts';
 import { brokenOff, failed } from './opened.ts';
 import type { Opened } from './opened.ts';
+import { Patience } from './patience.ts';
+import type { PatienceOptions } from './patience.ts';
 import { hasPlace } from './play-list.ts';
 import type { Stage } from './stage.ts';
 
-export interface PlayerNewsOptions extends MoverOptions {
-  /** Milliseconds from `play` until something must be heard of the player. */
-  readonly startTimeout: number;
-  /** Milliseconds from `play` until one that gathers bytes must play. */
-  readonly bufferTimeout: number;
-}
+export interface PlayerNewsOptions extends MoverOptions, PatienceOptions {}
 
 export interface PlayerNewsDeps {
   readonly stage: Stage;
@@ -42,12 +38,12 @@ export class PlayerNews {
   private isOver = false;
   private isDue = false;
   private unwatch: (() => void) | undefined;
-  /** Runs while a title is to begin. */
-  private start: { readonly timer: Timer; readonly media: Opened['media'] } | undefined;
+  private readonly patience: Patience;
 
   constructor(deps: PlayerNewsDeps, options: PlayerNewsOptions) {
     [this.deps, this.options] = [deps, options];
-    const { player } = deps.stage;
+    const { stage, stage: { player } } = deps;
+    this.patience = new Patience({ stage, over: (opened, problem) => this.giveUp(opened, problem) }, options);
     this.last = player.snapshot;
     player.on('changed', this.onChanged);
     player.on('ended', this.onEnded);
@@ -60,7 +56,7 @@ export class PlayerNews {
     this.look();
     this.deps.announcer.announce();
     this.deps.follower.plan();
-    this.expectStart();
+    this.patience.plan();
     this.watch();
   }
 
@@ -82,7 +78,7 @@ export class PlayerNews {
     this.isOver = true;
     player.off('changed', this.onChanged);
     player.off('ended', this.onEnded);
-    this.start?.timer.cancel();
+    this.patience.end();
     this.watch();
   }
 
@@ -147,26 +143,8 @@ export class PlayerNews {
     return opened;
   }
 
-  private expectStart(): void {
-    const { stage } = this.deps;
-    const { opened } = stage;
-    const media = opened?.phase === 'starting' && !stage.isMoving ? opened.media : undefined;
-    if (media === this.start?.media) return;
-    this.start?.timer.cancel();
-    const { startTimeout, bufferTimeout } = this.options;
-    this.start = media && { media, timer: stage.clock.after(startTimeout, () => this.onLate(media, bufferTimeout - startTimeout)) };
-  }
-
-  /** It was told to play, took it, and does nothing. One that gathers bytes is waited for `patience` milliseconds more. */
-  private onLate(media: Opened['media'], patience: number): void {
-    const { clock, opened, player } = this.deps.stage;
-    if (opened?.phase !== 'starting') return;
-    if (player.snapshot.state === 'buffering' && patience > 0) {
-      this.start = { media, timer: clock.after(patience, () => this.onLate(media, 0)) };
-      return;
-    }
-    const problem = opened.media && brokenOff(opened.media);
-    this.fail(opened, problem ?? new XpmnError('timeout', 'The player has not begun to play.'));
+  private giveUp(opened: Opened, problem: XpmnError): void {
+    this.fail(opened, problem);
     this.refresh();
   }
 }
