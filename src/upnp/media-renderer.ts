@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import { didlFromMedia } from '../mapping/didl-writer.ts';
-import { USUAL_RANGE } from '../mapping/rendering-control.ts';
 import type { Clock } from '../xpmn/kernel/clock.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
@@ -20,13 +19,15 @@ import type { RendererService, RendererServicesOptions, ServicePlace } from './r
 import { afterLoad, afterPlay, afterSeek, beforeStop, durationOf } from './renderer-state.ts';
 import { RendererTracker } from './renderer-tracker.ts';
 import type { TrackerOptions } from './renderer-tracker.ts';
+import { RendererVolume } from './renderer-volume.ts';
+import type { VolumeOptions } from './renderer-volume.ts';
 import { RendererWatch } from './renderer-watch.ts';
 import type { WatchOptions } from './renderer-watch.ts';
 import type { Requester } from './requester.ts';
 import { isFormatRefusal, seekArguments, seekFormats } from './seek-formats.ts';
 
 /** Times in milliseconds unless said. */
-export interface MediaRendererOptions extends Omit<RendererServicesOptions, 'didl'>, TrackerOptions, WatchOptions {
+export interface MediaRendererOptions extends Omit<RendererServicesOptions, 'didl'>, TrackerOptions, VolumeOptions, WatchOptions {
   /** How long it may take to stop before something else is set. */
   readonly stopWait: number;
   /** Between two attempts of what is refused for the moment, and how long it is tried. */
@@ -65,6 +66,7 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
   private readonly learnt = new Learnt();
   private readonly services: RendererServices;
   private readonly tracker: RendererTracker;
+  private readonly volume: RendererVolume;
   private readonly watch: RendererWatch;
   private readonly tasks: TaskGroup;
 
@@ -78,13 +80,13 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
     this.tracker = new RendererTracker({
       clock,
       abilities: (state) => abilitiesOf(state, this.services),
-      range: () => this.services.model('RenderingControl')?.volume ?? USUAL_RANGE,
       changed: (snapshot) => this.say(() => this.emit('changed', snapshot)),
       ended: (url) => this.say(() => this.emit('ended', url)),
       followed: (did) => this.followed(did),
     }, options);
+    this.volume = new RendererVolume({ clock, services: this.services, tracker: this.tracker }, options);
     this.watch = new RendererWatch({
-      clock, log, events, tasks: this.tasks, services: this.services, tracker: this.tracker, learnt: this.learnt,
+      clock, log, events, tasks: this.tasks, services: this.services, tracker: this.tracker, volume: this.volume, learnt: this.learnt,
       evented: (service) => evented(service),
       asksAlways: quirks.poll === 'always',
       stuck: () => this.tasks.run((signal) => this.unstick(signal)),
@@ -189,17 +191,11 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
   }
 
   setVolume(volume: number, call: PlayerCall): Promise<void> {
-    return this.command(call, (signal) => this.tellVolume(volume, signal), RENDERING_CONTROL_ERRORS);
+    return this.command(call, (signal) => this.volume.setVolume(volume, signal), RENDERING_CONTROL_ERRORS);
   }
 
   setMute(mute: boolean, call: PlayerCall): Promise<void> {
-    return this.command(call, async (signal) => {
-      if (!this.services.has('RenderingControl', 'SetMute')) throw new XpmnError('not-supported', 'The player can\'t be muted.');
-      await this.services.call('RenderingControl', 'SetMute', { Channel: 'Master', DesiredMute: mute ? 1 : 0 }, { signal, idempotent: true });
-      this.tracker.set({ ...this.tracker.state, mute });
-      const { volume } = this.tracker.state;
-      if (!mute && this.tracker.losesVolume && volume !== undefined && volume > 0) await this.tellVolume(volume, signal);
-    }, RENDERING_CONTROL_ERRORS);
+    return this.command(call, (signal) => this.volume.setMute(mute, signal), RENDERING_CONTROL_ERRORS);
   }
 
   private setNext(media: PlayerMedia | undefined, call: PlayerCall): Promise<void> {
@@ -301,19 +297,6 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
       }
     }
     throw refusal;
-  }
-
-  private async tellVolume(volume: number, signal: AbortSignal): Promise<void> {
-    if (!this.services.has('RenderingControl', 'SetVolume')) throw new XpmnError('not-supported', 'The player has no volume.');
-    const range = this.services.model('RenderingControl')?.volume ?? USUAL_RANGE;
-    const DesiredVolume = this.tracker.echo.set(volume, range, this.deps.clock.monotonic());
-    try {
-      await this.services.call('RenderingControl', 'SetVolume', { Channel: 'Master', DesiredVolume }, { signal, idempotent: true });
-    } catch (error) {
-      this.tracker.echo.takeBack();
-      throw error;
-    }
-    this.tracker.set({ ...this.tracker.state, volume });
   }
 
   /** It has been told that it is over, and what becomes of that shows. */
