@@ -1,10 +1,8 @@
 import { EventEmitter } from 'node:events';
-import { didlFromMedia } from '../mapping/didl-writer.ts';
-import { USUAL_RANGE } from '../mapping/rendering-control.ts';
 import type { Clock } from '../xpmn/kernel/clock.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
-import { TaskGroup, abortReason, abortable, sleep, withDeadline } from '../xpmn/kernel/tasks.ts';
+import { TaskGroup, abortReason, abortable, withDeadline } from '../xpmn/kernel/tasks.ts';
 import type { Picture } from '../xpmn/model/picture.ts';
 import type { MediaPlayer, MediaPlayerEvents, PlayerCall, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
 import { PLAIN_PROFILE } from '../xpmn/ports/player-feed.ts';
@@ -17,25 +15,19 @@ import { AV_TRANSPORT_ERRORS, RENDERING_CONTROL_ERRORS, rendererError, upnpError
 import { fetchPicture } from './renderer-picture.ts';
 import { RendererServices } from './renderer-services.ts';
 import type { RendererService, RendererServicesOptions, ServicePlace } from './renderer-services.ts';
-import { afterLoad, afterPlay, afterSeek, beforeStop, durationOf } from './renderer-state.ts';
+import { durationOf } from './renderer-state.ts';
 import { RendererTracker } from './renderer-tracker.ts';
 import type { TrackerOptions } from './renderer-tracker.ts';
+import { RendererTransport } from './renderer-transport.ts';
+import type { TransportOptions } from './renderer-transport.ts';
+import { RendererVolume } from './renderer-volume.ts';
+import type { VolumeOptions } from './renderer-volume.ts';
 import { RendererWatch } from './renderer-watch.ts';
 import type { WatchOptions } from './renderer-watch.ts';
 import type { Requester } from './requester.ts';
-import { isFormatRefusal, seekArguments, seekFormats } from './seek-formats.ts';
 
 /** Times in milliseconds unless said. */
-export interface MediaRendererOptions extends Omit<RendererServicesOptions, 'didl'>, TrackerOptions, WatchOptions {
-  /** How long it may take to stop before something else is set. */
-  readonly stopWait: number;
-  /** Between two attempts of what is refused for the moment, and how long it is tried. */
-  readonly retryInterval: number;
-  readonly retryFor: number;
-  /** How long the last words of what was there before may come. */
-  readonly stale: number;
-  /** How long it may take from `play` until the device says so. */
-  readonly startPatience: number;
+export interface MediaRendererOptions extends Omit<RendererServicesOptions, 'didl'>, TrackerOptions, TransportOptions, VolumeOptions, WatchOptions {
   /** How long the device is told that nobody listens any more. */
   readonly farewell: number;
   /** Of a picture. */
@@ -65,7 +57,9 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
   private readonly learnt = new Learnt();
   private readonly services: RendererServices;
   private readonly tracker: RendererTracker;
+  private readonly volume: RendererVolume;
   private readonly watch: RendererWatch;
+  private readonly transport: RendererTransport;
   private readonly tasks: TaskGroup;
 
   constructor(deps: MediaRendererDeps, options: MediaRendererOptions) {
@@ -78,17 +72,18 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
     this.tracker = new RendererTracker({
       clock,
       abilities: (state) => abilitiesOf(state, this.services),
-      range: () => this.services.model('RenderingControl')?.volume ?? USUAL_RANGE,
       changed: (snapshot) => this.say(() => this.emit('changed', snapshot)),
       ended: (url) => this.say(() => this.emit('ended', url)),
       followed: (did) => this.followed(did),
     }, options);
+    this.volume = new RendererVolume({ clock, services: this.services, tracker: this.tracker }, options);
     this.watch = new RendererWatch({
-      clock, log, events, tasks: this.tasks, services: this.services, tracker: this.tracker, learnt: this.learnt,
+      clock, log, events, tasks: this.tasks, services: this.services, tracker: this.tracker, volume: this.volume, learnt: this.learnt,
       evented: (service) => evented(service),
       asksAlways: quirks.poll === 'always',
       stuck: () => this.tasks.run((signal) => this.unstick(signal)),
     }, options);
+    this.transport = new RendererTransport({ clock, services: this.services, tracker: this.tracker, learnt: this.learnt, quirks, ask: (call) => this.watch.ask(call) }, options);
     if (quirks.ignoreNext !== true && this.services.has('AVTransport', 'SetNextAVTransportURI')) this.preload = (media, call) => this.setNext(media, call);
     this.watch.start();
   }
@@ -132,11 +127,7 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
   load(media: PlayerMedia, call: PlayerCall): Promise<void> {
     return this.command(call, async (signal) => {
       await this.watch.fresh({ signal });
-      const { phase, following } = this.tracker.state;
-      if ((phase !== 'stopped' && phase !== 'idle') || this.deps.quirks.stopBeforeLoad === true) await this.halt(signal);
-      // It would go on with that one. Where it can't be taken back, setting another item does it.
-      if (following) await this.services.call('AVTransport', 'SetNextAVTransportURI', { NextURI: '', NextURIMetaData: '' }, { signal }).catch(() => signal.throwIfAborted());
-      await this.setUri(media, signal);
+      await this.transport.load(media, signal);
     });
   }
 
@@ -144,27 +135,23 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
     return this.command(call, async (signal) => {
       await this.watch.fresh({ signal });
       if (this.snapshot.state === 'idle') throw new XpmnError('unexpected-request', 'There is nothing to play.');
-      const { own, phase, uri } = this.tracker.state;
-      // COMPAT: it has forgotten what was set, after its end or when it was stopped.
-      if (own && (phase === 'idle' || (phase === 'stopped' && uri === ''))) await this.setUri(own, signal);
-      await this.whileTransitioning(() => this.services.call('AVTransport', 'Play', { Speed: '1' }, { signal }), signal);
-      this.tracker.set(afterPlay(this.tracker.state, this.deps.clock.monotonic(), this.options.startPatience));
+      await this.transport.play(signal);
     });
   }
 
   pause(call: PlayerCall): Promise<void> {
     return this.command(call, async (signal) => {
       await this.watch.fresh({ signal });
-      if (!this.isOn) return;
+      if (!this.transport.isOn) return;
       if (!this.services.has('AVTransport', 'Pause')) throw new XpmnError('not-pausable', 'The player can\'t pause.');
-      await this.unlessOff(() => this.whileTransitioning(() => this.services.call('AVTransport', 'Pause', {}, { signal }), signal), signal);
+      await this.transport.pause(signal);
     });
   }
 
   stop(call: PlayerCall): Promise<void> {
     return this.command(call, async (signal) => {
       await this.watch.fresh({ signal });
-      if (this.isOn || this.tracker.state.phase === 'paused') await this.tellStop(signal);
+      if (this.transport.isOn || this.tracker.state.phase === 'paused') await this.transport.stop(signal);
     });
   }
 
@@ -175,8 +162,7 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
       if (phase === 'stopped' || phase === 'idle') throw new XpmnError('unexpected-request', 'Nothing is played.');
       if (!this.snapshot.abilities.seek) throw new XpmnError('not-seekable', 'One can\'t go to another place of that.');
       if (!(position >= 0 && position <= (durationOf(this.tracker.state) ?? Infinity))) throw new XpmnError('not-acceptable', 'There is no such place.');
-      await this.seekSomehow(position, signal);
-      this.tracker.set(afterSeek(this.tracker.state, position, this.deps.clock.monotonic()));
+      await this.transport.seek(position, signal);
     });
   }
 
@@ -189,17 +175,11 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
   }
 
   setVolume(volume: number, call: PlayerCall): Promise<void> {
-    return this.command(call, (signal) => this.tellVolume(volume, signal), RENDERING_CONTROL_ERRORS);
+    return this.command(call, (signal) => this.volume.setVolume(volume, signal), RENDERING_CONTROL_ERRORS);
   }
 
   setMute(mute: boolean, call: PlayerCall): Promise<void> {
-    return this.command(call, async (signal) => {
-      if (!this.services.has('RenderingControl', 'SetMute')) throw new XpmnError('not-supported', 'The player can\'t be muted.');
-      await this.services.call('RenderingControl', 'SetMute', { Channel: 'Master', DesiredMute: mute ? 1 : 0 }, { signal, idempotent: true });
-      this.tracker.set({ ...this.tracker.state, mute });
-      const { volume } = this.tracker.state;
-      if (!mute && this.tracker.losesVolume && volume !== undefined && volume > 0) await this.tellVolume(volume, signal);
-    }, RENDERING_CONTROL_ERRORS);
+    return this.command(call, (signal) => this.volume.setMute(mute, signal), RENDERING_CONTROL_ERRORS);
   }
 
   private setNext(media: PlayerMedia | undefined, call: PlayerCall): Promise<void> {
@@ -208,9 +188,7 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
         if (media) throw new XpmnError('not-supported', 'The player does not go on by itself.');
         return;
       }
-      const { url: NextURI = '' } = media ?? {};
-      await this.services.call('AVTransport', 'SetNextAVTransportURI', { NextURI, NextURIMetaData: media ? this.metadata(media) : '' }, { signal });
-      this.tracker.set({ ...this.tracker.state, following: media });
+      await this.transport.follow(media, signal);
     });
   }
 
@@ -221,99 +199,6 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
       if (!(action === 'Next' ? abilities.next : abilities.previous)) throw new XpmnError('not-supported', 'The player has no list of its own.');
       await this.services.call('AVTransport', action, {}, { signal });
     });
-  }
-
-  private get isOn(): boolean {
-    const { phase } = this.tracker.state;
-    return phase === 'playing' || phase === 'buffering';
-  }
-
-  private async setUri(media: PlayerMedia, signal: AbortSignal): Promise<void> {
-    const args = { CurrentURI: media.url, CurrentURIMetaData: this.metadata(media) };
-    await this.whileTransitioning(() => this.services.call('AVTransport', 'SetAVTransportURI', args, { signal }), signal);
-    this.tracker.set(afterLoad(this.tracker.state, media, this.deps.clock.monotonic(), this.options.stale));
-  }
-
-  private metadata(media: PlayerMedia): string {
-    const { metadata = 'full' } = this.deps.quirks;
-    return metadata === 'none' ? '' : didlFromMedia(media, metadata);
-  }
-
-  private async tellStop(signal: AbortSignal): Promise<void> {
-    this.tracker.set(beforeStop(this.tracker.state));
-    try {
-      await this.unlessOff(() => this.services.call('AVTransport', 'Stop', {}, { signal }), signal);
-    } catch (error) {
-      this.tracker.set({ ...this.tracker.state, isStopped: false });
-      throw error;
-    }
-  }
-
-  /** Stops, and waits until it has: COMPAT: what is set while it plays is refused, or forgotten. Whoever takes too long is told nevertheless. */
-  private async halt(signal: AbortSignal): Promise<void> {
-    await this.tellStop(signal);
-    const { clock } = this.deps;
-    for (const until = clock.monotonic() + this.options.stopWait; this.isOn && clock.monotonic() < until; ) {
-      await this.watch.ask({ signal });
-      if (this.isOn) await sleep(clock, this.options.retryInterval, signal);
-    }
-  }
-
-  /** 701 while it is on the way to somewhere is no refusal, but too soon. */
-  private async whileTransitioning(work: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
-    const { clock } = this.deps;
-    for (const until = clock.monotonic() + this.options.retryFor; ; ) {
-      try {
-        await work();
-        return;
-      } catch (error) {
-        if (upnpErrorOf(error) !== 701 || clock.monotonic() >= until) throw error;
-        await this.watch.ask({ signal });
-        if (this.tracker.state.phase !== 'buffering') throw error;
-        await sleep(clock, this.options.retryInterval, signal);
-      }
-    }
-  }
-
-  /** 701 because it does not play at all is no refusal, but what was wanted. */
-  private async unlessOff(work: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (upnpErrorOf(error) !== 701) throw error;
-      await this.watch.ask({ signal });
-      if (this.isOn) throw error;
-    }
-  }
-
-  private async seekSomehow(position: number, signal: AbortSignal): Promise<void> {
-    const known = this.learnt.seek ?? this.deps.quirks.seek;
-    const modes = this.services.model('AVTransport')?.seekModes ?? new Set();
-    let refusal: unknown;
-    for (const format of seekFormats(position, { known, modes })) {
-      try {
-        await this.whileTransitioning(() => this.services.call('AVTransport', 'Seek', { ...seekArguments(position, format) }, { signal }), signal);
-        this.learnt.seek = format;
-        return;
-      } catch (error) {
-        refusal ??= error;
-        if (!isFormatRefusal(error)) throw error;
-      }
-    }
-    throw refusal;
-  }
-
-  private async tellVolume(volume: number, signal: AbortSignal): Promise<void> {
-    if (!this.services.has('RenderingControl', 'SetVolume')) throw new XpmnError('not-supported', 'The player has no volume.');
-    const range = this.services.model('RenderingControl')?.volume ?? USUAL_RANGE;
-    const DesiredVolume = this.tracker.echo.set(volume, range, this.deps.clock.monotonic());
-    try {
-      await this.services.call('RenderingControl', 'SetVolume', { Channel: 'Master', DesiredVolume }, { signal, idempotent: true });
-    } catch (error) {
-      this.tracker.echo.takeBack();
-      throw error;
-    }
-    this.tracker.set({ ...this.tracker.state, volume });
   }
 
   /** It has been told that it is over, and what becomes of that shows. */

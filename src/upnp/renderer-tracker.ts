@@ -1,11 +1,9 @@
-import type { RenderingFacts, VolumeRange } from '../mapping/rendering-control.ts';
 import type { TransportFacts } from '../mapping/transport-facts.ts';
 import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import type { PlayerAbilities, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
 import { endedBetween, initialState, isNews, snapshotOf, withFacts } from './renderer-state.ts';
 import type { RendererState } from './renderer-state.ts';
-import { VolumeEcho } from './volume-echo.ts';
 
 export interface TrackerOptions {
   /** Seconds by which a device's own position may be wrong. */
@@ -14,14 +12,11 @@ export interface TrackerOptions {
   readonly endMargin: number;
   /** Milliseconds that it has to go on with what it was told comes next. */
   readonly followGrace: number;
-  /** Milliseconds within which it may repeat what volume we have set. */
-  readonly echo: number;
 }
 
 export interface TrackerDeps {
   readonly clock: Clock;
   abilities(state: RendererState): PlayerAbilities;
-  range(): VolumeRange;
   changed(snapshot: PlayerSnapshot): void;
   ended(url: string): void;
   /** It has gone on with what it was told comes next, or has not. */
@@ -35,9 +30,6 @@ export class RendererTracker {
   snapshot: PlayerSnapshot;
   /** Grows with each word of the device, and each of ours: an answer that was asked for before is old. */
   revision = 0;
-  readonly echo: VolumeEcho;
-  /** COMPAT: it has told volume 0 when it was muted; some don't find back from there. */
-  losesVolume = false;
   private readonly deps: TrackerDeps;
   private readonly options: TrackerOptions;
   private following: Timer | undefined;
@@ -45,7 +37,6 @@ export class RendererTracker {
   constructor(deps: TrackerDeps, options: TrackerOptions) {
     this.deps = deps;
     this.options = options;
-    this.echo = new VolumeEcho(options.echo);
     this.state = initialState(deps.clock.monotonic());
     this.snapshot = snapshotOf(this.state, deps.abilities(this.state));
   }
@@ -57,17 +48,6 @@ export class RendererTracker {
   heard(facts: TransportFacts): void {
     const failure = (): XpmnError => new XpmnError('origin-unreachable', 'The player could not play what it was given.');
     this.set(withFacts(this.state, facts, this.deps.clock.monotonic(), { slack: this.options.slack, failure }));
-  }
-
-  /** Whether all of it counted: false for an echo of what was replaced since. */
-  heardRendering({ volume: value, mute = this.state.mute }: RenderingFacts): boolean {
-    const range = this.deps.range();
-    // COMPAT: muted is told as volume 0 as well; how loud it will be is what counts.
-    const isMuted = mute === true && value === range.min;
-    if (isMuted && (this.state.volume ?? 0) > 0) this.losesVolume = true;
-    const volume = value === undefined || (isMuted && this.state.volume !== undefined) ? this.state.volume : this.echo.heard(value, range, this.deps.clock.monotonic());
-    this.set({ ...this.state, mute, volume: volume ?? this.state.volume });
-    return volume !== undefined || value === undefined;
   }
 
   set(next: RendererState): void {

@@ -15,6 +15,7 @@ import { afterEnd, afterStall, isNearEnd } from './renderer-state.ts';
 import type { RendererState } from './renderer-state.ts';
 import type { RendererService, RendererServices } from './renderer-services.ts';
 import type { RendererTracker } from './renderer-tracker.ts';
+import type { RendererVolume } from './renderer-volume.ts';
 
 export interface WatchOptions extends ScheduleOptions {
   readonly lastChange: XmlLimits;
@@ -34,6 +35,7 @@ export interface WatchDeps {
   readonly events: EventSubscriber;
   readonly services: RendererServices;
   readonly tracker: RendererTracker;
+  readonly volume: RendererVolume;
   readonly learnt: Learnt;
   /** Undefined where the device has no such service, or it tells nothing. @throws XpmnError `unreachable` while nobody knows */
   evented(service: RendererService): EventedService | undefined;
@@ -124,7 +126,7 @@ export class RendererWatch {
 
   /** Asks now. @throws XpmnError if it can't be reached */
   async ask({ signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { clock, services, tracker } = this.deps;
+    const { clock, services, tracker, volume } = this.deps;
     const { revision, state: { began, phase } } = tracker;
     const isEnd = this.isEndDue();
     const media = !this.isLive('AVTransport') || tracker.state.lost !== undefined;
@@ -143,7 +145,7 @@ export class RendererWatch {
     tracker.heard(transport);
     // COMPAT: that some tell nothing of their ends is no loss.
     if (!isEnd && this.isLive('AVTransport') && transport.phase !== undefined && transport.phase !== phase && tracker.state.phase !== phase) this.missed();
-    this.isLoudnessDoubted = !tracker.heardRendering(loudness);
+    this.isLoudnessDoubted = !volume.heard(loudness);
     if (isEnd) this.judgeEnd(transport.position);
     else this.judgeProgress(transport.position, began);
   }
@@ -189,7 +191,7 @@ export class RendererWatch {
   }
 
   private told(service: RendererService, properties: ReadonlyMap<string, string>): void {
-    const { tracker } = this.deps;
+    const { clock, tracker, volume } = this.deps;
     const before = tracker.state;
     const { values, losses } = parseLastChange(properties.get('LastChange') ?? '', this.options.lastChange);
     if (losses.length > 0) this.deps.log.debug('A renderer\'s event had to be repaired.', { service, losses: losses.join(', ') });
@@ -200,15 +202,15 @@ export class RendererWatch {
     if (service === 'AVTransport') {
       this.mutedAt = undefined;
       tracker.heard(facts);
-    } else if (!tracker.heardRendering(renderingFacts(variables))) {
+    } else if (!volume.heard(renderingFacts(variables))) {
       this.isLoudnessDoubted = true;
-      this.confirmAt = this.deps.clock.monotonic() + tracker.echo.window;
+      this.confirmAt = clock.monotonic() + volume.window;
     }
     const { phase, own, uri, trackUri, expectedUntil } = tracker.state;
     const isOn = phase === 'playing' || phase === 'paused';
     const isAnother = own !== before.own || uri !== before.uri || trackUri !== before.trackUri;
     // Also where it says again that it plays: so do those on which somebody has gone to another place.
-    if (isOn && (facts.phase !== undefined || isAnother) && (this.watchers > 0 || own)) this.confirmAt = this.deps.clock.monotonic() + this.options.settle;
+    if (isOn && (facts.phase !== undefined || isAnother) && (this.watchers > 0 || own)) this.confirmAt = clock.monotonic() + this.options.settle;
     if (expectedUntil !== before.expectedUntil || isOn) this.endAsked = undefined;
     this.schedule();
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
+import { keepNewest } from '../xpmn/kernel/keep-newest.ts';
 import type { MediaSource } from '../xpmn/ports/media-source.ts';
 
 export interface SourceMemoryOptions {
@@ -36,7 +37,7 @@ export class SourceMemory {
     const source = ofOneEntity(await lookUp(signal));
     this.remembered.delete(uid);
     this.remembered.set(uid, { source, until: this.clock.monotonic() + this.options.lifetime });
-    if (this.remembered.size > this.options.sources) this.remembered.delete(this.remembered.keys().next().value as string);
+    keepNewest(this.remembered, this.options.sources);
     return source;
   }
 

@@ -33,6 +33,8 @@ export interface FakeHand {
   playOther(media: CurrentMedia, list?: readonly CurrentMedia[]): void;
   /** What plays is at its end. */
   finish(): void;
+  /** It has nothing left to play, and waits for more until it is told to play something anew. */
+  starve(): void;
   /** Nobody knows how it is, until `recover`. */
   trouble(code: ErrorCode): void;
   recover(): void;
@@ -72,6 +74,7 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
   private list: readonly CurrentMedia[] = [];
   private timer: Timer | undefined;
   private isGone = false;
+  private isStarved = false;
   private readonly refusals = new Map<FakeCommand, XpmnError>();
   private readonly stalled = new Set<FakeCommand>();
   private readonly spoilt = new Map<string, { readonly error: XpmnError; readonly how: 'reject' | 'problem' }>();
@@ -177,6 +180,10 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
       this.start(media);
     },
     finish: () => this.end(),
+    starve: () => {
+      this.isStarved = true;
+      this.set({ state: 'buffering' });
+    },
     trouble: (code) => this.set({ problem: new XpmnError(code, 'The player has a problem.') }),
     recover: () => this.set({ problem: undefined }),
     vanish: () => {
@@ -265,6 +272,8 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
 
   private nextTimer(): Timer | undefined {
     const { state, media, position, speed } = this.known;
+    this.isStarved &&= state === 'buffering';
+    if (this.isStarved) return undefined;
     if (state === 'buffering') return this.clock.after(this.options.buffering ?? 0, () => this.set({ state: 'playing' }));
     if (state !== 'playing' || media?.duration === undefined || position === undefined) return undefined;
     return this.clock.after(((media.duration - position) * 1000) / speed, () => this.end());

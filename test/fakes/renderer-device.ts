@@ -125,10 +125,22 @@ export class RendererDevice {
     pause: () => void this.perform('Pause', new Map()),
     stop: () => void this.perform('Stop', new Map()),
     seek: (seconds: number) => this.goTo(seconds),
+    /** Plays on from there at once, without TRANSITIONING. */
+    skip: (seconds: number) => {
+      this.timer?.cancel();
+      this.position = seconds;
+      this.run();
+    },
     setVolume: (volume: number) => this.vary({ volume: Math.round((volume * this.steps) / 100) }),
     setMute: (mute: boolean) => this.vary({ muted: mute }),
     playThese: (...urls: string[]) => this.playAll(urls.map((url) => this.titleOf(url, ''))),
     playWith: (metadata: string, url: string) => this.playAll([this.titleOf(url, metadata)]),
+    /** TRANSITIONING where it is, until it is told something. */
+    starve: () => {
+      this.position = this.here();
+      this.timer?.cancel();
+      this.become('TRANSITIONING');
+    },
     finish: () => this.goTo(Math.max(0, (this.title?.seconds ?? 0) - 1)),
   };
 

@@ -200,7 +200,8 @@ describe('a renderer that fails', function () {
     await open(SONG);
     await plays();
     // Only of one that has been seen to count it means anything.
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    renderer.device.hand.skip(100);
+    await seen(({ status }) => status?.position !== undefined && status.position >= 100);
     renderer.device.isFrozen = true;
     await open(OTHER);
     await becomes('lies that it plays', 'origin-unreachable');

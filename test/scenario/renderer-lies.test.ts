@@ -92,6 +92,18 @@ describe('a renderer that lies', () => {
     assert.deepEqual([...now(), session.status.index], ['playing', undefined, 1]);
   });
 
+  it('says TRANSITIONING for ever in the middle: it is waited for, until it is known that no bytes come', async () => {
+    await begin();
+    await plays();
+    rig.device.hand.starve();
+    await rig.clock.advance(settings.player.bufferTimeout + 1000);
+    assert.deepEqual([...now(), session.status.index], ['buffering', undefined, 0]);
+    feed.breakOff(ONE, 'peer-unavailable');
+    await rig.clock.advance(settings.player.bufferTimeout);
+    assert.deepEqual(told.filter(({ state }) => state === 'error').map(({ index, error }) => [index, error]), [[0, 'origin-unreachable']]);
+    assert.deepEqual([...now(), session.status.index], ['playing', undefined, 1]);
+  });
+
   it('has no Pause, and refuses to seek: each is said, and it plays on', async () => {
     await begin({ missing: ['Pause'], faults: { Seek: 710 } });
     await plays();

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
+import { keepNewest } from '../kernel/keep-newest.ts';
 import { bareJid } from '../model/jid.ts';
 import type { Jid } from '../model/jid.ts';
 import type { Session } from './session.ts';
@@ -62,10 +63,7 @@ export class CallGate {
     const left = Math.min(callBurst, tokens + ((now - at) * callsPerMinute) / 60_000) - 1;
     this.buckets.delete(account);
     this.buckets.set(account, { tokens: Math.max(0, left), at: now });
-    for (const oldest of this.buckets.keys()) {
-      if (this.buckets.size <= countedAccounts) break;
-      this.buckets.delete(oldest);
-    }
+    keepNewest(this.buckets, countedAccounts);
     if (left < 0) throw new XpmnError('resource-limit', 'Too many calls.');
   }
 }

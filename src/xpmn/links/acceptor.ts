@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
+import { keepNewest } from '../kernel/keep-newest.ts';
 import type { Logger } from '../kernel/log.ts';
 import { abortable, throwIfAborted, withDeadline } from '../kernel/tasks.ts';
 import { bareJid } from '../model/jid.ts';
@@ -88,7 +89,7 @@ export function createAcceptor(deps: AcceptorDeps, options: AcceptorOptions): Ac
     const done = deps.lookUp(account).catch((error: unknown) => log.info('the lists of an account could not be read', { account, error }));
     looked.delete(account);
     looked.set(account, { at: now, done });
-    if (looked.size > options.lookUps) looked.delete(looked.keys().next().value as Jid);
+    keepNewest(looked, options.lookUps);
     return done;
   }
 

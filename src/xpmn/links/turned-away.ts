@@ -1,4 +1,5 @@
 import { XpmnError } from '../kernel/errors.ts';
+import { keepNewest } from '../kernel/keep-newest.ts';
 import type { Jid } from '../model/jid.ts';
 
 /**
@@ -36,6 +37,6 @@ export class TurnedAway {
   private add(peer: Jid): void {
     this.peers.delete(peer);
     this.peers.add(peer);
-    if (this.peers.size > this.limit) this.peers.delete(this.peers.values().next().value as Jid);
+    keepNewest(this.peers, this.limit);
   }
 }

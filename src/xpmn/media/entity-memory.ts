@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import { keepNewest } from '../kernel/keep-newest.ts';
 import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
 
@@ -24,7 +25,7 @@ export class EntityMemory {
     const key = referenceKey(reference);
     this.known.delete(key);
     this.known.set(key, { entity, until: this.clock.monotonic() + this.options.lifetime });
-    if (this.known.size > this.options.items) this.known.delete(this.known.keys().next().value as string);
+    keepNewest(this.known, this.options.items);
   }
 
   find(reference: MediaReference): MediaEntity | undefined {

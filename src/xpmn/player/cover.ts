@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../kernel/errors.ts';
+import { keepNewest } from '../kernel/keep-newest.ts';
 import type { Logger } from '../kernel/log.ts';
 import { withDeadline } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
@@ -67,7 +68,7 @@ export class Cover {
     const picture = await this.fetched(name, signal);
     if (!picture) return;
     this.kept.set(name, { picture, uri: pictureUri(picture.bytes) });
-    for (const old of [...this.kept.keys()].slice(0, Math.max(0, this.kept.size - this.options.kept))) this.kept.delete(old);
+    keepNewest(this.kept, this.options.kept);
     this.deps.changed();
   }
 

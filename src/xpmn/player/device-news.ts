@@ -5,12 +5,12 @@ import type { Opened } from './opened.ts';
 
 /**
  * What news of the player mean for what was opened. `taken`: somebody else plays something there. `failed`: it can't play the title, or its bytes broke off (`problem`).
- * `followed`: it went on by itself. `begun`: it plays; where there is a place to begin at, that is to be gone to now.
+ * `followed`: it went on by itself, though the title before may have broken off (`problem`). `begun`: it plays; where there is a place to begin at, that is to be gone to now.
  */
 export interface Judgement {
   readonly opened: Opened;
   readonly effect: 'none' | 'taken' | 'failed' | 'followed' | 'begun';
-  readonly problem?: XpmnError;
+  readonly problem?: XpmnError | undefined;
 }
 
 const ACTIVE: Readonly<Record<PlayerState, boolean>> = { idle: false, stopped: false, buffering: true, playing: true, paused: true };
@@ -19,7 +19,7 @@ const ACTIVE: Readonly<Record<PlayerState, boolean>> = { idle: false, stopped: f
 export function judge(opened: Opened, snapshot: PlayerSnapshot, isHalting = false): Judgement {
   const url = snapshot.media?.url;
   const { media, following } = opened;
-  if (following && url === following.url && url !== media?.url) return { opened: followed(opened), effect: 'followed' };
+  if (following && url === following.url && url !== media?.url) return followed(opened, media && brokenOff(media));
   if (url !== undefined && url !== media?.url) return { opened, effect: isTaken(opened, snapshot, url) ? 'taken' : 'none' };
   const isSeen = opened.isSeen || url !== undefined || ACTIVE[snapshot.state];
   const seen = isSeen === opened.isSeen ? opened : { ...opened, isSeen };
@@ -33,9 +33,11 @@ function isTaken({ isSeen, before, phase }: Opened, { state }: PlayerSnapshot, u
   return ACTIVE[state] || (phase === 'on' && isSeen && state === 'stopped');
 }
 
-function followed(opened: Opened): Opened {
+function followed(opened: Opened, problem: XpmnError | undefined): Judgement {
   const { list, following } = opened;
-  return { ...opened, list: { ...list, index: list.index + 1 }, media: following, following: undefined, phase: 'on', startAt: undefined, isSeen: true, error: undefined, failures: 0 };
+  const failures = problem ? opened.failures + 1 : 0;
+  const next: Opened = { ...opened, list: { ...list, index: list.index + 1 }, media: following, following: undefined, phase: 'on', startAt: undefined, isSeen: true, error: undefined, failures };
+  return { opened: next, effect: 'followed', problem };
 }
 
 function problemOf({ phase, media, oldProblem }: Opened, { problem, state }: PlayerSnapshot, isHalting: boolean): XpmnError | undefined {

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Timer } from '../kernel/clock.ts';
-import { XpmnError } from '../kernel/errors.ts';
+import type { XpmnError } from '../kernel/errors.ts';
 import type { PlayerSnapshot } from '../ports/media-player.ts';
 import type { Announcer } from './announcer.ts';
 import type { Cover } from './cover.ts';
@@ -9,15 +8,12 @@ import type { Follower } from './follower.ts';
 import type { MoverOptions } from './mover.ts';
 import { brokenOff, failed } from './opened.ts';
 import type { Opened } from './opened.ts';
+import { Patience } from './patience.ts';
+import type { PatienceOptions } from './patience.ts';
 import { hasPlace } from './play-list.ts';
 import type { Stage } from './stage.ts';
 
-export interface PlayerNewsOptions extends MoverOptions {
-  /** Milliseconds from `play` until something must be heard of the player. */
-  readonly startTimeout: number;
-  /** Milliseconds from `play` until one that gathers bytes must play. */
-  readonly bufferTimeout: number;
-}
+export interface PlayerNewsOptions extends MoverOptions, PatienceOptions {}
 
 export interface PlayerNewsDeps {
   readonly stage: Stage;
@@ -42,12 +38,12 @@ export class PlayerNews {
   private isOver = false;
   private isDue = false;
   private unwatch: (() => void) | undefined;
-  /** Runs while a title is to begin. */
-  private start: { readonly timer: Timer; readonly media: Opened['media'] } | undefined;
+  private readonly patience: Patience;
 
   constructor(deps: PlayerNewsDeps, options: PlayerNewsOptions) {
     [this.deps, this.options] = [deps, options];
-    const { player } = deps.stage;
+    const { stage, stage: { player } } = deps;
+    this.patience = new Patience({ stage, over: (opened, problem) => this.giveUp(opened, problem) }, options);
     this.last = player.snapshot;
     player.on('changed', this.onChanged);
     player.on('ended', this.onEnded);
@@ -60,7 +56,7 @@ export class PlayerNews {
     this.look();
     this.deps.announcer.announce();
     this.deps.follower.plan();
-    this.expectStart();
+    this.patience.plan();
     this.watch();
   }
 
@@ -82,7 +78,7 @@ export class PlayerNews {
     this.isOver = true;
     player.off('changed', this.onChanged);
     player.off('ended', this.onEnded);
-    this.start?.timer.cancel();
+    this.patience.end();
     this.watch();
   }
 
@@ -124,43 +120,31 @@ export class PlayerNews {
     if (!stage.opened || stage.isMoving) return;
     // It was looked for, and is not any more.
     if (stage.opened.phase === 'starting' && !stage.opened.media && !this.deps.isGoing()) stage.opened = { ...stage.opened, phase: 'stopped' };
-    const { opened, effect, problem } = judge(stage.opened, snapshot, stage.isHalting);
+    const before = stage.opened;
+    const { opened, effect, problem } = judge(before, snapshot, stage.isHalting);
+    // What the player shows is the next title's already.
+    if (effect === 'followed' && problem) this.show(failed({ ...before, isSeen: false }, problem));
     stage.opened = opened;
     if (effect === 'taken') [stage.opened, stage.closed] = [undefined, undefined];
-    else if (problem) this.fail(opened, problem);
+    else if (effect === 'failed' && problem) this.fail(opened, problem);
     else if (effect === 'begun' && opened.startAt !== undefined) this.deps.goOn(opened);
   }
 
   /** Told as it is; then the next one is tried, if there is one. */
   private fail(opened: Opened, problem: XpmnError): void {
-    const { stage, announcer, advance } = this.deps;
     const index = opened.list.index + 1;
-    stage.opened = failed(opened, problem);
-    announcer.announce();
-    const { failures } = stage.opened;
-    if (hasPlace(opened.list, index) && failures < this.options.titleFailures) advance({ ...opened, list: { ...opened.list, index }, failures });
+    const { failures } = this.show(failed(opened, problem));
+    if (hasPlace(opened.list, index) && failures < this.options.titleFailures) this.deps.advance({ ...opened, list: { ...opened.list, index }, failures });
   }
 
-  private expectStart(): void {
-    const { stage } = this.deps;
-    const { opened } = stage;
-    const media = opened?.phase === 'starting' && !stage.isMoving ? opened.media : undefined;
-    if (media === this.start?.media) return;
-    this.start?.timer.cancel();
-    const { startTimeout, bufferTimeout } = this.options;
-    this.start = media && { media, timer: stage.clock.after(startTimeout, () => this.onLate(media, bufferTimeout - startTimeout)) };
+  private show(opened: Opened): Opened {
+    this.deps.stage.opened = opened;
+    this.deps.announcer.announce();
+    return opened;
   }
 
-  /** It was told to play, took it, and does nothing. One that gathers bytes is waited for `patience` milliseconds more. */
-  private onLate(media: Opened['media'], patience: number): void {
-    const { clock, opened, player } = this.deps.stage;
-    if (opened?.phase !== 'starting') return;
-    if (player.snapshot.state === 'buffering' && patience > 0) {
-      this.start = { media, timer: clock.after(patience, () => this.onLate(media, 0)) };
-      return;
-    }
-    const problem = opened.media && brokenOff(opened.media);
-    this.fail(opened, problem ?? new XpmnError('timeout', 'The player has not begun to play.'));
+  private giveUp(opened: Opened, problem: XpmnError): void {
+    this.fail(opened, problem);
     this.refresh();
   }
 }

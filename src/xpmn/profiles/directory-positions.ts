@@ -1,4 +1,5 @@
 import { XpmnError } from '../kernel/errors.ts';
+import { keepNewest } from '../kernel/keep-newest.ts';
 import type { MediaObject, MediaPage } from '../model/media.ts';
 import type { MediaLibrary } from '../ports/media-device.ts';
 
@@ -36,7 +37,7 @@ export class DirectoryPositions {
     const key = keyOf(container.id, last.id);
     this.known.delete(key);
     this.known.set(key, offset + children.length - 1);
-    if (this.known.size > this.options.rememberedPositions) this.known.delete(this.known.keys().next().value as string);
+    keepNewest(this.known, this.options.rememberedPositions);
   }
 
   /** The page that begins after the child `id`. @throws XpmnError `not-found` if the container has no such child */

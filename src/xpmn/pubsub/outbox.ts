@@ -1,3 +1,4 @@
+import { keepNewest } from '../kernel/keep-newest.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -70,10 +71,7 @@ export class Outbox {
       known.delete(id);
       known.add(id);
     }
-    for (const id of known) {
-      if (known.size <= this.options.waitingItems) return;
-      known.delete(id);
-    }
+    keepNewest(known, this.options.waitingItems);
   }
 
   private begin(node: string, event: XmlElement): void {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { keepNewest } from '../kernel/keep-newest.ts';
 import { serialise } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
 
@@ -37,7 +38,7 @@ export class AnswerCache {
     const answer = work();
     answers.delete(id);
     answers.set(id, { digest, answer });
-    trim(answers, this.options.answers);
+    keepNewest(answers, this.options.answers);
     return answer;
   }
 
@@ -61,15 +62,7 @@ export class AnswerCache {
     const answers = this.peers.get(peer) ?? new Map<string, Entry>();
     this.peers.delete(peer);
     this.peers.set(peer, answers);
-    trim(this.peers, this.options.peers);
+    keepNewest(this.peers, this.options.peers);
     return answers;
-  }
-}
-
-/** Maps keep the order of insertion: the first is the oldest. */
-function trim(map: Map<string, unknown>, size: number): void {
-  for (const key of map.keys()) {
-    if (map.size <= size) return;
-    map.delete(key);
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { XpmnError } from '../kernel/errors.ts';
+import { keepNewest } from '../kernel/keep-newest.ts';
 import { abortable } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
@@ -155,9 +156,6 @@ export class CapsCache {
   private keep(ver: string, info: DiscoInfo): void {
     this.known.delete(ver);
     this.known.set(ver, info);
-    for (const oldest of this.known.keys()) {
-      if (this.known.size <= this.options.entries) return;
-      this.known.delete(oldest);
-    }
+    keepNewest(this.known, this.options.entries);
   }
 }

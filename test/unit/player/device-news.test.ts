@@ -74,6 +74,16 @@ describe('news of the player', () => {
     assert.deepEqual([effect, opened.list.index, opened.media, opened.following, opened.phase], ['followed', 1, following, undefined, 'on']);
   });
 
+  it('a title that broke off counts as failed, though the player has gone on by itself', () => {
+    const following = playerMedia('http://192.0.2.1/next', 30);
+    const since = (failure: XpmnError | undefined): unknown[] => {
+      const { opened, problem } = judge({ ...base, media: { ...media, failure: () => failure }, following, failures: 2 }, shows('playing', following.url));
+      return [problem?.code, opened.failures, opened.error];
+    };
+    assert.deepEqual(since(new XpmnError('entity-changed', 'x')), ['entity-changed', 3, undefined]);
+    assert.deepEqual(since(undefined), [undefined, 0, undefined]);
+  });
+
   it('a title has failed when the player says so, and not for what is wrong with the player, or was before', () => {
     assert.equal(outcome({}, shows('stopped', media.url, 'origin-unreachable')), 'failed on');
     assert.equal(outcome({}, shows('stopped', media.url, 'unsupported-type')), 'failed on');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../src/xpmn/kernel/errors.ts';
+import type { PlaybackStatus } from '../../../src/xpmn/model/playback.ts';
 import { settle } from '../../support/fake-clock.ts';
 import { anybody as call, playbackForEachTest } from '../../support/playback-rig.ts';
 import { settings } from '../../support/settings.ts';
@@ -68,6 +69,21 @@ describe('titles that can\'t be played', () => {
     assert.equal(scene.play.control.status.state, 'playing');
   });
 
+  it('tells of a title whose bytes did not come any more, too, when the player has gone on by itself, and lets that play', async () => {
+    const { player, feed, clock, control } = begin();
+    const uris = [scene.play.title(40), scene.play.title(20)];
+    await open(...uris);
+    await clock.advance(20_000);
+    feed.breakOff(uris[0] as string, 'peer-unavailable');
+    player.hand.finish();
+    await settle(20);
+    assert.equal(states(), 'buffering0 playing0 error0 playing1');
+    const { position, duration, error } = scene.told.find(({ state }) => state === 'error') as PlaybackStatus;
+    assert.deepEqual({ position, duration, error }, { position: 0, duration: 40, error: 'origin-unreachable' }, 'of the title that has ended');
+    await clock.advance(10_000);
+    assert.deepEqual([control.status.state, control.status.position, player.told.map((command) => command.split(' ', 1)[0]).join()], ['playing', 10, 'load,play,preload']);
+  });
+
   it('does not go on to the next one when a title is stopped whose bytes do not come any more', async () => {
     const { player, feed, clock } = begin({ preload: false });
     const uris = [scene.play.title(10), scene.play.title(20)];
@@ -88,6 +104,74 @@ describe('titles that can\'t be played', () => {
     await open(uri);
     await clock.advance(settings.player.startTimeout + 1000);
     assert.deepEqual([scene.play.control.status.state, scene.play.control.status.error], ['error', 'origin-unreachable']);
+  });
+
+  describe('in their middle', () => {
+    const { bufferTimeout } = settings.player;
+    const now = (): unknown[] => [scene.play.control.status.state, scene.play.control.status.error, scene.play.control.status.index];
+    async function starve(...more: string[]): Promise<string> {
+      const uri = scene.play.title(10_000);
+      await open(uri, ...more);
+      await scene.play.clock.advance(3000);
+      scene.play.player.hand.starve();
+      return uri;
+    }
+
+    it('are waited for, however long it takes, while their bytes may come', async () => {
+      const { player, clock } = begin();
+      await starve();
+      await clock.advance(3 * bufferTimeout + 1000);
+      assert.deepEqual(now(), ['buffering', undefined, 0]);
+      player.hand.pause();
+      player.hand.play();
+      await settle();
+      assert.deepEqual(now(), ['playing', undefined, 0]);
+    });
+
+    it('are given up where their bytes do not come any more and the player waits for them for ever; and play on should it go on after all', async () => {
+      const { player, clock, feed } = begin();
+      const uri = await starve();
+      feed.breakOff(uri, 'peer-unavailable');
+      await clock.advance(bufferTimeout - 1000);
+      assert.deepEqual(now(), ['buffering', undefined, 0]);
+      await clock.advance(2000);
+      assert.deepEqual(now(), ['error', 'origin-unreachable', 0]);
+      await clock.advance(2 * bufferTimeout);
+      assert.deepEqual(now(), ['error', 'origin-unreachable', 0]);
+      player.hand.pause();
+      player.hand.play();
+      await settle();
+      assert.deepEqual(now(), ['playing', undefined, 0]);
+    });
+
+    it('are given up, also where that is found out later, and the next one is played', async () => {
+      const { clock, feed } = begin();
+      const uri = await starve(scene.play.title(10_000));
+      await clock.advance(bufferTimeout + 1000);
+      feed.breakOff(uri, 'entity-changed');
+      await clock.advance(bufferTimeout);
+      assert.ok(scene.told.some(({ state, index, error }) => state === 'error' && index === 0 && error === 'entity-changed'), states());
+      assert.deepEqual(now(), ['playing', undefined, 1]);
+    });
+
+    it('are waited for anew each time, and for no player that does not answer', async () => {
+      const { player, clock, feed } = begin();
+      const uri = await starve(scene.play.title(10_000));
+      await clock.advance(bufferTimeout - 1000);
+      player.hand.pause();
+      player.hand.play();
+      await settle();
+      player.hand.starve();
+      feed.breakOff(uri, 'entity-changed');
+      await clock.advance(bufferTimeout - 1000);
+      assert.deepEqual(now(), ['buffering', undefined, 0]);
+      player.hand.trouble('unreachable');
+      await clock.advance(2000);
+      assert.deepEqual(now(), ['error', 'unreachable', 0]);
+      player.hand.recover();
+      await settle();
+      assert.deepEqual(now(), ['buffering', undefined, 0]);
+    });
   });
 
   it('tries so many titles that fail in a row and no more, until somebody wants one', async () => {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { XpmnError } from '../../kernel/errors.ts';
+import { keepNewest } from '../../kernel/keep-newest.ts';
 import type { IncomingStream, MediaSink } from '../../ports/peer-link.ts';
 import { Incoming, type IncomingHooks } from './oob-incoming.ts';
 import { ReceiveWindow, RoundTrip, type WindowBudget, type WindowOptions } from './oob-window.ts';
@@ -186,11 +187,7 @@ export class Receiver {
 
   private remember(id: string): void {
     this.unwanted.add(id);
-    if (this.unwanted.size <= this.options.maxUnwanted) return;
-    for (const oldest of this.unwanted) {
-      this.unwanted.delete(oldest);
-      return;
-    }
+    keepNewest(this.unwanted, this.options.maxUnwanted);
   }
 
   private remove(stream: Incoming): void {

@@ -1,3 +1,5 @@
+import { keepNewest } from '../../kernel/keep-newest.ts';
+
 /** The last packets that were sent: what comes back, over whatever link, was said by nobody else. */
 export class RecentPackets {
   private readonly limit: number;
@@ -11,8 +13,7 @@ export class RecentPackets {
     const key = packet.toString('latin1');
     this.packets.delete(key);
     this.packets.add(key);
-    const [oldest] = this.packets;
-    if (this.packets.size > this.limit && oldest !== undefined) this.packets.delete(oldest);
+    keepNewest(this.packets, this.limit);
   }
 
   has(packet: Buffer): boolean {
