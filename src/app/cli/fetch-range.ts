@@ -1,7 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import http from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import { abortReason } from '../../xpmn/kernel/tasks.ts';
@@ -31,21 +30,23 @@ export async function fetchRange(wanted: RangeToFetch, file: string, { signal, o
     throw error;
   }
   let count = 0;
-  const counter = new Transform({
-    transform(chunk: Buffer, _, done) {
+  async function* counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
       count += chunk.length;
       onBytes(chunk.length);
-      done(null, chunk);
-    },
-  });
+      yield chunk;
+    }
+  }
   const sink = createWriteStream(file, { flags: 'a', flush: true });
-  let diskFailure: Error | undefined;
-  sink.once('error', (error) => (diskFailure ??= error));
+  // Each is destroyed with the other's error: the first to fail is the one that did.
+  let failed: 'way' | 'disk' | undefined;
+  response.once('error', () => (failed ??= 'way'));
+  sink.once('error', () => (failed ??= 'disk'));
   try {
-    await pipeline(response, counter, sink, { signal });
+    await pipeline(response, counted, sink, { signal });
   } catch (error) {
     if (signal.aborted) throw abortReason(signal);
-    if (diskFailure === error) await saying(`${file} can't be written`, () => Promise.reject(error as Error));
+    if (failed === 'disk') await saying(`${file} can't be written`, () => Promise.reject(error as Error));
     throw new XpmnError('connection-lost', 'The transfer broke off.', { cause: error });
   }
   if (wanted.to !== undefined && count !== wanted.to - wanted.from + 1) throw new XpmnError('truncated', 'The transfer ended early.');

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { XpmnError } from '../kernel/errors.ts';
 import type { MediaSink } from '../ports/peer-link.ts';
 
@@ -18,7 +19,9 @@ export interface ResponseSinkEvents {
 export class ResponseSink implements MediaSink {
   private readonly response: ServerResponse;
   private readonly events: ResponseSinkEvents;
-  private isCorked = false;
+  private isGathering = false;
+  /** Corked itself, not by its response: of what comes in chunks, some versions of Node would say that there is no room, and never that there is again. */
+  private corked: Socket | null = null;
   private waiting = 0;
 
   constructor(response: ServerResponse, events: ResponseSinkEvents) {
@@ -29,9 +32,10 @@ export class ResponseSink implements MediaSink {
 
   write(chunk: Buffer): void {
     this.waiting += chunk.length;
-    if (!this.isCorked) {
-      this.isCorked = true;
-      this.response.cork();
+    if (!this.isGathering) {
+      this.isGathering = true;
+      this.corked = this.response.socket;
+      this.corked?.cork();
       setImmediate(() => this.flush());
     }
     this.response.write(chunk);
@@ -48,14 +52,14 @@ export class ResponseSink implements MediaSink {
   }
 
   private flush(): void {
-    if (!this.isCorked) return;
-    this.isCorked = false;
-    this.response.uncork();
+    if (!this.isGathering) return;
+    this.isGathering = false;
+    this.corked?.uncork();
     if (!this.response.writableNeedDrain) this.drained();
   }
 
   private drained(): void {
-    if (this.isCorked) return;
+    if (this.isGathering) return;
     const count = this.waiting;
     this.waiting = 0;
     if (count > 0) this.events.consumed(count);
