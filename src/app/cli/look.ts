@@ -52,7 +52,8 @@ export async function browse(context: CliContext, device: string, container: str
   let isMore: boolean;
   do {
     const left = wanted - count;
-    page = await context.call('browse', { device, offset: offset + count, limit: left, ...(container === undefined ? {} : { container }) });
+    const wantedPage = { device, offset: offset + count, limit: left, ...(container === undefined ? {} : { container }) };
+    page = await context.patiently('waiting for an answer', () => context.call('browse', wantedPage));
     if (context.isJson) children.push(...page.children);
     else context.deps.stdout.write(pageText(page, count === 0));
     count += page.children.length;

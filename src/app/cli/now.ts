@@ -14,7 +14,7 @@ const USUAL_COLUMNS = 80;
 export async function showNow(context: CliContext, { watch, ...flags }: PlayerFlags & { readonly watch?: true }): Promise<void> {
   if (watch) return watchPlayer(context, flags);
   const { clock, stdout } = context.deps;
-  const view = await withAdvice(flags, () => context.call('now', onDevice(flags)));
+  const view = await withAdvice(context, flags, () => context.call('now', onDevice(flags)));
   if (!view.status) throw new XpmnError('peer-unavailable', `${view.name} has not said what it does yet: try again in a moment, or wait for it with --watch.`);
   context.answer(view, () => nowText(view, { now: clock.now(), hasBar: stdout.isTTY === true }));
 }
@@ -24,7 +24,7 @@ async function watchPlayer(context: CliContext, flags: PlayerFlags): Promise<voi
   const display = isJson || !deps.stdout.isTTY ? linesOf(deps, isJson) : new LiveLine(deps, settings.liveInterval);
   try {
     // It is listened to first, so that nothing is missed between the two.
-    let view = await withAdvice(flags, async () => {
+    let view = await withAdvice(context, flags, async () => {
       const { device } = await context.call('now-wait', { ...onDevice(flags), after: -1 });
       return context.call('now', { device });
     });

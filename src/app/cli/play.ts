@@ -31,9 +31,9 @@ export async function play(context: CliContext, words: readonly string[], { from
     return tellPlayer(context, 'play', flags);
   }
   const items = await itemsFor(words, context.playlist, (text) => context.notice(text));
-  const opened = await withAdvice(flags, () => context.call('play', { ...onDevice(flags), items, ...(from === undefined ? {} : { position: from }) }));
+  const opened = await withAdvice(context, flags, () => context.call('play', { ...onDevice(flags), items, ...(from === undefined ? {} : { position: from }) }));
   for (const sentence of opened.skipped) context.notice(`skipped ${sentence}`);
-  const view = wait ? await begun(context, opened) : undefined;
+  const view = wait ? await context.patiently('waiting for it to play', () => begun(context, opened)) : undefined;
   context.answer({ ...opened, state: view?.status?.state }, () => `${printable(sentence(opened, view, wait))}\n`);
 }
 

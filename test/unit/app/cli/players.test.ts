@@ -163,8 +163,9 @@ describe('commands for players', () => {
       const clock = new FakeClock();
       const running = xpmn(['play', FILM, '--on', 'living'], { clock });
       while (gateway.players.waiting === 0) await clock.advance(0);
+      await clock.advance(settings.cli.patience);
       await clock.advance(settings.cli.playing);
-      assert.deepEqual(await running, { status: 0, stdout: `opened Title 1 on Living room; it does not play yet: \`xpmn now --on ${LIVING} --watch\` shows what comes of it\n`, stderr: '' });
+      assert.deepEqual(await running, { status: 0, stdout: `opened Title 1 on Living room; it does not play yet: \`xpmn now --on ${LIVING} --watch\` shows what comes of it\n`, stderr: 'waiting for it to play … (Ctrl-C ends it)\n' });
       assert.equal(clock.pending, 0);
       assert.equal(await said(['play', FILM, FILM, '--on', 'living', '--no-wait']), 'opened Title 1 on Living room (1 of 2)\n');
     });
@@ -246,7 +247,8 @@ describe('commands for players', () => {
       const cases: [ErrorCode, string[], number, string][] = [
         ['unexpected-request', ['next'], 1, 'It is so. `xpmn now --on living` shows what it does.'], ['not-pausable', ['pause'], 1, 'It is so. It can be stopped: `xpmn stop --on living`.'],
         ['not-seekable', ['seek', '10'], 1, 'It is so.'], ['not-acceptable', ['seek', '10'], 1, 'It is so. `xpmn now --on living` shows what it plays.'],
-        ['not-supported', ['next'], 1, 'It is so.'], ['unreachable', ['stop'], 3, 'It is so. `xpmn devices` shows what can be reached.'], ['timeout', ['stop'], 3, 'It is so.'], ['not-trusted', ['stop'], 4, 'It is so.'],
+        ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'It is so. `xpmn devices` shows what can be reached.'], ['unreachable', ['stop'], 3, 'It is so.'],
+        ['timeout', ['stop'], 3, 'Living room did not answer in time.'], ['transport-failed', ['stop'], 3, 'Living room did not answer: the connection to it broke.'], ['not-trusted', ['stop'], 4, 'It is so.'],
         ['not-found', ['volume', '5'], 1, 'living-aaaa has no volume that can be reached from here: use its own controls.'], ['not-supported', ['mute', 'on'], 1, 'living-aaaa has no way to mute it that can be reached from here: use its own controls.'],
       ];
       for (const [code, argv, status, sentence] of cases) {
