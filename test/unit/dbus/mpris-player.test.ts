@@ -68,6 +68,13 @@ describe('a player by MPRIS', function () {
       });
     }
 
+    it('to the end, from where it goes on by itself', async () => {
+      await playing();
+      await rig.player.seek(60, { signal });
+      assert.deepEqual(members(), ['SetPosition']);
+      assert.equal(rig.player.snapshot.state, 'stopped');
+    });
+
     it('or says that it can\'t, if nothing helps', async () => {
       await playing({ ignoresSetPosition: true, ignoresSeek: true });
       await assert.rejects(rig.player.seek(30, { signal }), { code: 'not-seekable' });
