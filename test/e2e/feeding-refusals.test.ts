@@ -105,7 +105,7 @@ describe('what can\'t be played', function () {
     refused(await controller.xpmn(['play', song.replace(/\/[^?]*/, '/nobody-abcd')]), [3, /^origin-unreachable: mpv can't fetch the item/]);
     refused(await controller.xpmn(['play', song.replace(/uid=.*/, '')]), [2, /^usage: ".*" is no media item: they look like xmpp:…/]);
     refused(await controller.xpmn(['play', song, '--on', 'kitchen']), [1, /^not-found: No device is called "kitchen": `xpmn devices` lists/]);
-    refused(await controller.xpmn(['play', song, '--on', shelf.id]), [1, /^not-supported: shelf-\w+ is no player: `xpmn devices` shows which devices are/]);
+    refused(await controller.xpmn(['play', song, '--on', shelf.id]), [1, /^not-supported: Shelf \(shelf-\w+\) is no player: `xpmn devices` shows which devices are/]);
     refused(await controller.xpmn(['play', song, '--from', '5:00']), [1, /^not-acceptable: mpv says: That position lies outside the item\./]);
   });
 

@@ -81,7 +81,7 @@ async function asPlayer<T>(player: GatewayDevice, answer: Promise<T>, command?: 
     const error = asXpmnError(thrown);
     if (command?.name === 'set' && (error.code === 'not-found' || error.code === 'not-supported')) {
       const what = { volume: 'volume', mute: 'way to mute it' }[command.variable.name];
-      throw new XpmnError('not-supported', `${player.id} has no ${what} that can be reached from here: use its own controls.`, { cause: error });
+      throw new XpmnError('not-supported', `${player.name} has no ${what} that can be reached from here: use its own controls.`, { cause: error });
     }
     if (error.code === 'not-supported' && !player.services.includes('playback')) throw playsNothing(player, error);
     throw toldBy(player, error, special);

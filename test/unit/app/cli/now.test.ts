@@ -75,8 +75,8 @@ describe('xpmn now', () => {
       assert.equal(text(), '');
       return `${status} ${stderr}`;
     };
-    assert.match(await fails('--on', 'nas'), /^1 xpmn: not-supported: nas-k3fq is no player/);
-    assert.match(await fails('--on', 'nas', '--watch'), /^1 xpmn: not-supported: nas-k3fq is no player/);
+    assert.match(await fails('--on', 'nas'), /^1 xpmn: not-supported: NAS of Anna \(nas-k3fq\) is no player/);
+    assert.match(await fails('--on', 'nas', '--watch'), /^1 xpmn: not-supported: NAS of Anna \(nas-k3fq\) is no player/);
     gateway.players.change({ reach: 'connecting', status: undefined });
     assert.match(await fails(), /^3 xpmn: peer-unavailable: Living room has not said what it does yet: try again in a moment, or wait for it with --watch\.\n$/);
     gateway.players.failure = new XpmnError('peer-unavailable', 'It is not there.');

@@ -117,17 +117,17 @@ describe('commands for players', () => {
     it('needs no device where there is one player, and names them where there are several', async () => {
       assert.equal(await said(['play', FILM]), 'playing Title 1 on Living room\n');
       gateway.list.push(fakeDevice('kitchen-bbbb', 'Kitchen', { services: ['playback'] }));
-      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: bad-request: There are several players: living-aaaa, kitchen-bbbb. Say which with --on.\n' });
+      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: bad-request: There are several players: Living room (living-aaaa), Kitchen (kitchen-bbbb). Say which with --on.\n' });
       gateway.list.length = 2;
       assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is no player in the media network: `xpmn devices` shows what there is.\n' });
     });
 
     it('says that a device is no player, or not there', async () => {
-      assert.deepEqual(await xpmn(['play', FILM, '--on', 'nas']), { status: 1, stdout: '', stderr: 'xpmn: not-supported: nas-k3fq is no player: `xpmn devices` shows which devices are (playback, rendering).\n' });
+      assert.deepEqual(await xpmn(['play', FILM, '--on', 'nas']), { status: 1, stdout: '', stderr: 'xpmn: not-supported: NAS of Anna (nas-k3fq) is no player: `xpmn devices` shows which devices are (playback, rendering).\n' });
       assert.match((await xpmn(['play', FILM, '--on', 'attic'])).stderr, /^xpmn: not-found: No device is called "attic"/);
       gateway.list.push(fakeDevice('old-cccc', 'Old', { services: [] }));
       gateway.players.failure = new XpmnError('not-supported', 'It knows nothing of that.');
-      assert.match((await xpmn(['play', FILM, '--on', 'old'])).stderr, /^xpmn: not-supported: old-cccc is no player: /);
+      assert.match((await xpmn(['play', FILM, '--on', 'old'])).stderr, /^xpmn: not-supported: Old \(old-cccc\) is no player: /);
       gateway.players.failure = new XpmnError('peer-unavailable', 'It is not there.');
       assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: It is not there. `xpmn devices` shows what can be reached.\n' });
     });
@@ -249,14 +249,14 @@ describe('commands for players', () => {
         ['not-seekable', ['seek', '10'], 1, 'It is so.'], ['not-acceptable', ['seek', '10'], 1, 'It is so. `xpmn now --on living` shows what it plays.'],
         ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'It is so. `xpmn devices` shows what can be reached.'], ['unreachable', ['stop'], 3, 'It is so.'],
         ['timeout', ['stop'], 3, 'Living room did not answer in time.'], ['transport-failed', ['stop'], 3, 'Living room did not answer: the connection to it broke.'], ['not-trusted', ['stop'], 4, 'It is so.'],
-        ['not-found', ['volume', '5'], 1, 'living-aaaa has no volume that can be reached from here: use its own controls.'], ['not-supported', ['mute', 'on'], 1, 'living-aaaa has no way to mute it that can be reached from here: use its own controls.'],
+        ['not-found', ['volume', '5'], 1, 'Living room has no volume that can be reached from here: use its own controls.'], ['not-supported', ['mute', 'on'], 1, 'Living room has no way to mute it that can be reached from here: use its own controls.'],
       ];
       for (const [code, argv, status, sentence] of cases) {
         gateway.players.failure = new XpmnError(code, 'It is so.');
         const shown = argv[0] === 'volume' ? 'not-supported' : code;
         assert.deepEqual(await xpmn([...argv, '--on', 'living']), { status, stdout: '', stderr: `xpmn: ${shown}: ${sentence}\n` }, code);
       }
-      assert.match((await xpmn(['pause', '--on', 'nas'])).stderr, /^xpmn: not-supported: nas-k3fq is no player/);
+      assert.match((await xpmn(['pause', '--on', 'nas'])).stderr, /^xpmn: not-supported: NAS of Anna \(nas-k3fq\) is no player/);
     });
 
     it('can\'t get louder than what nobody knows', async () => {
