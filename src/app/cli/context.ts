@@ -39,7 +39,7 @@ export class CliContext {
   /** Tells people what they wait for, if it takes long. */
   async patiently<T>(what: string, work: () => Promise<T>): Promise<T> {
     const timer = this.deps.clock.after(this.settings.patience, () => {
-      if (!this.isJson) this.notice(`${what} … (Ctrl-C ends it)`);
+      if (!this.isJson) this.notice(`${what} … (Ctrl-C ends the waiting)`);
     });
     try {
       return await work();

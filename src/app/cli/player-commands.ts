@@ -64,7 +64,7 @@ export function onDevice({ on }: PlayerFlags): { readonly device?: string } {
 /** Runs `work`, patiently; what a player refused comes with what to do next: what `special` says of it, or else what holds for most commands. */
 export async function withAdvice<T>(context: CliContext, { on }: PlayerFlags, work: () => Promise<T>, special: Advice = {}): Promise<T> {
   try {
-    return await context.patiently('waiting for an answer', work);
+    return await context.patiently('waiting for the player', work);
   } catch (error) {
     const advice = error instanceof XpmnError ? (special[error.code] ?? ADVICE[error.code]) : undefined;
     if (!(error instanceof XpmnError) || advice === undefined) throw error;
@@ -75,7 +75,7 @@ export async function withAdvice<T>(context: CliContext, { on }: PlayerFlags, wo
 const REACH = (): string => '`xpmn devices` shows what can be reached.';
 
 /** By code; `on` names the player as the user did. */
-type Advice = { readonly [C in ErrorCode]?: (on: string) => string };
+export type Advice = { readonly [C in ErrorCode]?: (on: string) => string };
 
 const ADVICE: Advice = {
   'unexpected-request': (on) => `\`xpmn now${on}\` shows what it does.`,

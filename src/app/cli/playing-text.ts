@@ -60,7 +60,7 @@ function stateOf(status: PlaybackStatus | undefined): string {
 const FAILURES: { readonly [C in ErrorCode]?: string } = {
   'unreachable': 'it does not answer',
   'timeout': 'it does not answer',
-  'origin-unreachable': 'it could not fetch that',
+  'origin-unreachable': 'it could not fetch or play that',
   'unsupported-type': 'it does not play media of this kind',
   'not-found': 'that is not there any more',
   'not-allowed': 'it is not given that',

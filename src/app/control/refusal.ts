@@ -13,7 +13,7 @@ const WITHOUT_REASON: Sentences = {
   'unsupported-type': 'does not play media of this kind.',
   'not-pausable': 'can\'t pause what plays.',
   'not-seekable': 'can\'t go to another place of what plays.',
-  'origin-unreachable': 'could not fetch it.',
+  'origin-unreachable': 'could not fetch or play it.',
   'origin-broken': 'could not play it.',
   'internal': 'failed at that.',
   'timeout': 'did not answer its gateway in time.',
@@ -25,7 +25,7 @@ const WITHOUT_REASON: Sentences = {
 export const OPENING: Sentences = {
   'not-found': 'does not find the item: is it still there?',
   'not-allowed': 'is not given the item.',
-  'origin-unreachable': 'can\'t fetch the item: `xpmn get` tries the same from here.',
+  'origin-unreachable': 'can\'t fetch the item, or can\'t play it.',
 };
 
 /** Nobody has said it: what has become of the question is not known. */

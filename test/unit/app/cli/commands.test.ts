@@ -149,6 +149,7 @@ describe('commands', () => {
       assert.match(stdout, /^Usage: xpmn /);
       assert.ok(!/--password[ =]/.test(stdout), 'a password is never an argument');
     }
+    assert.match((await xpmn(['--help'])).stdout, /^ {2}play \[uri\.\.\.\] .*\n[^]*^ {2}seek <pos> /m);
     assert.equal((await xpmn(['--version'])).stdout, '1.2.3\n');
   });
 

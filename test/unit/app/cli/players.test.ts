@@ -146,7 +146,7 @@ describe('commands for players', () => {
 
     it('fails when the player can\'t play it after all', async () => {
       const cases: [ErrorCode | undefined, number, RegExp][] = [
-        ['unsupported-type', 1, /Living room can't play Title 1: it does not play media of this kind\./], ['origin-unreachable', 3, /it could not fetch it\. `xpmn get`/],
+        ['unsupported-type', 1, /Living room can't play Title 1: it does not play media of this kind\./], ['origin-unreachable', 3, /it could not fetch or play it\. `xpmn get` tries/],
         ['not-found', 1, /not there any more/], ['not-allowed', 1, /does not give it to this player/], ['protocol-violation', 1, /can't play Title 1: it says protocol-violation\./], [undefined, 1, /origin-broken/],
       ];
       for (const [error, status, sentence] of cases) {
@@ -156,6 +156,9 @@ describe('commands for players', () => {
         assert.match(got.stderr, sentence);
         assert.match(got.stderr, /^xpmn: [a-z-]+: [^\n]+\n$/);
       }
+      // What lies on this disk is not fetched.
+      gateway.players.after = [{ state: 'error', error: 'origin-unreachable' }];
+      assert.equal((await xpmn(['play', await file('a.mp3'), '--on', 'living'])).stderr, 'xpmn: origin-unreachable: Living room can\'t play Title 1: it could not fetch or play it.\n');
     });
 
     it('says so where nothing is heard of it for long, or nobody waits', async () => {
@@ -165,7 +168,7 @@ describe('commands for players', () => {
       while (gateway.players.waiting === 0) await clock.advance(0);
       await clock.advance(settings.cli.patience);
       await clock.advance(settings.cli.playing);
-      assert.deepEqual(await running, { status: 0, stdout: `opened Title 1 on Living room; it does not play yet: \`xpmn now --on ${LIVING} --watch\` shows what comes of it\n`, stderr: 'waiting for it to play … (Ctrl-C ends it)\n' });
+      assert.deepEqual(await running, { status: 0, stdout: `opened Title 1 on Living room; it does not play yet: \`xpmn now --on ${LIVING} --watch\` shows what comes of it\n`, stderr: 'waiting for the player … (Ctrl-C ends the waiting)\n' });
       assert.equal(clock.pending, 0);
       assert.equal(await said(['play', FILM, FILM, '--on', 'living', '--no-wait']), 'opened Title 1 on Living room (1 of 2)\n');
     });
