@@ -77,7 +77,7 @@ describe('commands and a player elsewhere', () => {
     assert.equal((await xpmn('next')).stderr, 'xpmn: conflict: Player refuses that (conflict).\n');
     rig.control.controls = [];
     rig.control.failure = new XpmnError('not-found', 'This player has no volume.');
-    assert.match((await xpmn('volume', '10')).stderr, /^xpmn: not-supported: player has no volume that can be reached from here/);
+    assert.match((await xpmn('volume', '10')).stderr, /^xpmn: not-supported: Player has no volume that can be reached from here/);
   });
 
   it('show whole views from the first line on, each once, also when the player was lost in between', async () => {
