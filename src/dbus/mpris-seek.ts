@@ -49,11 +49,15 @@ export class MprisSeek {
   private async arrives(target: number, way: () => Promise<void>): Promise<boolean> {
     const { observer } = this;
     const before = observer.state;
+    const isToEnd = target > (lengthOf(before) ?? Infinity) - CLOSE;
+    // It may have gone on before it is looked at.
+    if (isToEnd) observer.update({ place: { position: target, measured: observer.clock.monotonic() } });
     try {
       await way();
     } catch (error) {
       if (!isRefusal(error)) throw error;
       this.refusal = error;
+      if (isToEnd) await abortable(observer.look(false), this.call.signal);
       return false;
     }
     const { clock } = observer;
@@ -68,7 +72,7 @@ export class MprisSeek {
       const passed = status === 'playing' ? ((clock.monotonic() - since) * rate) / 1000 : 0;
       return Math.abs(observer.here - target - passed) <= CLOSE;
     };
-    const isOver = (): boolean => target > (lengthOf(before) ?? Infinity) - CLOSE && hasEnded(observer.state, before);
+    const isOver = (): boolean => isToEnd && hasEnded(observer.state, before);
     return observer.until(() => isThere() || isOver(), this.patience, this.call.signal);
   }
 

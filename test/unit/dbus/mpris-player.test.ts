@@ -69,9 +69,12 @@ describe('a player by MPRIS', function () {
     }
 
     it('to the end, from where it goes on by itself', async () => {
-      await playing();
+      const media = await playing();
+      const ended: string[] = [];
+      rig.player.on('ended', (url) => ended.push(url));
+      await rig.pass(5_000);
       await rig.player.seek(60, { signal });
-      assert.deepEqual(members(), ['SetPosition']);
+      assert.deepEqual([members(), ended], [['SetPosition'], [media.url]]);
       assert.equal(rig.player.snapshot.state, 'stopped');
     });
 
