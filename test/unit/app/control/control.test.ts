@@ -132,8 +132,8 @@ describe('control API', () => {
   });
 
   it('answers errors with their code, sentence and details', async () => {
-    gateway.failure = new XpmnError('peer-unavailable', 'The NAS is off.', { details: { since: 5 } });
-    await assert.rejects(client.call('browse', { device: 'nas' }, { signal }), { code: 'peer-unavailable', message: 'The NAS is off.', details: { since: 5 } });
+    gateway.failure = new XpmnError('origin-unreachable', 'The NAS is off.', { details: { since: 5 } });
+    await assert.rejects(client.call('browse', { device: 'nas' }, { signal }), { code: 'origin-unreachable', message: 'The NAS is off.', details: { since: 5 } });
   });
 
   it('has a status for each code that is an error', () => {
