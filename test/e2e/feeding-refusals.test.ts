@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { NamedView } from '../../src/app/cli/playing-text.ts';
+import type { NamedView } from '../../src/app/control/operations.ts';
 import type { GatewayDevice } from '../../src/app/gateway-api.ts';
 import { startBus } from '../peers/dbus.ts';
 import { generateSong } from '../peers/media.ts';

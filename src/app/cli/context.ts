@@ -36,10 +36,10 @@ export class CliContext {
     return this.client.call(name, input, { signal: AbortSignal.timeout(this.settings.farewell) });
   }
 
-  /** Tells people what they wait for, if it takes long. */
-  async patiently<T>(what: string, work: () => Promise<T>): Promise<T> {
+  /** Runs `work`; people are told that they wait, if it takes long. */
+  async patiently<T>(work: () => Promise<T>): Promise<T> {
     const timer = this.deps.clock.after(this.settings.patience, () => {
-      if (!this.isJson) this.notice(`${what} … (Ctrl-C ends the waiting)`);
+      if (!this.isJson) this.notice('still waiting … (Ctrl-C ends it)');
     });
     try {
       return await work();

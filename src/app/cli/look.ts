@@ -53,7 +53,7 @@ export async function browse(context: CliContext, device: string, container: str
   do {
     const left = wanted - count;
     const wantedPage = { device, offset: offset + count, limit: left, ...(container === undefined ? {} : { container }) };
-    page = await context.patiently('waiting for the device', () => context.call('browse', wantedPage));
+    page = await context.patiently(() => context.call('browse', wantedPage));
     if (context.isJson) children.push(...page.children);
     else context.deps.stdout.write(pageText(page, count === 0));
     count += page.children.length;

@@ -1,11 +1,11 @@
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import type { Timer } from '../../xpmn/kernel/clock.ts';
+import type { NamedView } from '../control/operations.ts';
 import type { CliContext } from './context.ts';
 import type { CliDeps } from './io.ts';
 import { onDevice, withAdvice } from './player-commands.ts';
 import type { PlayerFlags } from './player-commands.ts';
 import { isNews, nowLine, nowText } from './playing-text.ts';
-import type { NamedView } from './playing-text.ts';
 
 /** Of a terminal that does not say how wide it is, or says 0. */
 const USUAL_COLUMNS = 80;

@@ -2,14 +2,13 @@ import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { withDeadline } from '../../xpmn/kernel/tasks.ts';
 import type { PlaybackState } from '../../xpmn/model/playback.ts';
-import type { Output } from '../control/operations.ts';
+import type { NamedView, Output } from '../control/operations.ts';
 import { printable } from '../text.ts';
 import type { CliContext } from './context.ts';
 import { itemsFor } from './items-to-play.ts';
 import { onDevice, tellPlayer, withAdvice } from './player-commands.ts';
 import type { Advice, PlayerFlags } from './player-commands.ts';
 import { titleOf } from './playing-text.ts';
-import type { NamedView } from './playing-text.ts';
 import { shellQuoted } from './table.ts';
 
 export interface PlayFlags extends PlayerFlags {

@@ -64,7 +64,7 @@ export function onDevice({ on }: PlayerFlags): { readonly device?: string } {
 /** Runs `work`, patiently; what a player refused comes with what to do next: what `special` says of it, or else what holds for most commands. */
 export async function withAdvice<T>(context: CliContext, { on }: PlayerFlags, work: () => Promise<T>, special: Advice = {}): Promise<T> {
   try {
-    return await context.patiently('waiting for the player', work);
+    return await context.patiently(work);
   } catch (error) {
     const advice = error instanceof XpmnError ? (special[error.code] ?? ADVICE[error.code]) : undefined;
     if (!(error instanceof XpmnError) || advice === undefined) throw error;

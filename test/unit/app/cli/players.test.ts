@@ -168,7 +168,7 @@ describe('commands for players', () => {
       while (gateway.players.waiting === 0) await clock.advance(0);
       await clock.advance(settings.cli.patience);
       await clock.advance(settings.cli.playing);
-      assert.deepEqual(await running, { status: 0, stdout: `opened Title 1 on Living room; it does not play yet: \`xpmn now --on ${LIVING} --watch\` shows what comes of it\n`, stderr: 'waiting for the player … (Ctrl-C ends the waiting)\n' });
+      assert.deepEqual(await running, { status: 0, stdout: `opened Title 1 on Living room; it does not play yet: \`xpmn now --on ${LIVING} --watch\` shows what comes of it\n`, stderr: 'still waiting … (Ctrl-C ends it)\n' });
       assert.equal(clock.pending, 0);
       assert.equal(await said(['play', FILM, FILM, '--on', 'living', '--no-wait']), 'opened Title 1 on Living room (1 of 2)\n');
     });
