@@ -48,10 +48,13 @@ interface Display {
 /** A line for each change. */
 function linesOf({ stdout, clock }: CliDeps, isJson: boolean): Display {
   let last: NamedView | undefined;
+  let shown: string | undefined;
   return {
     show: (view) => {
-      if (!last || isNews(view, last)) stdout.write(`${isJson ? JSON.stringify(view) : nowLine(view, { now: clock.now() })}\n`);
-      last = view;
+      const line = isJson ? JSON.stringify(view) : nowLine(view, { now: clock.now() });
+      // News need not show in a line for people.
+      if (!last || (isNews(view, last) && line !== shown)) stdout.write(`${line}\n`);
+      [last, shown] = [view, line];
     },
     end: () => undefined,
   };

@@ -143,6 +143,9 @@ describe('xpmn now', () => {
       const { running } = await watched();
       await clock.advance(5000);
       await changed({ reach: 'lost' });
+      // It is news for programs alone.
+      gateway.players.change({ volume: 30 });
+      await waits(gateway.players.view.revision);
       await changed({ reach: 'there', volume: 20, mute: true, heard: clock.now() });
       interrupt();
       assert.deepEqual(await running, { status: 0, stdout: '', stderr: '' });
