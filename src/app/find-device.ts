@@ -46,8 +46,8 @@ export function isPlayer({ services }: Pick<GatewayDevice, 'services'>): boolean
   return services.includes('playback') || services.includes('rendering');
 }
 
-export function playsNothing({ id }: Named, cause?: unknown): XpmnError {
-  return new XpmnError('not-supported', `${id} is no player: \`xpmn devices\` shows which devices are (playback, rendering).`, { cause });
+export function playsNothing(device: Named, cause?: unknown): XpmnError {
+  return new XpmnError('not-supported', `${labelOf(device)} is no player: \`xpmn devices\` shows which devices are (playback, rendering).`, { cause });
 }
 
 function onlyOne<D extends Named>(players: readonly D[]): D {
@@ -66,9 +66,14 @@ function search<D extends Named>(wanted: string, devices: readonly D[]): D | und
   return undefined;
 }
 
-/** The first ten, by what names each of them alone. */
+/** What it is called, and what names it alone in its network. */
+export function labelOf({ name, id }: Pick<Named, 'name' | 'id'>): string {
+  return `${name} (${id})`;
+}
+
+/** The first ten, with what names each of them alone. */
 function namesOf(devices: readonly Named[]): string {
   const isUnique = new Set(devices.map(({ id }) => id)).size === devices.length;
-  const names = devices.slice(0, 10).map(({ id, jid }) => (isUnique ? id : jid));
+  const names = devices.slice(0, 10).map(({ name, id, jid }) => labelOf({ name, id: isUnique ? id : jid }));
   return `${names.join(', ')}${devices.length > names.length ? ', …' : ''}`;
 }

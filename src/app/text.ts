@@ -32,11 +32,20 @@ export function formatDuration(seconds: number): string {
 const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303f\uff01-\uff60\p{Emoji_Presentation}]/u;
 const NARROW = /[\p{M}\u200b-\u200d\ufe00-\ufe0f]/u;
 
+/** Columns of a terminal that a printable text takes. */
+export function widthOf(text: string): number {
+  return [...text].reduce((width, character) => width + columnsOf(character), 0);
+}
+
+function columnsOf(character: string): number {
+  return NARROW.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+}
+
 /** As much of a printable text as fits into so many columns of a terminal, with a sign where something is left out. */
 export function cutToWidth(text: string, columns: number): string {
   let [taken, width, fitting] = ['', 0, ''];
   for (const character of text) {
-    width += NARROW.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+    width += columnsOf(character);
     if (width > columns) return `${fitting}…`;
     taken += character;
     // There the sign would still fit.

@@ -4,6 +4,8 @@ import { abortable } from '../xpmn/kernel/tasks.ts';
 import type { MprisObserver } from './mpris-observer.ts';
 import { isRefusal } from './mpris-remote.ts';
 import type { MprisRemote, RemoteCall } from './mpris-remote.ts';
+import { lengthOf } from './mpris-state.ts';
+import type { MprisState } from './mpris-state.ts';
 
 /** Seconds by which a place may be missed. */
 const CLOSE = 2;
@@ -46,11 +48,16 @@ export class MprisSeek {
   /** Tries one way. A player that does not say where it is is believed. */
   private async arrives(target: number, way: () => Promise<void>): Promise<boolean> {
     const { observer } = this;
+    const before = observer.state;
+    const isToEnd = target > (lengthOf(before) ?? Infinity) - CLOSE;
+    // It may have gone on before it is looked at.
+    if (isToEnd) observer.update({ place: { position: target, measured: observer.clock.monotonic() } });
     try {
       await way();
     } catch (error) {
       if (!isRefusal(error)) throw error;
       this.refusal = error;
+      if (isToEnd) await abortable(observer.look(false), this.call.signal);
       return false;
     }
     const { clock } = observer;
@@ -65,7 +72,8 @@ export class MprisSeek {
       const passed = status === 'playing' ? ((clock.monotonic() - since) * rate) / 1000 : 0;
       return Math.abs(observer.here - target - passed) <= CLOSE;
     };
-    return observer.until(isThere, this.patience, this.call.signal);
+    const isOver = (): boolean => isToEnd && hasEnded(observer.state, before);
+    return observer.until(() => isThere() || isOver(), this.patience, this.call.signal);
   }
 
   private async position(): Promise<number | undefined> {
@@ -76,4 +84,9 @@ export class MprisSeek {
       throw error;
     }
   }
+}
+
+/** Who is taken to the end goes on by himself: he stops, or has another track. */
+function hasEnded({ reading: { status, track }, loaded }: MprisState, before: MprisState): boolean {
+  return status === 'stopped' || track.url !== before.reading.track.url || loaded?.media !== before.loaded?.media;
 }

@@ -23,6 +23,7 @@ describeSharedMedia('files and URLs', async () => {
   await writeFile(join(folder, 'Romeo_&_Żółw.mp4'), film);
   await writeFile(join(folder, 'no extension'), song);
   await writeFile(join(folder, 'wrong.mp4'), picture);
+  await writeFile(join(folder, 'empty.mp3'), '');
   await writeFile(join(folder, 'secrets'), 'root:x:0:0');
   await mkdir(join(folder, 'folder.mp4'));
   execFileSync('mkfifo', [join(folder, 'pipe.mp4')]);
@@ -55,7 +56,7 @@ describeSharedMedia('files and URLs', async () => {
       { what: `${web}/unknown/B-side.flac`, content: song, type: 'audio/flac', title: 'B-side' },
     ],
     missing: [at('missing.mp4'), at('folder.mp4'), at('pipe.mp4'), folder, 'relative.mp4', '', '/dev/zero', `file://${at('wrong.mp4')}`, `${web}/missing.mp4`, 'http://', 'http://[/x.mp3'],
-    noMedia: [at('secrets'), `${web}/page.mp4`, `${web}/what`],
+    noMedia: [at('secrets'), at('empty.mp3'), `${web}/page.mp4`, `${web}/what`],
     local: [at('Romeo_&_Żółw.mp4'), '/etc/passwd', `${web}/a%20film.mkv`, 'http://localhost/x.mp3', 'http://[::1]/x.mp3', 'http://0x7f.1/x.mp3', 'http://2130706433/x.mp3', 'http://[::ffff:127.0.0.1]/x.mp3', 'http://169.254.169.254/x.mp3'],
     elapse: () => clock.advance(settings.feed.shared.lifetime + 1),
     async close() {

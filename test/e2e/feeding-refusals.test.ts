@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { NamedView } from '../../src/app/cli/playing-text.ts';
+import type { NamedView } from '../../src/app/control/operations.ts';
 import type { GatewayDevice } from '../../src/app/gateway-api.ts';
 import { startBus } from '../peers/dbus.ts';
 import { generateSong } from '../peers/media.ts';
@@ -80,7 +80,7 @@ describe('what can\'t be played', function () {
   it('is a file that only looks like media: the player is in error, at once or when it finds out', async () => {
     const answer = await controller.xpmn(['play', join(folder, 'broken.mp3')]);
     // mpv says that it plays before it has looked at what it got.
-    if (answer.code !== 0) refused(answer, [3, /^origin-unreachable: mpv can't (fetch the item: `xpmn get`|play broken: it could not fetch it\. `xpmn get`)/]);
+    if (answer.code !== 0) refused(answer, [3, /^origin-unreachable: mpv can't (fetch the item, or can't play it|play broken: it could not fetch or play it)\./]);
     const { error } = await waitUntil('it is in error', async () => {
       const { status } = await controller.json<NamedView>(['now']);
       return status?.state === 'error' ? status : undefined;
@@ -102,10 +102,10 @@ describe('what can\'t be played', function () {
 
   it('is an item that is not there, or a device that is none', async () => {
     refused(await controller.xpmn(['play', song.replace(/uid=.*/, 'uid=nothing')]), [1, /^not-found: mpv does not find the item: is it still there\?$/]);
-    refused(await controller.xpmn(['play', song.replace(/\/[^?]*/, '/nobody-abcd')]), [3, /^origin-unreachable: mpv can't fetch the item/]);
+    refused(await controller.xpmn(['play', song.replace(/\/[^?]*/, '/nobody-abcd')]), [3, /^origin-unreachable: mpv can't fetch the item, or can't play it\. `xpmn get`/]);
     refused(await controller.xpmn(['play', song.replace(/uid=.*/, '')]), [2, /^usage: ".*" is no media item: they look like xmpp:…/]);
     refused(await controller.xpmn(['play', song, '--on', 'kitchen']), [1, /^not-found: No device is called "kitchen": `xpmn devices` lists/]);
-    refused(await controller.xpmn(['play', song, '--on', shelf.id]), [1, /^not-supported: shelf-\w+ is no player: `xpmn devices` shows which devices are/]);
+    refused(await controller.xpmn(['play', song, '--on', shelf.id]), [1, /^not-supported: Shelf \(shelf-\w+\) is no player: `xpmn devices` shows which devices are/]);
     refused(await controller.xpmn(['play', song, '--from', '5:00']), [1, /^not-acceptable: mpv says: That position lies outside the item\./]);
   });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { GatewayDevice } from '../../src/app/gateway-api.ts';
-import type { NamedView } from '../../src/app/cli/playing-text.ts';
+import type { NamedView } from '../../src/app/control/operations.ts';
 import type { Bus } from '../peers/dbus.ts';
 import { startBus } from '../peers/dbus.ts';
 import { startGmediarender } from '../peers/gmediarender.ts';

@@ -65,7 +65,7 @@ describe('gateways of one owner', function () {
     return { jid, browse };
   }
 
-  it('shows a device while it is there, and not after', async () => {
+  it('shows a device while it is there, and after that its name alone', async () => {
     const devices = new MemoryDevices();
     const home = await start(network, { sources: [devices] });
     const away = await start(await nextNetwork(network, 'away'));
@@ -75,6 +75,7 @@ describe('gateways of one owner', function () {
     assert.deepEqual(libraries(away), [jid]);
     devices.vanish('uuid:nas');
     await waitUntil('it is gone', () => libraries(away).length === 0);
+    for (const gateway of [home, away]) assert.deepEqual(gateway.devices().filter((device) => device.jid === jid).map(({ name, services }) => ({ name, services })), [{ name: 'The NAS', services: [] }]);
     devices.appear(nas());
     await waitUntil('it is back under the same name', () => libraries(away)[0] === jid);
   });

@@ -70,14 +70,14 @@ describe('commands and a player elsewhere', () => {
     rig.control.failure = new XpmnError('unexpected-request', noOther, { cause: new Error('192.0.2.7') });
     assert.equal((await xpmn('next')).stderr, 'xpmn: unexpected-request: Player can\'t do that now. `xpmn now` shows what it does.\n');
     rig.control.failure = new XpmnError('unreachable', 'The player does not answer.');
-    assert.deepEqual(await xpmn('next'), { status: 3, stdout: '', stderr: 'xpmn: unreachable: Player does not answer its gateway: is it switched on? `xpmn devices` shows what can be reached.\n' });
+    assert.deepEqual(await xpmn('next'), { status: 3, stdout: '', stderr: 'xpmn: unreachable: Player does not answer its gateway: is it switched on?\n' });
     rig.control.failure = new XpmnError('origin-unreachable', 'The device that has the item can\'t be reached.');
-    assert.match((await xpmn('play', 'xmpp:me@home.test/nas?transfer;uid=a')).stderr, /^xpmn: origin-unreachable: Player can't fetch the item: /);
+    assert.match((await xpmn('play', 'xmpp:me@home.test/nas?transfer;uid=a')).stderr, /^xpmn: origin-unreachable: Player can't fetch the item, or can't play it\. `xpmn get` tries/);
     rig.control.failure = new XpmnError('conflict', '');
     assert.equal((await xpmn('next')).stderr, 'xpmn: conflict: Player refuses that (conflict).\n');
     rig.control.controls = [];
     rig.control.failure = new XpmnError('not-found', 'This player has no volume.');
-    assert.match((await xpmn('volume', '10')).stderr, /^xpmn: not-supported: player has no volume that can be reached from here/);
+    assert.match((await xpmn('volume', '10')).stderr, /^xpmn: not-supported: Player has no volume that can be reached from here/);
   });
 
   it('show whole views from the first line on, each once, also when the player was lost in between', async () => {

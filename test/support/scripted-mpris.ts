@@ -160,7 +160,8 @@ export class ScriptedMpris {
     [this.place, this.since] = [place, this.clock.monotonic()];
     this.timer?.cancel();
     const left = (this.track?.seconds ?? Infinity) - place;
-    if (this.status === 'Playing' && left !== Infinity) this.timer = this.clock.after(left * 1000, () => this.end());
+    if (this.status === 'Playing' && left <= 0) this.end();
+    else if (this.status === 'Playing' && left !== Infinity) this.timer = this.clock.after(left * 1000, () => this.end());
   }
 
   private end(): void {

@@ -36,6 +36,18 @@ export class CliContext {
     return this.client.call(name, input, { signal: AbortSignal.timeout(this.settings.farewell) });
   }
 
+  /** Runs `work`; people are told that they wait, if it takes long. */
+  async patiently<T>(work: () => Promise<T>): Promise<T> {
+    const timer = this.deps.clock.after(this.settings.patience, () => {
+      if (!this.isJson) this.notice('still waiting … (Ctrl-C ends it)');
+    });
+    try {
+      return await work();
+    } finally {
+      timer.cancel();
+    }
+  }
+
   /** The answer: as one JSON document where that is wanted, else as the text. */
   answer(value: unknown, text: () => string): void {
     this.deps.stdout.write(this.isJson ? `${JSON.stringify(value, null, 2)}\n` : text());

@@ -24,7 +24,7 @@ const RESTARTS = 2;
 
 export async function showUrl(context: CliContext, uri: string): Promise<void> {
   itemIn(uri);
-  const local = await context.call('url', { uri });
+  const local = await context.patiently(() => context.call('url', { uri }));
   context.answer(local, () => `${local.url}\n`);
 }
 
@@ -32,7 +32,7 @@ export async function showUrl(context: CliContext, uri: string): Promise<void> {
 export async function get(context: CliContext, uri: string, options: GetOptions): Promise<void> {
   const { uid } = itemIn(uri);
   await checkTarget(options.output);
-  const first = await context.call('url', { uri });
+  const first = await context.patiently(() => context.call('url', { uri }));
   const file = options.output ?? (await newFile(fileNameFor(uid, first.entity.type)));
   const unlock = await lockFile(`${file}.part.lock`, `Another command fetches ${file} already`);
   const progress = new Progress({ clock: context.deps.clock, output: context.deps.stderr }, { interval: context.settings.progressInterval });

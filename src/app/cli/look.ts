@@ -4,7 +4,7 @@ import type { CliContext } from './context.ts';
 import { formatTable, shellQuoted } from './table.ts';
 
 export async function showStatus(context: CliContext): Promise<void> {
-  const status = await context.call('status', {});
+  const status = await context.patiently(() => context.call('status', {}));
   context.answer(status, () => statusText(status));
 }
 
@@ -27,7 +27,7 @@ function managedText({ jid, manager, userKey }: Pick<GatewayStatus, 'jid' | 'man
 }
 
 export async function listDevices(context: CliContext): Promise<void> {
-  const answer = await context.call('devices', {});
+  const answer = await context.patiently(() => context.call('devices', {}));
   context.answer(answer, () => {
     if (answer.devices.length === 0) return 'There are no devices yet.\n';
     return formatTable(['DEVICE', 'NAME', 'KIND', 'WHERE', 'REACH', 'TRUST', 'SERVICES'], answer.devices.map(deviceRow));
@@ -52,7 +52,8 @@ export async function browse(context: CliContext, device: string, container: str
   let isMore: boolean;
   do {
     const left = wanted - count;
-    page = await context.call('browse', { device, offset: offset + count, limit: left, ...(container === undefined ? {} : { container }) });
+    const wantedPage = { device, offset: offset + count, limit: left, ...(container === undefined ? {} : { container }) };
+    page = await context.patiently(() => context.call('browse', wantedPage));
     if (context.isJson) children.push(...page.children);
     else context.deps.stdout.write(pageText(page, count === 0));
     count += page.children.length;

@@ -1,11 +1,11 @@
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import type { Timer } from '../../xpmn/kernel/clock.ts';
+import type { NamedView } from '../control/operations.ts';
 import type { CliContext } from './context.ts';
 import type { CliDeps } from './io.ts';
 import { onDevice, withAdvice } from './player-commands.ts';
 import type { PlayerFlags } from './player-commands.ts';
 import { isNews, nowLine, nowText } from './playing-text.ts';
-import type { NamedView } from './playing-text.ts';
 
 /** Of a terminal that does not say how wide it is, or says 0. */
 const USUAL_COLUMNS = 80;
@@ -14,7 +14,7 @@ const USUAL_COLUMNS = 80;
 export async function showNow(context: CliContext, { watch, ...flags }: PlayerFlags & { readonly watch?: true }): Promise<void> {
   if (watch) return watchPlayer(context, flags);
   const { clock, stdout } = context.deps;
-  const view = await withAdvice(flags, () => context.call('now', onDevice(flags)));
+  const view = await withAdvice(context, flags, () => context.call('now', onDevice(flags)));
   if (!view.status) throw new XpmnError('peer-unavailable', `${view.name} has not said what it does yet: try again in a moment, or wait for it with --watch.`);
   context.answer(view, () => nowText(view, { now: clock.now(), hasBar: stdout.isTTY === true }));
 }
@@ -24,7 +24,7 @@ async function watchPlayer(context: CliContext, flags: PlayerFlags): Promise<voi
   const display = isJson || !deps.stdout.isTTY ? linesOf(deps, isJson) : new LiveLine(deps, settings.liveInterval);
   try {
     // It is listened to first, so that nothing is missed between the two.
-    let view = await withAdvice(flags, async () => {
+    let view = await withAdvice(context, flags, async () => {
       const { device } = await context.call('now-wait', { ...onDevice(flags), after: -1 });
       return context.call('now', { device });
     });
@@ -48,10 +48,13 @@ interface Display {
 /** A line for each change. */
 function linesOf({ stdout, clock }: CliDeps, isJson: boolean): Display {
   let last: NamedView | undefined;
+  let shown: string | undefined;
   return {
     show: (view) => {
-      if (!last || isNews(view, last)) stdout.write(`${isJson ? JSON.stringify(view) : nowLine(view, { now: clock.now() })}\n`);
-      last = view;
+      const line = isJson ? JSON.stringify(view) : nowLine(view, { now: clock.now() });
+      // News need not show in a line for people.
+      if (!last || (isNews(view, last) && line !== shown)) stdout.write(`${line}\n`);
+      [last, shown] = [view, line];
     },
     end: () => undefined,
   };

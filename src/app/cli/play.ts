@@ -2,14 +2,13 @@ import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { withDeadline } from '../../xpmn/kernel/tasks.ts';
 import type { PlaybackState } from '../../xpmn/model/playback.ts';
-import type { Output } from '../control/operations.ts';
+import type { NamedView, Output } from '../control/operations.ts';
 import { printable } from '../text.ts';
 import type { CliContext } from './context.ts';
 import { itemsFor } from './items-to-play.ts';
 import { onDevice, tellPlayer, withAdvice } from './player-commands.ts';
-import type { PlayerFlags } from './player-commands.ts';
+import type { Advice, PlayerFlags } from './player-commands.ts';
 import { titleOf } from './playing-text.ts';
-import type { NamedView } from './playing-text.ts';
 import { shellQuoted } from './table.ts';
 
 export interface PlayFlags extends PlayerFlags {
@@ -31,9 +30,12 @@ export async function play(context: CliContext, words: readonly string[], { from
     return tellPlayer(context, 'play', flags);
   }
   const items = await itemsFor(words, context.playlist, (text) => context.notice(text));
-  const opened = await withAdvice(flags, () => context.call('play', { ...onDevice(flags), items, ...(from === undefined ? {} : { position: from }) }));
-  for (const sentence of opened.skipped) context.notice(`skipped ${sentence}`);
-  const view = wait ? await begun(context, opened) : undefined;
+  const advice = items.some((item) => 'uri' in item) ? TO_FETCH : {};
+  const { opened, view } = await withAdvice(context, flags, async () => {
+    const opened = await context.call('play', { ...onDevice(flags), items, ...(from === undefined ? {} : { position: from }) });
+    for (const sentence of opened.skipped) context.notice(`skipped ${sentence}`);
+    return { opened, view: wait ? await begun(context, opened) : undefined };
+  }, advice);
   context.answer({ ...opened, state: view?.status?.state }, () => `${printable(sentence(opened, view, wait))}\n`);
 }
 
@@ -72,10 +74,12 @@ function placeIn({ items }: Opened, view: NamedView | undefined): string {
 
 const REASONS: { readonly [C in ErrorCode]?: string } = {
   'unsupported-type': 'it does not play media of this kind.',
-  'origin-unreachable': 'it could not fetch it. `xpmn get` tries the same from here.',
+  'origin-unreachable': 'it could not fetch or play it.',
   'not-found': 'the item is not there any more: `xpmn browse` shows what there is.',
   'not-allowed': 'the device that has the item does not give it to this player.',
 };
+
+const TO_FETCH: Advice = { 'origin-unreachable': () => '`xpmn get` tries to fetch it from here.' };
 
 function cantPlay(opened: Opened, view: NamedView): XpmnError {
   const code = view.status?.error ?? 'origin-broken';

@@ -43,7 +43,7 @@ export async function setVolume(context: CliContext, wanted: WantedVolume, flags
 }
 
 async function changed(context: CliContext, change: number, flags: PlayerFlags): Promise<number> {
-  const { volume, name } = await withAdvice(flags, () => context.call('now', onDevice(flags)));
+  const { volume, name } = await withAdvice(context, flags, () => context.call('now', onDevice(flags)));
   if (volume === undefined) throw new XpmnError('not-supported', `${name} does not say how loud it is: give a volume from 0 to 100.`);
   return Math.min(100, Math.max(0, volume + change));
 }
@@ -53,7 +53,7 @@ export function setMute(context: CliContext, value: boolean, flags: PlayerFlags)
 }
 
 async function told(context: CliContext, command: PlayerCommand, flags: PlayerFlags, done: (name: string) => string): Promise<void> {
-  const answer = await withAdvice(flags, () => context.call('player', { ...onDevice(flags), command }), command.name === 'play' ? TO_OPEN : {});
+  const answer = await withAdvice(context, flags, () => context.call('player', { ...onDevice(flags), command }), command.name === 'play' ? TO_OPEN : {});
   context.answer(answer, () => `${printable(done(answer.name))}\n`);
 }
 
@@ -61,10 +61,10 @@ export function onDevice({ on }: PlayerFlags): { readonly device?: string } {
   return on === undefined ? {} : { device: on };
 }
 
-/** Runs `work`; what a player refused comes with what to do next: what `special` says of it, or else what holds for most commands. */
-export async function withAdvice<T>({ on }: PlayerFlags, work: () => Promise<T>, special: Advice = {}): Promise<T> {
+/** Runs `work`, patiently; what a player refused comes with what to do next: what `special` says of it, or else what holds for most commands. */
+export async function withAdvice<T>(context: CliContext, { on }: PlayerFlags, work: () => Promise<T>, special: Advice = {}): Promise<T> {
   try {
-    return await work();
+    return await context.patiently(work);
   } catch (error) {
     const advice = error instanceof XpmnError ? (special[error.code] ?? ADVICE[error.code]) : undefined;
     if (!(error instanceof XpmnError) || advice === undefined) throw error;
@@ -75,13 +75,13 @@ export async function withAdvice<T>({ on }: PlayerFlags, work: () => Promise<T>,
 const REACH = (): string => '`xpmn devices` shows what can be reached.';
 
 /** By code; `on` names the player as the user did. */
-type Advice = { readonly [C in ErrorCode]?: (on: string) => string };
+export type Advice = { readonly [C in ErrorCode]?: (on: string) => string };
 
 const ADVICE: Advice = {
   'unexpected-request': (on) => `\`xpmn now${on}\` shows what it does.`,
   'not-pausable': (on) => `It can be stopped: \`xpmn stop${on}\`.`,
   'not-acceptable': (on) => `\`xpmn now${on}\` shows what it plays.`,
-  'peer-unavailable': REACH, 'unreachable': REACH,
+  'peer-unavailable': REACH,
 };
 
 const TO_OPEN: Advice = { 'unexpected-request': (on) => `\`xpmn play ITEM${on}\` opens something there.` };

@@ -3,10 +3,8 @@ import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { bareJid, resourceOf } from '../../xpmn/model/jid.ts';
 import { positionAt } from '../../xpmn/model/playback.ts';
 import type { PlaybackStatus, PlayerView } from '../../xpmn/model/playback.ts';
-import type { NamedPlayer } from '../control/operations.ts';
+import type { NamedView } from '../control/operations.ts';
 import { cutToWidth, formatDuration, printable } from '../text.ts';
-
-export type NamedView = NamedPlayer & PlayerView;
 
 /** Signs of a progress bar between its ends. */
 const BAR = 20;
@@ -15,12 +13,12 @@ const JUMP = 2;
 
 /** What plays, for people: a few lines. `now` in Unix ms. */
 export function nowText(view: NamedView, { now, hasBar }: { readonly now: number; readonly hasBar: boolean }): string {
-  const { status, item, device, name, reach } = view;
+  const { status, item, device, name, reach, opener } = view;
   const fields: (readonly [string, string | undefined])[] = [
     ['state', joined([stateOf(status), progressOf(view, now, hasBar)], ' ')],
     ['list', placeOf(status)],
     ['volume', volumeOf(view)],
-    ['opened by', status?.controller && openerOf(status.controller, device)],
+    ['opened by', opener ?? (status?.controller && openerOf(status.controller, device))],
     ['device', reach === 'lost' ? `${name} can't be reached now: this is the last that was known` : name],
   ];
   const lines = [titleOf(view), joined([item?.item.artist, item?.item.album], ' - '), ...fields.map(([label, value]) => value && `${label.padEnd(10)}  ${value}`)];
@@ -60,7 +58,7 @@ function stateOf(status: PlaybackStatus | undefined): string {
 const FAILURES: { readonly [C in ErrorCode]?: string } = {
   'unreachable': 'it does not answer',
   'timeout': 'it does not answer',
-  'origin-unreachable': 'it could not fetch that',
+  'origin-unreachable': 'it could not fetch or play that',
   'unsupported-type': 'it does not play media of this kind',
   'not-found': 'that is not there any more',
   'not-allowed': 'it is not given that',

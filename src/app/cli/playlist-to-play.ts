@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { XpmnError } from '../../xpmn/kernel/errors.ts';
+import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import { parsePlaylist, playlistFormat } from '../../xpmn/player/playlist-file.ts';
 import type { PlaylistFileLimits } from '../../xpmn/player/playlist-file.ts';
 import type { ItemToPlay } from '../control/operations.ts';
@@ -21,7 +21,8 @@ export async function itemsOfPlaylist(path: string, limits: PlaylistLimits, noti
   if (!format) return undefined;
   if ((await stat(path)).size > limits.bytes) throw new XpmnError('too-large', `"${path}" is too large for a playlist: ${limits.bytes} bytes are the most.`);
   const local = (text: string): string | undefined => fileMeant(text, dirname(path));
-  const entries = parsePlaylist(format, await readFile(path, 'utf8'), pathToFileURL(path).href, { ...limits, local });
+  const text = await readFile(path, 'utf8');
+  const entries = asNamed(path, () => parsePlaylist(format, text, pathToFileURL(path).href, { ...limits, local }));
   const items = entries.flatMap(({ uri }): ItemToPlay[] => {
     if (!uri.startsWith('file:')) return [uri.startsWith('xmpp:') ? { uri } : { url: uri }];
     const file = fileURLToPath(uri);
@@ -31,6 +32,16 @@ export async function itemsOfPlaylist(path: string, limits: PlaylistLimits, noti
   });
   if (items.length === 0) throw new XpmnError('not-found', `"${path}" names nothing that could be played.`);
   return items;
+}
+
+/** Whose fault it is; there may be several on one command line. */
+function asNamed<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    const error = asXpmnError(thrown);
+    throw new XpmnError(error.code, `"${path}" can't be played: ${error.message}`, { cause: error });
+  }
 }
 
 /** A path as it is, or as a URL has it: writers of playlists do both. */

@@ -59,7 +59,11 @@ function meantCommand(root: Command, argv: readonly string[]): string {
 
 /** Without `[options]`, which all have, so that there is room for what a command does. */
 function termOf(command: Command): string {
-  return [command.name(), ...command.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`))].join(' ');
+  const words = command.registeredArguments.map((one) => {
+    const name = `${one.name()}${one.variadic ? '...' : ''}`;
+    return one.required ? `<${name}>` : `[${name}]`;
+  });
+  return [command.name(), ...words].join(' ');
 }
 
 function program(deps: CliDeps): Command {

@@ -1,14 +1,10 @@
-import { printable } from '../text.ts';
+import { printable, widthOf } from '../text.ts';
 
 /** Columns as wide as they must be; `''` for nothing. The last one is never padded. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [header, ...rows].map((row) => row.map(printable));
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => lengthOf(line[column] ?? ''))));
-  return lines.map((line) => `${line.map((cell, i) => cell + ' '.repeat((widths[i] as number) - lengthOf(cell))).join('  ').trimEnd()}\n`).join('');
-}
-
-function lengthOf(text: string): number {
-  return [...text].length;
+  const widths = header.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ''))));
+  return lines.map((line) => `${line.map((cell, i) => cell + ' '.repeat((widths[i] as number) - widthOf(cell))).join('  ').trimEnd()}\n`).join('');
 }
 
 /** An argument as a shell takes it. */

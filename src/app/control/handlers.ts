@@ -1,7 +1,7 @@
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { resourceOf } from '../../xpmn/model/jid.ts';
 import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
-import { findDevice } from '../find-device.ts';
+import { findDevice, labelOf } from '../find-device.ts';
 import type { Gateway } from '../gateway-api.ts';
 import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
 import { PLAYER_HANDLERS } from './player-handlers.ts';
@@ -40,10 +40,9 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
   async browse({ device, container = 'root', offset = 0, limit }, { controlled, signal, page }) {
     const gateway = controlled.gateway();
     const found = findDevice(device, gateway.devices());
-    const { jid, id } = found;
-    return gateway.browse(jid, container, { offset, limit: Math.min(limit ?? page, page), signal }).catch((error: unknown) => {
+    return gateway.browse(found.jid, container, { offset, limit: Math.min(limit ?? page, page), signal }).catch((error: unknown) => {
       const hasNone = error instanceof XpmnError && error.code === 'not-supported';
-      throw hasNone ? new XpmnError('not-supported', `${id} has no library: \`xpmn devices\` shows which devices have one (directory).`, { cause: error }) : toldBy(found, error);
+      throw hasNone ? new XpmnError('not-supported', `${labelOf(found)} has no library: \`xpmn devices\` shows which devices have one (directory).`, { cause: error }) : toldBy(found, error);
     });
   },
 

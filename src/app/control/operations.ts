@@ -13,6 +13,12 @@ export interface NamedPlayer {
   readonly name: string;
 }
 
+/** How a player is. */
+export type NamedView = NamedPlayer & PlayerView & {
+  /** What the device is called that has opened what it has, if that is one of the network. */
+  readonly opener?: string;
+};
+
 /** An item of the network, or what the gateway is to share: `file` is an absolute path on its machine. */
 export type ItemToPlay = { readonly uri: string } | SharedSource;
 
@@ -31,8 +37,8 @@ export interface Operations {
     readonly output: NamedPlayer & OpenedList & { readonly skipped: readonly string[] };
   };
   readonly player: { readonly input: { readonly device?: string; readonly command: PlayerCommand }; readonly output: NamedPlayer };
-  readonly now: { readonly input: { readonly device?: string }; readonly output: NamedPlayer & PlayerView };
-  readonly 'now-wait': { readonly input: { readonly device?: string; readonly after: number }; readonly output: NamedPlayer & PlayerView };
+  readonly now: { readonly input: { readonly device?: string }; readonly output: NamedView };
+  readonly 'now-wait': { readonly input: { readonly device?: string; readonly after: number }; readonly output: NamedView };
   readonly 'export-credentials': {
     readonly input: { readonly name: string; readonly password: string };
     /** `file` in base64. */

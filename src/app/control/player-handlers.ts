@@ -1,11 +1,11 @@
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import { atATime, throwIfAborted } from '../../xpmn/kernel/tasks.ts';
 import { formatMediaUri, parseMediaUri } from '../../xpmn/model/media-uri.ts';
-import type { PlayerCommand } from '../../xpmn/model/playback.ts';
+import type { PlayerCommand, PlayerView } from '../../xpmn/model/playback.ts';
 import { findPlayer, playsNothing } from '../find-device.ts';
 import type { Gateway, GatewayDevice, SharedSource } from '../gateway-api.ts';
 import type { Handler, HandlerContext } from './handlers.ts';
-import type { ItemToPlay } from './operations.ts';
+import type { ItemToPlay, NamedView } from './operations.ts';
 import { OPENING, toldBy } from './refusal.ts';
 
 /** Web servers are slow to say no, some of them: a list waits for the slowest, not for one after the other. */
@@ -37,18 +37,23 @@ export const PLAYER_HANDLERS: { readonly [N in PlayerOperation]: Handler<N> } = 
   async now({ device }, { controlled, signal }) {
     const gateway = controlled.gateway();
     const player = findPlayer(device, gateway.devices());
-    return { ...named(player), ...(await asPlayer(player, gateway.players.now(player.jid, { signal }))) };
+    return shown(player, await asPlayer(player, gateway.players.now(player.jid, { signal })), gateway);
   },
 
   async 'now-wait'({ device, after }, { controlled, signal }) {
     const gateway = controlled.gateway();
     const player = findPlayer(device, gateway.devices());
-    return { ...named(player), ...(await asPlayer(player, gateway.players.wait(player.jid, after, signal))) };
+    return shown(player, await asPlayer(player, gateway.players.wait(player.jid, after, signal)), gateway);
   },
 };
 
 function named({ jid, name }: GatewayDevice): { device: GatewayDevice['jid']; name: string } {
   return { device: jid, name };
+}
+
+function shown(player: GatewayDevice, view: PlayerView, gateway: Gateway): NamedView {
+  const opener = gateway.devices().find(({ jid }) => jid === view.status?.controller)?.name;
+  return { ...named(player), ...view, ...(opener === undefined ? {} : { opener }) };
 }
 
 /** Why it can't be had is no reason not to play the others. @throws XpmnError `bad-request` for what is no item; the signal's reason */
@@ -81,7 +86,7 @@ async function asPlayer<T>(player: GatewayDevice, answer: Promise<T>, command?: 
     const error = asXpmnError(thrown);
     if (command?.name === 'set' && (error.code === 'not-found' || error.code === 'not-supported')) {
       const what = { volume: 'volume', mute: 'way to mute it' }[command.variable.name];
-      throw new XpmnError('not-supported', `${player.id} has no ${what} that can be reached from here: use its own controls.`, { cause: error });
+      throw new XpmnError('not-supported', `${player.name} has no ${what} that can be reached from here: use its own controls.`, { cause: error });
     }
     if (error.code === 'not-supported' && !player.services.includes('playback')) throw playsNothing(player, error);
     throw toldBy(player, error, special);

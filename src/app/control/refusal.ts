@@ -13,7 +13,7 @@ const WITHOUT_REASON: Sentences = {
   'unsupported-type': 'does not play media of this kind.',
   'not-pausable': 'can\'t pause what plays.',
   'not-seekable': 'can\'t go to another place of what plays.',
-  'origin-unreachable': 'could not fetch it.',
+  'origin-unreachable': 'could not fetch or play it.',
   'origin-broken': 'could not play it.',
   'internal': 'failed at that.',
   'timeout': 'did not answer its gateway in time.',
@@ -25,14 +25,23 @@ const WITHOUT_REASON: Sentences = {
 export const OPENING: Sentences = {
   'not-found': 'does not find the item: is it still there?',
   'not-allowed': 'is not given the item.',
-  'origin-unreachable': 'can\'t fetch the item: `xpmn get` tries the same from here.',
+  'origin-unreachable': 'can\'t fetch the item, or can\'t play it.',
 };
 
-/** What a device answered, told by its name, and in its words where it gave any; another failure as it is. */
+/** Nobody has said it: what has become of the question is not known. */
+const ON_THE_WAY: Sentences = {
+  'peer-unavailable': 'can\'t be reached now.',
+  'timeout': 'did not answer in time.',
+  'connection-lost': 'did not answer: the connection to it broke.',
+  'transport-failed': 'did not answer: the connection to it broke.',
+};
+
+/** What a device answered, or did not, told by its name, and in its words where it gave any; another failure as it is. */
 export function toldBy({ name }: Pick<GatewayDevice, 'name'>, thrown: unknown, special: Sentences = {}): XpmnError {
   const error = asXpmnError(thrown);
   const { said } = error.details;
-  if (typeof said !== 'string') return error;
+  const silence = ON_THE_WAY[error.code];
+  if (typeof said !== 'string') return silence === undefined ? error : new XpmnError(error.code, `${name} ${silence}`, { cause: error, details: error.details });
   const usual = error.retryable ? 'can\'t be reached now.' : `refuses that (${error.code}).`;
   const sentence = said === '' ? `${name} ${special[error.code] ?? WITHOUT_REASON[error.code] ?? usual}` : `${name} says: ${said}`;
   return new XpmnError(error.code, sentence, { cause: error, details: error.details });

@@ -45,7 +45,9 @@ export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOpt
     const type = (await sniffed(path)) ?? typeOfName(path);
     if (type === undefined) throw new XpmnError('unsupported-type', 'That file is no media, as far as can be seen.');
     const source = createFileSource(path, { type });
-    return { source, entity: await source.probe({ signal }), name: basename(path) };
+    const entity = await source.probe({ signal });
+    if (entity.size === 0) throw new XpmnError('unsupported-type', 'That file is empty.');
+    return { source, entity, name: basename(path) };
   }
 
   async function resource(url: URL, publicOnly: boolean, signal: AbortSignal): Promise<Found> {

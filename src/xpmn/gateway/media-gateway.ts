@@ -22,6 +22,7 @@ import { Bridge } from './bridge.ts';
 import { Membership } from './membership.ts';
 import { servePairing } from './pairing-service.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
+import { DeviceNames } from './device-names.ts';
 import { knownDevices } from './known-devices.ts';
 import type { KnownDevice } from './known-devices.ts';
 import { LocalSide, gatewayLink } from './local-side.ts';
@@ -57,6 +58,7 @@ export class MediaGateway {
   private readonly pairing: PairingSide;
   /** Who is there, on the link or by the server's word. */
   private readonly directory: PeerDirectory;
+  private readonly names = new DeviceNames();
   private readonly seeker: AccountSeeker | undefined;
   private readonly bridge: Bridge;
   private readonly media: MediaSide;
@@ -112,6 +114,7 @@ export class MediaGateway {
       await this.link?.start({ signal });
       this.controller.connection?.on('stateChanged', (state, reason) => (this.problem = state === 'online' ? undefined : (reason ?? this.problem)));
       this.deps.network.lists.on('changed', this.onListChanged);
+      this.directory.on('changed', this.onDirectory);
       this.expiry.start();
       this.services.start();
       this.controller.start();
@@ -136,6 +139,7 @@ export class MediaGateway {
     const timer = this.deps.clock.after(this.settings.stopTimeout, () => late.abort(new XpmnError('timeout', 'Closing took too long.')));
     const within = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
     this.deps.network.lists.off('changed', this.onListChanged);
+    this.directory.off('changed', this.onDirectory);
     this.players.stop();
     this.pairing.stop();
     this.seeker?.stop();
@@ -184,14 +188,14 @@ export class MediaGateway {
 
   /** All devices that the lists name, and what is known of them now. */
   devices(): KnownDevice[] {
-    return knownDevices(this.deps.network, {
+    return this.names.complete(knownDevices(this.deps.network, {
       directory: this.directory,
       isHere: (jid) => this.isHere(jid),
       isOnLink: (jid) => this.local?.neighbourhood.find(jid) !== undefined,
       path: (jid) => (jid === this.jid ? 'in-process' : this.controller.links.find(jid)?.path),
       featuresOf: (jid) => this.bridge.featuresOf(jid),
       nameOf: (jid) => (jid === this.jid ? this.deps.network.name : this.bridge.nameOf(jid)),
-    });
+    }));
   }
 
   browse(device: Jid, request: BrowseRequest, signal: AbortSignal): Promise<MediaPage> {
@@ -273,6 +277,9 @@ export class MediaGateway {
   private isHere(jid: Jid): boolean {
     return jid === this.jid || this.bridge.has(jid);
   }
+
+  /** Whoever goes next keeps the name that it has now. */
+  private readonly onDirectory = (): void => void this.devices();
 
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
   private readonly onListChanged = (): void => {

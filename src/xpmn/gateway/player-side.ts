@@ -64,7 +64,7 @@ export class PlayerSide {
     this.deps.controller.off('message', this.onMessage);
     this.deps.controller.off('channelOpened', this.onChannel);
     this.deps.directory.off('changed', this.onDirectory);
-    for (const [device, watch] of [...this.watches]) this.drop(device, watch, new XpmnError('aborted', 'Closing.'));
+    for (const [device, watch] of [...this.watches]) this.drop(device, watch, new XpmnError('not-running', 'The gateway stops.'));
   }
 
   /** A device is there that no presence tells of. */
@@ -99,7 +99,7 @@ export class PlayerSide {
   /**
    * How the player is, as soon as the view is newer than revision `after`; 0: as it is known. From the first time on it is
    * watched, until nobody has waited for a while.
-   * @throws XpmnError `resource-limit`; as a device says that can't be watched; `aborted`; the signal's reason
+   * @throws XpmnError `resource-limit`; as a device says that can't be watched; `aborted`; `not-running`; the signal's reason
    */
   async wait(device: Jid, after: number, signal: AbortSignal): Promise<PlayerView> {
     return (this.watches.get(device) ?? this.watch(device)).wait(after, signal);

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GatewayDevice, LibraryEntry } from '../../../src/app/gateway-api.ts';
-import type { NamedView } from '../../../src/app/cli/playing-text.ts';
+import type { NamedView } from '../../../src/app/control/operations.ts';
 import { generateSong } from '../../peers/media.ts';
 import { waitUntil } from '../../peers/wait.ts';
 import { browseAll } from './crawl.ts';

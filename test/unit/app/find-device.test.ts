@@ -27,10 +27,10 @@ describe('finding the device that a user means', () => {
   });
 
   it('names the candidates where several are meant, by what tells them apart', () => {
-    assert.throws(() => found('living'), { code: 'bad-request', message: 'Several devices are meant by "living": living-room-tv-k3fq, living-room-nas-aaaa.' });
-    assert.throws(() => found('nas-bbbb'), { code: 'bad-request', message: /: anna@example\.org\/nas-bbbb, bob@example\.org\/nas-bbbb\.$/ });
+    assert.throws(() => found('living'), { code: 'bad-request', message: 'Several devices are meant by "living": Living Room TV (living-room-tv-k3fq), NAS (living-room-nas-aaaa).' });
+    assert.throws(() => found('nas-bbbb'), { code: 'bad-request', message: /: Büro \(anna@example\.org\/nas-bbbb\), Bob's NAS \(bob@example\.org\/nas-bbbb\)\.$/ });
     const many = Array.from({ length: 30 }, (_, i) => fakeDevice(`a${i}`, 'A'));
-    assert.throws(() => findDevice('a', many), { message: /a9, …\.$/ });
+    assert.throws(() => findDevice('a', many), { message: /A \(a9\), …\.$/ });
   });
 
   it('finds nothing by nothing, or by another\'s name', () => {
@@ -47,14 +47,14 @@ describe('finding the player that a user means', () => {
 
   it('is the only one where none is named', () => {
     assert.equal(findPlayer(undefined, [nas, tv, unheard]), tv);
-    assert.throws(() => findPlayer(undefined, all), { code: 'bad-request', message: 'There are several players: tv-bbbb, amp-cccc. Say which with --on.' });
+    assert.throws(() => findPlayer(undefined, all), { code: 'bad-request', message: 'There are several players: TV (tv-bbbb), Amplifier (amp-cccc). Say which with --on.' });
     assert.throws(() => findPlayer(undefined, [nas, unheard]), { code: 'not-found' });
   });
 
   it('prefers players to what is called the same', () => {
     assert.equal(findPlayer('TV', all), tv);
     assert.equal(findPlayer('tv', all), tv);
-    assert.throws(() => findPlayer('tv-s', all), { code: 'not-supported', message: /^tv-server-aaaa is no player: `xpmn devices`/ });
+    assert.throws(() => findPlayer('tv-s', all), { code: 'not-supported', message: /^TV \(tv-server-aaaa\) is no player: `xpmn devices`/ });
     assert.throws(() => findPlayer('a', [tv, amplifier, fakeDevice('attic-eeee', 'Attic', { services: ['playback'] })]), { code: 'bad-request' });
   });
 

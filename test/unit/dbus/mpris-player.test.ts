@@ -68,6 +68,16 @@ describe('a player by MPRIS', function () {
       });
     }
 
+    it('to the end, from where it goes on by itself', async () => {
+      const media = await playing();
+      const ended: string[] = [];
+      rig.player.on('ended', (url) => ended.push(url));
+      await rig.pass(5_000);
+      await rig.player.seek(60, { signal });
+      assert.deepEqual([members(), ended], [['SetPosition'], [media.url]]);
+      assert.equal(rig.player.snapshot.state, 'stopped');
+    });
+
     it('or says that it can\'t, if nothing helps', async () => {
       await playing({ ignoresSetPosition: true, ignoresSeek: true });
       await assert.rejects(rig.player.seek(30, { signal }), { code: 'not-seekable' });

@@ -268,7 +268,7 @@ describe('players as a controller sees them', () => {
   it('end with the gateway: who waits is told', async () => {
     const waiting = wait((await look()).revision);
     controller.side.stop();
-    await assert.rejects(waiting, isCode('aborted'));
+    await assert.rejects(waiting, isCode('not-running'));
     assert.equal(controller.device.listenerCount('message'), 0);
   });
 

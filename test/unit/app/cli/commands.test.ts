@@ -106,7 +106,7 @@ describe('commands', () => {
   });
 
   it('fails in one line with its code, and a status that tells of which kind', async () => {
-    for (const [code, status] of [['peer-unavailable', 3], ['not-allowed', 1], ['not-trusted', 4], ['origin-broken', 1]] as const) {
+    for (const [code, status] of [['origin-unreachable', 3], ['not-allowed', 1], ['not-trusted', 4], ['origin-broken', 1]] as const) {
       gateway.failure = new XpmnError(code, 'It is\nso.');
       assert.deepEqual(await xpmn(['browse', 'nas']), { status, stdout: '', stderr: `xpmn: ${code}: It is\\u000aso.\n` });
     }
@@ -149,6 +149,7 @@ describe('commands', () => {
       assert.match(stdout, /^Usage: xpmn /);
       assert.ok(!/--password[ =]/.test(stdout), 'a password is never an argument');
     }
+    assert.match((await xpmn(['--help'])).stdout, /^ {2}play \[uri\.\.\.\] .*\n[^]*^ {2}seek <pos> /m);
     assert.equal((await xpmn(['--version'])).stdout, '1.2.3\n');
   });
 

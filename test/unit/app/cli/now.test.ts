@@ -75,12 +75,12 @@ describe('xpmn now', () => {
       assert.equal(text(), '');
       return `${status} ${stderr}`;
     };
-    assert.match(await fails('--on', 'nas'), /^1 xpmn: not-supported: nas-k3fq is no player/);
-    assert.match(await fails('--on', 'nas', '--watch'), /^1 xpmn: not-supported: nas-k3fq is no player/);
+    assert.match(await fails('--on', 'nas'), /^1 xpmn: not-supported: NAS of Anna \(nas-k3fq\) is no player/);
+    assert.match(await fails('--on', 'nas', '--watch'), /^1 xpmn: not-supported: NAS of Anna \(nas-k3fq\) is no player/);
     gateway.players.change({ reach: 'connecting', status: undefined });
     assert.match(await fails(), /^3 xpmn: peer-unavailable: Living room has not said what it does yet: try again in a moment, or wait for it with --watch\.\n$/);
     gateway.players.failure = new XpmnError('peer-unavailable', 'It is not there.');
-    assert.match(await fails('--watch'), /^3 xpmn: peer-unavailable: It is not there\. `xpmn devices` shows what can be reached\.\n$/);
+    assert.match(await fails('--watch'), /^3 xpmn: peer-unavailable: Living room can't be reached now\. `xpmn devices` shows what can be reached\.\n$/);
   });
 
   describe('--watch', () => {
@@ -143,6 +143,9 @@ describe('xpmn now', () => {
       const { running } = await watched();
       await clock.advance(5000);
       await changed({ reach: 'lost' });
+      // It is news for programs alone.
+      gateway.players.change({ volume: 30 });
+      await waits(gateway.players.view.revision);
       await changed({ reach: 'there', volume: 20, mute: true, heard: clock.now() });
       interrupt();
       assert.deepEqual(await running, { status: 0, stdout: '', stderr: '' });

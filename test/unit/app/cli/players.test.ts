@@ -117,19 +117,19 @@ describe('commands for players', () => {
     it('needs no device where there is one player, and names them where there are several', async () => {
       assert.equal(await said(['play', FILM]), 'playing Title 1 on Living room\n');
       gateway.list.push(fakeDevice('kitchen-bbbb', 'Kitchen', { services: ['playback'] }));
-      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: bad-request: There are several players: living-aaaa, kitchen-bbbb. Say which with --on.\n' });
+      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: bad-request: There are several players: Living room (living-aaaa), Kitchen (kitchen-bbbb). Say which with --on.\n' });
       gateway.list.length = 2;
       assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is no player in the media network: `xpmn devices` shows what there is.\n' });
     });
 
     it('says that a device is no player, or not there', async () => {
-      assert.deepEqual(await xpmn(['play', FILM, '--on', 'nas']), { status: 1, stdout: '', stderr: 'xpmn: not-supported: nas-k3fq is no player: `xpmn devices` shows which devices are (playback, rendering).\n' });
+      assert.deepEqual(await xpmn(['play', FILM, '--on', 'nas']), { status: 1, stdout: '', stderr: 'xpmn: not-supported: NAS of Anna (nas-k3fq) is no player: `xpmn devices` shows which devices are (playback, rendering).\n' });
       assert.match((await xpmn(['play', FILM, '--on', 'attic'])).stderr, /^xpmn: not-found: No device is called "attic"/);
       gateway.list.push(fakeDevice('old-cccc', 'Old', { services: [] }));
       gateway.players.failure = new XpmnError('not-supported', 'It knows nothing of that.');
-      assert.match((await xpmn(['play', FILM, '--on', 'old'])).stderr, /^xpmn: not-supported: old-cccc is no player: /);
+      assert.match((await xpmn(['play', FILM, '--on', 'old'])).stderr, /^xpmn: not-supported: Old \(old-cccc\) is no player: /);
       gateway.players.failure = new XpmnError('peer-unavailable', 'It is not there.');
-      assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: It is not there. `xpmn devices` shows what can be reached.\n' });
+      assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: Old can\'t be reached now. `xpmn devices` shows what can be reached.\n' });
     });
 
     it('waits until it plays', async () => {
@@ -146,7 +146,7 @@ describe('commands for players', () => {
 
     it('fails when the player can\'t play it after all', async () => {
       const cases: [ErrorCode | undefined, number, RegExp][] = [
-        ['unsupported-type', 1, /Living room can't play Title 1: it does not play media of this kind\./], ['origin-unreachable', 3, /it could not fetch it\. `xpmn get`/],
+        ['unsupported-type', 1, /Living room can't play Title 1: it does not play media of this kind\./], ['origin-unreachable', 3, /it could not fetch or play it\. `xpmn get` tries/],
         ['not-found', 1, /not there any more/], ['not-allowed', 1, /does not give it to this player/], ['protocol-violation', 1, /can't play Title 1: it says protocol-violation\./], [undefined, 1, /origin-broken/],
       ];
       for (const [error, status, sentence] of cases) {
@@ -156,6 +156,9 @@ describe('commands for players', () => {
         assert.match(got.stderr, sentence);
         assert.match(got.stderr, /^xpmn: [a-z-]+: [^\n]+\n$/);
       }
+      // What lies on this disk is not fetched.
+      gateway.players.after = [{ state: 'error', error: 'origin-unreachable' }];
+      assert.equal((await xpmn(['play', await file('a.mp3'), '--on', 'living'])).stderr, 'xpmn: origin-unreachable: Living room can\'t play Title 1: it could not fetch or play it.\n');
     });
 
     it('says so where nothing is heard of it for long, or nobody waits', async () => {
@@ -163,8 +166,9 @@ describe('commands for players', () => {
       const clock = new FakeClock();
       const running = xpmn(['play', FILM, '--on', 'living'], { clock });
       while (gateway.players.waiting === 0) await clock.advance(0);
+      await clock.advance(settings.cli.patience);
       await clock.advance(settings.cli.playing);
-      assert.deepEqual(await running, { status: 0, stdout: `opened Title 1 on Living room; it does not play yet: \`xpmn now --on ${LIVING} --watch\` shows what comes of it\n`, stderr: '' });
+      assert.deepEqual(await running, { status: 0, stdout: `opened Title 1 on Living room; it does not play yet: \`xpmn now --on ${LIVING} --watch\` shows what comes of it\n`, stderr: 'still waiting … (Ctrl-C ends it)\n' });
       assert.equal(clock.pending, 0);
       assert.equal(await said(['play', FILM, FILM, '--on', 'living', '--no-wait']), 'opened Title 1 on Living room (1 of 2)\n');
     });
@@ -246,15 +250,16 @@ describe('commands for players', () => {
       const cases: [ErrorCode, string[], number, string][] = [
         ['unexpected-request', ['next'], 1, 'It is so. `xpmn now --on living` shows what it does.'], ['not-pausable', ['pause'], 1, 'It is so. It can be stopped: `xpmn stop --on living`.'],
         ['not-seekable', ['seek', '10'], 1, 'It is so.'], ['not-acceptable', ['seek', '10'], 1, 'It is so. `xpmn now --on living` shows what it plays.'],
-        ['not-supported', ['next'], 1, 'It is so.'], ['unreachable', ['stop'], 3, 'It is so. `xpmn devices` shows what can be reached.'], ['timeout', ['stop'], 3, 'It is so.'], ['not-trusted', ['stop'], 4, 'It is so.'],
-        ['not-found', ['volume', '5'], 1, 'living-aaaa has no volume that can be reached from here: use its own controls.'], ['not-supported', ['mute', 'on'], 1, 'living-aaaa has no way to mute it that can be reached from here: use its own controls.'],
+        ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now. `xpmn devices` shows what can be reached.'], ['unreachable', ['stop'], 3, 'It is so.'],
+        ['timeout', ['stop'], 3, 'Living room did not answer in time.'], ['transport-failed', ['stop'], 3, 'Living room did not answer: the connection to it broke.'], ['not-trusted', ['stop'], 4, 'It is so.'],
+        ['not-found', ['volume', '5'], 1, 'Living room has no volume that can be reached from here: use its own controls.'], ['not-supported', ['mute', 'on'], 1, 'Living room has no way to mute it that can be reached from here: use its own controls.'],
       ];
       for (const [code, argv, status, sentence] of cases) {
         gateway.players.failure = new XpmnError(code, 'It is so.');
         const shown = argv[0] === 'volume' ? 'not-supported' : code;
         assert.deepEqual(await xpmn([...argv, '--on', 'living']), { status, stdout: '', stderr: `xpmn: ${shown}: ${sentence}\n` }, code);
       }
-      assert.match((await xpmn(['pause', '--on', 'nas'])).stderr, /^xpmn: not-supported: nas-k3fq is no player/);
+      assert.match((await xpmn(['pause', '--on', 'nas'])).stderr, /^xpmn: not-supported: NAS of Anna \(nas-k3fq\) is no player/);
     });
 
     it('can\'t get louder than what nobody knows', async () => {

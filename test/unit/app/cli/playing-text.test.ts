@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { nowLine, nowText } from '../../../../src/app/cli/playing-text.ts';
-import type { NamedView } from '../../../../src/app/cli/playing-text.ts';
+import type { NamedView } from '../../../../src/app/control/operations.ts';
 import { cutToWidth } from '../../../../src/app/text.ts';
 import { parseJid } from '../../../../src/xpmn/model/jid.ts';
 import { playbackStatus, playingItem } from '../../../fakes/fake-players.ts';
@@ -20,6 +20,7 @@ describe('what plays, as text', () => {
     assert.equal(nowText(view(), { now: HEARD, hasBar: false }), [
       'Nemo', 'Nightwish - Once', 'state       playing 1:02 / 4:36', 'list        2 of 12', 'volume      35', 'opened by   laptop-k3fq', 'device      Living room', '',
     ].join('\n'));
+    assert.match(nowText(view({ opener: 'Laptop of Anna' }), { now: HEARD, hasBar: false }), /^opened by {3}Laptop of Anna$/m);
   });
 
   it('shows a bar that is as full as the item has passed', () => {

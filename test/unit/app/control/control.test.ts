@@ -15,6 +15,8 @@ import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { deferred } from '../../../../src/xpmn/kernel/tasks.ts';
 import type { PlayerCommand } from '../../../../src/xpmn/model/playback.ts';
+import { playbackStatus } from '../../../fakes/fake-players.ts';
+import { parseJid } from '../../../../src/xpmn/model/jid.ts';
 import { FakeGateway, fakeDevice } from '../../../fakes/fake-gateway.ts';
 import { fakeControlled } from '../../../fakes/fake-setup.ts';
 import { settings } from '../../../support/settings.ts';
@@ -96,6 +98,9 @@ describe('control API', () => {
     const news = client.call('now-wait', { device, after: revision }, { signal });
     gateway.players.change({ volume: 1 });
     assert.deepEqual([volume, (await news).volume, (await news).revision], [35, 1, revision + 1]);
+    assert.equal((await news).opener, undefined);
+    gateway.players.change({ status: playbackStatus({ controller: parseJid('anna@example.org/nas-k3fq') }) });
+    assert.equal((await client.call('now', {}, { signal })).opener, 'NAS of Anna');
   });
 
   it('says which of several can\'t be had, and which device did not answer', async () => {
@@ -132,8 +137,8 @@ describe('control API', () => {
   });
 
   it('answers errors with their code, sentence and details', async () => {
-    gateway.failure = new XpmnError('peer-unavailable', 'The NAS is off.', { details: { since: 5 } });
-    await assert.rejects(client.call('browse', { device: 'nas' }, { signal }), { code: 'peer-unavailable', message: 'The NAS is off.', details: { since: 5 } });
+    gateway.failure = new XpmnError('origin-unreachable', 'The NAS is off.', { details: { since: 5 } });
+    await assert.rejects(client.call('browse', { device: 'nas' }, { signal }), { code: 'origin-unreachable', message: 'The NAS is off.', details: { since: 5 } });
   });
 
   it('has a status for each code that is an error', () => {
