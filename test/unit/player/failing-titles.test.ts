@@ -185,6 +185,20 @@ describe('titles that can\'t be played', () => {
     assert.deepEqual([scene.play.control.status.state, scene.play.control.status.uri], ['playing', last]);
   });
 
+  it('counts those after which the player goes on by itself: in the end it is told of no other', async () => {
+    const { player, feed, clock } = begin({}, { titleFailures: 3 });
+    const uris = Array.from({ length: 6 }, () => scene.play.title(10));
+    await open(...uris);
+    for (const uri of uris) {
+      await clock.advance(1000);
+      feed.breakOff(uri, 'peer-unavailable');
+      player.hand.finish();
+      await settle(20);
+    }
+    assert.deepEqual([scene.play.control.status.state, scene.play.control.status.error, scene.play.control.status.index], ['error', 'origin-unreachable', 3]);
+    assert.deepEqual(feed.asked, uris.slice(0, 4));
+  });
+
   it('counts those that the player takes and can\'t play, and no more once one was played to its end', async () => {
     const { player, clock, feed } = begin({ preload: false }, { titleFailures: 3 });
     const spoilt = (): string => {
