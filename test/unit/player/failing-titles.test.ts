@@ -154,6 +154,22 @@ describe('titles that can\'t be played', () => {
       assert.deepEqual(now(), ['playing', undefined, 1]);
     });
 
+    it('are not given up while somebody stops them', async () => {
+      const { player, clock, feed, control } = begin();
+      const uri = await starve(scene.play.title(10_000));
+      feed.breakOff(uri, 'peer-unavailable');
+      await clock.advance(bufferTimeout - 1000);
+      player.hand.stall('stop');
+      const stopped = rejects(control.stop(call()), 'timeout');
+      await clock.advance(2000);
+      assert.deepEqual(now(), ['buffering', undefined, 0]);
+      await clock.advance(settings.player.commandTimeout);
+      await stopped;
+      assert.deepEqual(now(), ['buffering', undefined, 0]);
+      await clock.advance(bufferTimeout);
+      assert.deepEqual(now(), ['playing', undefined, 1]);
+    });
+
     it('are waited for anew each time, and for no player that does not answer', async () => {
       const { player, clock, feed } = begin();
       const uri = await starve(scene.play.title(10_000));
