@@ -3,9 +3,9 @@ import type { TaskGroup } from '../kernel/tasks.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import { hasPlace } from './play-list.ts';
 import type { ListedTitle, PlayList } from './play-list.ts';
-import type { MoverDeps } from './mover.ts';
+import type { MoverDeps, MoverOptions } from './mover.ts';
 
-export interface FollowerOptions {
+export interface FollowerOptions extends MoverOptions {
   /** Milliseconds before the end of a title when the next one is made available. */
   readonly prefetchLead: number;
 }
@@ -35,6 +35,8 @@ export class Follower {
     const next = list?.titles[list.index + 1];
     if (this.title && next !== this.title) this.forget();
     if (!next || next === this.title || stage.isMoving || stage.status.state !== 'playing') return;
+    // So many have failed that none is tried before this one was played to its end: the player would not wait for that.
+    if (stage.opened && stage.opened.failures >= this.options.titleFailures) return;
     const left = this.remaining();
     if (left !== undefined) this.timer = stage.clock.after(Math.max(0, left - this.options.prefetchLead), () => this.begin(next));
   }

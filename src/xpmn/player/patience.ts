@@ -46,9 +46,9 @@ export class Patience {
 
   /** What is waited for. */
   private get opened(): Opened | undefined {
-    const { opened, isMoving, player } = this.deps.stage;
+    const { opened, isMoving, isHalting, player } = this.deps.stage;
     const isStill = opened?.phase === 'starting' || (opened?.phase === 'on' && player.snapshot.state === 'buffering');
-    return isStill && !isMoving ? opened : undefined;
+    return isStill && !isMoving && !isHalting ? opened : undefined;
   }
 
   private wait(media: PlayerMedia, delay: number, work: (opened: Opened) => void): void {

@@ -154,6 +154,22 @@ describe('titles that can\'t be played', () => {
       assert.deepEqual(now(), ['playing', undefined, 1]);
     });
 
+    it('are not given up while somebody stops them', async () => {
+      const { player, clock, feed, control } = begin();
+      const uri = await starve(scene.play.title(10_000));
+      feed.breakOff(uri, 'peer-unavailable');
+      await clock.advance(bufferTimeout - 1000);
+      player.hand.stall('stop');
+      const stopped = rejects(control.stop(call()), 'timeout');
+      await clock.advance(2000);
+      assert.deepEqual(now(), ['buffering', undefined, 0]);
+      await clock.advance(settings.player.commandTimeout);
+      await stopped;
+      assert.deepEqual(now(), ['buffering', undefined, 0]);
+      await clock.advance(bufferTimeout);
+      assert.deepEqual(now(), ['playing', undefined, 1]);
+    });
+
     it('are waited for anew each time, and for no player that does not answer', async () => {
       const { player, clock, feed } = begin();
       const uri = await starve(scene.play.title(10_000));
@@ -183,6 +199,20 @@ describe('titles that can\'t be played', () => {
     assert.deepEqual([scene.play.control.status.state, scene.play.control.status.error, scene.play.control.status.index], ['error', 'not-found', 2]);
     await scene.play.control.next(call());
     assert.deepEqual([scene.play.control.status.state, scene.play.control.status.uri], ['playing', last]);
+  });
+
+  it('counts those after which the player goes on by itself: in the end it is told of no other', async () => {
+    const { player, feed, clock } = begin({}, { titleFailures: 3 });
+    const uris = Array.from({ length: 6 }, () => scene.play.title(10));
+    await open(...uris);
+    for (const uri of uris) {
+      await clock.advance(1000);
+      feed.breakOff(uri, 'peer-unavailable');
+      player.hand.finish();
+      await settle(20);
+    }
+    assert.deepEqual([scene.play.control.status.state, scene.play.control.status.error, scene.play.control.status.index], ['error', 'origin-unreachable', 3]);
+    assert.deepEqual(feed.asked, uris.slice(0, 4));
   });
 
   it('counts those that the player takes and can\'t play, and no more once one was played to its end', async () => {

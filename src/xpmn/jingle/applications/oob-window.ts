@@ -141,7 +141,8 @@ export class ReceiveWindow {
 
   private review(now: number): void {
     const { window, largestWindow } = this.options;
-    // Twice what makes a window grow: one that is what limits is never held back, and none swings.
+    // Twice what makes a window grow: one that is what limits is not held back, and none swings. Silence counts as little use, whoever was silent:
+    // after it a window may be held back until the next review.
     const needed = Math.floor((4 * this.used * this.halfTime) / (now - this.reviewed));
     this.ceiling = Math.max(window, Math.min(largestWindow, needed));
     this.reviewed = now;

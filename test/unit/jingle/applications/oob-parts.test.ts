@@ -256,6 +256,37 @@ describe('out-of-band receive window', () => {
     assert.equal(rig.budget.available, options.windowBudget - (options.largestWindow - options.window));
   });
 
+  it('lends what it is, whatever happens: never less than the first window, nor more than the largest and the budget, and never stands still', async () => {
+    const part = fc.constantFrom(0, 0.1, 0.5, 0.9, 1, 1);
+    const steps = fc.array(fc.record({ waits: fc.constantFrom(1, 10, 10, 10, 2000), comes: part, isUsed: part }), { maxLength: 80 });
+    const sizes = fc.record({ window: fc.integer({ min: 1, max: 99 }), more: fc.nat(2000), bytes: fc.nat(3000) });
+    await fc.assert(fc.asyncProperty(sizes, steps, async ({ window: first, more, bytes }, all) => {
+      const [clock, budget, largest] = [new FakeClock(), new WindowBudget(bytes), first + more];
+      const window = new ReceiveWindow({ clock, budget, roundTrip: new RoundTrip() }, { ...options, window: first, largestWindow: largest });
+      let [credit, lying] = [first, 0];
+      const step = ({ comes, isUsed }: { readonly comes: number; readonly isUsed: number }): void => {
+        const [coming, used] = [Math.floor(credit * comes), Math.floor((lying + Math.floor(credit * comes)) * isUsed)];
+        window.take(coming);
+        lying += coming;
+        const granted = window.consumed(used, lying);
+        assert.ok(Number.isInteger(granted) && granted >= 0);
+        [credit, lying] = [credit - coming + granted, lying - used];
+        const size = first + bytes - budget.available;
+        assert.ok(size >= first && size <= Math.min(largest, first + bytes) && credit + lying <= size);
+      };
+      for (const one of all) {
+        await clock.advance(one.waits);
+        step(one);
+      }
+      // what is withheld is granted again in the end
+      for (let i = 0; i < 20 && credit === 0; i += 1) step({ comes: 1, isUsed: 1 });
+      assert.ok(credit > 0);
+      window.release();
+      window.release();
+      assert.equal(budget.available, bytes);
+    }));
+  });
+
   it('stays where the sink is what limits', async () => {
     const { clock, window, budget, roundTrip } = make();
     roundTrip.sample(1000);
