@@ -26,7 +26,7 @@ let used = drawn.length;
 
 /** The machine's own randomness: cryptographic. */
 export const systemRandom: Random = {
-  bytes: (count) => (count <= 32 ? fewBytes(count) : randomBytes(count)),
+  bytes: (count) => (Number.isInteger(count) && count >= 0 && count <= 32 ? fewBytes(count) : randomBytes(count)),
   fraction: () => fewBytes(4).readUInt32BE(0) / 2 ** 32,
 };
 
