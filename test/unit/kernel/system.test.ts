@@ -61,7 +61,7 @@ describe('the randomness of the machine', () => {
     }
     assert.equal(seen.size, 2000);
     for (const count of [0, 1, 32, 33, 5000]) assert.equal(systemRandom.bytes(count).length, count);
-    for (const wrong of [-1, 0.5, Number.NaN]) assert.throws(() => systemRandom.bytes(wrong), RangeError);
+    for (const wrong of [-1, Number.NaN]) assert.throws(() => systemRandom.bytes(wrong), RangeError);
     assert.equal(systemRandom.bytes(16).length, 16);
   });
 
