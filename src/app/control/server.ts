@@ -8,6 +8,7 @@ import type { Express, NextFunction, Request, Response } from 'express';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import type { Logger } from '../../xpmn/kernel/log.ts';
+import { nextTurn } from '../../xpmn/kernel/tasks.ts';
 import { compileSchema } from '../json-schema.ts';
 import { HANDLERS } from './handlers.ts';
 import type { Controlled, HandlerContext } from './handlers.ts';
@@ -69,7 +70,7 @@ export class ControlServer {
     const closed = once(this.server, 'close');
     this.server.close();
     // What was aborted answers in the next turns; who keeps a connection for nothing is cut off.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     this.server.closeIdleConnections();
     const cut = setTimeout(() => this.server.closeAllConnections(), 500);
     await closed;

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { XpmnError } from '../kernel/errors.ts';
 import { randomId } from '../kernel/ids.ts';
-import { throwIfAborted, withDeadline } from '../kernel/tasks.ts';
+import { nextTurn, throwIfAborted, withDeadline } from '../kernel/tasks.ts';
 import type { XmlElement } from '../model/xml.ts';
 import type { StanzaChannel } from '../ports/stanza-channel.ts';
 import { iqRequest } from '../xmpp/stanza.ts';
@@ -97,7 +97,7 @@ export class SessionCore {
 
   /** Runs `work` when the answer to the stanza in hand has been handed over: every action is acknowledged before business. */
   afterAnswer(work: () => Promise<void> | void): void {
-    new Promise((resolve) => setImmediate(resolve))
+    nextTurn()
       .then(() => (this.signal.aborted ? undefined : work()))
       .catch(this.onFailure);
   }

@@ -51,6 +51,11 @@ export async function untilAborted(farewell: Promise<unknown>, signal: AbortSign
   await abortable(farewell, signal).catch(() => undefined);
 }
 
+/** Resolves in the next turn of the event loop: what was written in this one is on its way. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Resolves after `delay` ms of `clock`; rejects at once with the reason when `signal` aborts. */
 export function sleep(clock: Clock, delay: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.reject(abortReason(signal));

@@ -2,6 +2,7 @@ import type { Random } from '../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../kernel/errors.ts';
 import { randomId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/log.ts';
+import { nextTurn } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import type { XmlElement } from '../model/xml.ts';
@@ -81,32 +82,26 @@ function lengthOf({ range, entity }: OpenMedia): number | undefined {
 
 /** Of a stream without a length nobody sees that it ended early: if its source fails, the receiver is told before it ends. */
 function confessing(media: OpenMedia, tell: () => Promise<void>): OpenMedia {
-  return {
-    entity: media.entity,
-    range: media.range,
-    close: () => media.close(),
-    async read(lease, { signal }) {
-      try {
-        await media.read(lease, { signal });
-      } catch (error) {
-        if (!signal.aborted) await tell();
-        throw error;
-      }
-    },
-  };
+  return readAs(media, async (lease, { signal }) => {
+    try {
+      await media.read(lease, { signal });
+    } catch (error) {
+      if (!signal.aborted) await tell();
+      throw error;
+    }
+  });
 }
 
 /** The answer leaves first: while the bytes are on their way, the receiver reads it, and is ready for them. */
 function afterAnswer(media: OpenMedia): OpenMedia {
-  return {
-    entity: media.entity,
-    range: media.range,
-    close: () => media.close(),
-    async read(lease, options) {
-      await new Promise((resolve) => setImmediate(resolve));
-      await media.read(lease, options);
-    },
-  };
+  return readAs(media, async (lease, options) => {
+    await nextTurn();
+    await media.read(lease, options);
+  });
+}
+
+function readAs(media: OpenMedia, read: OpenMedia['read']): OpenMedia {
+  return { entity: media.entity, range: media.range, close: () => media.close(), read };
 }
 
 function checkTag({ etag }: MediaEntity, wanted: string): void {

@@ -1,5 +1,6 @@
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import { nextTurn } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { PeerIdentity } from '../model/identity.ts';
 import type { Jid } from '../model/jid.ts';
@@ -172,7 +173,7 @@ export class PubsubWire {
    */
   private welcomeAfterAnswer(node: string, peer: PeerIdentity): void {
     this.deps.tasks.run(async () => {
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       this.notify(this.deps.service.welcome(node, peer));
     });
   }
