@@ -16,21 +16,24 @@ const LANES = 2;
 const BOUNDS = { whole: 28 * 60_000, lingering: 30_000 };
 
 /**
- * Runs every layer of tests in mochas of its own and prints the totals, alone on the last line. Gives the exit code:
+ * Runs every layer of tests in mochas of its own and prints what failed once more, so that the end of a long output tells it, and the
+ * totals, alone on the last line. Gives the exit code:
  * 0 only if something ran and nothing failed. A layer whose process ends badly, or not at all, counts as a failure.
  */
 export async function runLayers({ tests = join(root, 'test'), checks = [], bounds = BOUNDS } = {}) {
   const end = Date.now() + bounds.whole;
-  const total = { passed: 0, failed: 0 };
-  const add = ({ passed, failed }) => {
+  const total = { passed: 0, failed: 0, faults: [] };
+  const add = ({ passed, failed, faults }) => {
     total.passed += passed;
     total.failed += failed;
+    total.faults.push(...faults);
   };
   for (const check of checks) {
     const script = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts[check];
     const { code, why } = await supervise(['sh', '-c', script], { end });
-    console.log(`${code === 0 ? 'passed' : 'FAILED'}: ${check}${why === undefined ? '' : `: ${why}`}`);
-    add(code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+    const verdict = `${code === 0 ? 'passed' : 'FAILED'}: ${check}${why === undefined ? '' : `: ${why}`}`;
+    console.log(verdict);
+    add(code === 0 ? { passed: 1, failed: 0, faults: [] } : { passed: 0, failed: 1, faults: [verdict] });
   }
   for (const [layer, parts] of Object.entries(LAYERS)) {
     const files = testFiles(tests, layer);
@@ -42,6 +45,7 @@ export async function runLayers({ tests = join(root, 'test'), checks = [], bound
     };
     await Promise.all(Array.from({ length: LANES }, lane));
   }
+  if (total.faults.length > 0) console.log(`\n== what failed\n${total.faults.join('\n\n')}`);
   console.log(`\n${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
@@ -72,10 +76,11 @@ async function runPart(layer, files, { end, lingering, isAlone }) {
     const { code, why } = await supervise([process.execPath, ...argv], { end, totals, lingering, output });
     if (!isAlone) process.stdout.write(readFileSync(said));
     const complete = existsSync(totals);
-    const counted = complete ? JSON.parse(readFileSync(totals, 'utf8')) : { passed: 0, failed: 0 };
+    const counted = complete ? JSON.parse(readFileSync(totals, 'utf8')) : { passed: 0, failed: 0, faults: [] };
     if (complete && why === undefined && (code === 0 || counted.failed > 0)) return counted;
-    console.log(`FAILED: ${layer}, ${files.map((file) => basename(file)).join(', ')}: ${why ?? `its process ended with ${code}${complete ? '' : ', before its tests'}`}`);
-    return { passed: counted.passed, failed: counted.failed + 1 };
+    const verdict = `FAILED: ${layer}, ${files.map((file) => basename(file)).join(', ')}: ${why ?? `its process ended with ${code}${complete ? '' : ', before its tests'}`}`;
+    console.log(verdict);
+    return { passed: counted.passed, failed: counted.failed + 1, faults: [...counted.faults, verdict] };
   } finally {
     if (!isAlone) closeSync(output);
     rmSync(folder, { recursive: true, force: true });

@@ -43,6 +43,15 @@ describe('the run of all layers', function () {
     assert.equal(status, 1);
   });
 
+  it('tells once more at the end what failed, of every layer', async () => {
+    const bad = (why: string): string => `describe('a thing', () => it('is bad', () => { throw new Error('${why}'); }));`;
+    const { text } = await layers({ 'unit/a.test.ts': bad('too thin'), 'e2e/b.test.ts': "throw new Error('no');", 'e2e/c.test.ts': bad('too thick'), 'e2e/d.test.ts': GOOD });
+    const end = text.slice(text.indexOf('== what failed'));
+    assert.match(end, /a thing is bad\nError: too thin\n +at [^]*a thing is bad\nError: too thick/);
+    assert.match(end, /FAILED: e2e, b\.test\.ts/);
+    assert.doesNotMatch(end, /is good/);
+  });
+
   it('fails when no test ran', async () => {
     const { status, last } = await layers({ 'unit/a.test.ts': '' });
     assert.equal(last, '0 passed, 0 failed');
