@@ -19,6 +19,7 @@ import { firstNetwork, nextNetwork, testGateway } from '../support/gateways.ts';
 import type { TestAccount } from '../support/gateways.ts';
 import { RendererOnLoopback } from '../support/renderer-on-loopback.ts';
 import { settings } from '../support/settings.ts';
+import { SteadyClock } from '../support/steady-clock.ts';
 import { TrackedClock } from '../support/tracked-clock.ts';
 
 const never = new AbortController().signal;
@@ -55,8 +56,9 @@ describe('a renderer that fails', function () {
     const server = new FakeXmppServer();
     server.addAccount(parseJid(account.jid), account.password);
     const network = await firstNetwork(account);
-    clock = new TrackedClock();
-    renderer = await RendererOnLoopback.start();
+    const steady = new SteadyClock();
+    clock = new TrackedClock(steady);
+    renderer = await RendererOnLoopback.start(steady);
     ssdp = new FakeSsdpSocket([{ name: 'lo', family: 4, address: '127.0.0.1' }]);
     const requester = createHttpRequester({ clock }, options.requester);
     adapter = createUpnpAdapter({

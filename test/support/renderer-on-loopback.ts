@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { systemClock } from '../../src/xpmn/kernel/system.ts';
+import type { Clock } from '../../src/xpmn/kernel/clock.ts';
 import { propertySet } from '../fakes/evented-device.ts';
 import { RendererDevice } from '../fakes/renderer-device.ts';
 
@@ -18,15 +18,19 @@ const TYPE = 'urn:schemas-upnp-org:device:MediaRenderer:1';
 
 /** The scripted renderer over real HTTP on loopback, with subscriptions that it can lose. */
 export class RendererOnLoopback {
-  readonly device = new RendererDevice(systemClock);
+  readonly device: RendererDevice;
   /** By SID. */
   readonly subscriptions = new Map<string, Subscription>();
   private sids = 0;
   private server!: Server;
   private port = 0;
 
-  static async start(): Promise<RendererOnLoopback> {
-    const renderer = new RendererOnLoopback();
+  private constructor(clock: Clock) {
+    this.device = new RendererDevice(clock);
+  }
+
+  static async start(clock: Clock): Promise<RendererOnLoopback> {
+    const renderer = new RendererOnLoopback(clock);
     renderer.device.onEvent = (service, LastChange) => renderer.tell(service, LastChange);
     await renderer.open();
     return renderer;

@@ -1,16 +1,21 @@
 import type { Clock, Timer } from '../../src/xpmn/kernel/clock.ts';
 import { systemClock } from '../../src/xpmn/kernel/system.ts';
 
-/** The machine's clock, which also knows how many of its timers are set: a test can show that none is left behind. */
+/** The machine's clock, or another, which also knows how many of its timers are set: a test can show that none is left behind. */
 export class TrackedClock implements Clock {
   private readonly timers = new Set<Timer>();
+  private readonly clock: Clock;
+
+  constructor(clock: Clock = systemClock) {
+    this.clock = clock;
+  }
 
   now(): number {
-    return systemClock.now();
+    return this.clock.now();
   }
 
   monotonic(): number {
-    return systemClock.monotonic();
+    return this.clock.monotonic();
   }
 
   get pending(): number {
@@ -18,7 +23,7 @@ export class TrackedClock implements Clock {
   }
 
   after(delay: number, callback: () => void): Timer {
-    const timer = systemClock.after(delay, () => {
+    const timer = this.clock.after(delay, () => {
       this.timers.delete(handle);
       callback();
     });

@@ -5,17 +5,19 @@ import type { UpnpAdapter } from '../../../src/upnp/adapter.ts';
 import { createEventSubscriber } from '../../../src/upnp/gena-subscriber.ts';
 import { createHttpRequester } from '../../../src/upnp/http-requester.ts';
 import { silentLogger as log } from '../../../src/xpmn/kernel/log.ts';
-import { systemClock as clock, systemRandom as random } from '../../../src/xpmn/kernel/system.ts';
+import { systemRandom as random } from '../../../src/xpmn/kernel/system.ts';
 import type { MediaPlayer, PlayerSnapshot } from '../../../src/xpmn/ports/media-player.ts';
 import { FakeSsdpSocket } from '../../fakes/fake-ssdp.ts';
 import { RendererDevice } from '../../fakes/renderer-device.ts';
 import { RendererOnHttp } from '../../fakes/renderer-http.ts';
 import { playerMedia } from '../../support/media-players.ts';
 import { settings } from '../../support/settings.ts';
+import { SteadyClock } from '../../support/steady-clock.ts';
 
 const signal = new AbortController().signal;
 const TYPE = 'urn:schemas-upnp-org:device:MediaRenderer:1';
 const { upnp } = settings;
+const clock = new SteadyClock();
 /** Nobody waits a minute for a test. */
 const OPTIONS = {
   ...upnp,
