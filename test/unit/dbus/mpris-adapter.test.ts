@@ -15,6 +15,7 @@ import { delay, waitUntil } from '../../peers/wait.ts';
 import { connectPeer } from '../../support/bus-peer.ts';
 import { ScriptedMpris } from '../../support/scripted-mpris.ts';
 import { settings } from '../../support/settings.ts';
+import { SteadyClock } from '../../support/steady-clock.ts';
 import { TrackedClock } from '../../support/tracked-clock.ts';
 
 const MPRIS = 'org.mpris.MediaPlayer2';
@@ -40,7 +41,7 @@ describe('players of a bus', function () {
   });
 
   beforeEach(() => {
-    [clock, adapters, peers] = [new TrackedClock(), [], []];
+    [clock, adapters, peers] = [new TrackedClock(new SteadyClock()), [], []];
   });
 
   afterEach(async () => {
