@@ -62,7 +62,9 @@ export class Mover {
     try {
       await attempt.go(goal, signal);
     } catch (error) {
-      if (!attempt.isOver) stage.opened = attempt.isTouched ? broken(stage.opened, error, signal) : before;
+      if (attempt.isTouched && !attempt.isOver) stage.opened = broken(stage.opened, error, signal);
+      // While another list was only looked for, this one went on: what has become of it since counts.
+      else if (!attempt.isOver && before?.session === goal.session) stage.opened = before;
       throw error;
     } finally {
       stage.isMoving = false;
