@@ -47,4 +47,25 @@ describe('a playback session, while something else happens', () => {
     await settle();
     assert.deepEqual([scene.play.control.status.state, scene.play.control.status.index], ['playing', 1]);
   });
+
+  it('stops a player that still plays what was there before it took the next thing', async () => {
+    const { player } = begin();
+    await open(scene.play.title(100));
+    player.hand.stall('load');
+    const opening = rejects(open(scene.play.title(100)), 'aborted');
+    await settle();
+    await scene.play.control.stop(call());
+    await opening;
+    assert.deepEqual([player.snapshot.state, scene.play.control.status.state], ['stopped', 'stopped']);
+  });
+
+  it('stops a player that was told to play, and may do so', async () => {
+    const { player } = begin();
+    player.hand.stall('play');
+    const opening = rejects(open(scene.play.title(100)), 'aborted');
+    await settle();
+    await scene.play.control.stop(call());
+    await opening;
+    assert.equal(player.told.at(-1), 'stop');
+  });
 });
