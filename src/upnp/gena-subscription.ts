@@ -1,3 +1,4 @@
+import { ByteBudget } from '../xpmn/kernel/byte-budget.ts';
 import type { Clock, Random, Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import type { LocalRoute, findLocalRoute } from '../xpmn/kernel/local-route.ts';
@@ -42,6 +43,7 @@ export class GenaSubscription implements EventSubscription {
   private readonly listener: EventListener;
   private readonly machine: GenaMachine;
   private readonly tasks: TaskGroup;
+  private readonly budget: ByteBudget;
   private place: Place | undefined;
   /** Of SUBSCRIBE: what comes to the callback of an older one is not for us any more. */
   private attempts = 0;
@@ -60,6 +62,7 @@ export class GenaSubscription implements EventSubscription {
     this.service = service;
     this.listener = listener;
     this.machine = new GenaMachine(deps, options);
+    this.budget = new ByteBudget(options.bytesPerSecond, deps.clock.monotonic());
     this.tasks = new TaskGroup((error) => deps.log.error('An event subscription failed.', { error: String(error) }));
     this.take({ kind: 'anew' });
   }
@@ -186,7 +189,8 @@ export class GenaSubscription implements EventSubscription {
   }
 
   private notified({ head, headers, body }: NotifyMessage): void {
-    const content = body && readPropertySet({ body, headers }, this.options.xml);
+    const isRead = body && this.budget.take(body.length, this.deps.clock.monotonic());
+    const content = isRead ? readPropertySet({ body, headers }, this.options.xml) : undefined;
     if (!content) this.deps.log.debug('An event can\'t be read.', { url: this.url, bytes: body?.length });
     this.deps.counts.events += 1;
     this.take({ kind: 'event', notification: { ...head, content } });
