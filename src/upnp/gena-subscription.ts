@@ -131,12 +131,14 @@ export class GenaSubscription implements EventSubscription {
   private async subscribe(signal: AbortSignal): Promise<GenaInput> {
     const former = this.place;
     this.place = undefined;
-    try {
-      this.place = await this.settleIn(signal);
-    } finally {
-      former?.callback.release();
+    const place = await this.settleIn(signal).finally(() => former?.callback.release());
+    // In the turn in which it becomes known: whoever ends this attempt later releases it.
+    if (signal.aborted) {
+      place.callback.release();
+      throw abortReason(signal);
     }
-    const { service, callback } = this.place;
+    this.place = place;
+    const { service, callback } = place;
     try {
       return { kind: 'granted', grant: await subscribe({ ...this.deps, service, signal }, callback.url, this.options.timeout) };
     } catch (error) {
@@ -153,12 +155,7 @@ export class GenaSubscription implements EventSubscription {
   private async settleIn(signal: AbortSignal): Promise<Place> {
     const service = this.service();
     const route = await this.deps.findRoute(literal(service.eventUrl.hostname, service), { signal });
-    const callback = await this.deps.callbacks.open(route.local, this.handler(service, route));
-    if (signal.aborted) {
-      callback.release();
-      throw abortReason(signal);
-    }
-    return { service, route, callback };
+    return { service, route, callback: await this.deps.callbacks.open(route.local, this.handler(service, route)) };
   }
 
   private async renew(sid: string, signal: AbortSignal): Promise<GenaInput> {
