@@ -58,7 +58,6 @@ export class Mover {
     const { stage, refresh } = this.deps;
     const before = stage.opened;
     const attempt = new Attempt(this.deps, this.options, before);
-    stage.isMoving = true;
     try {
       await attempt.go(goal, signal);
     } catch (error) {
@@ -149,6 +148,7 @@ class Attempt {
     const { stage, refresh } = this.deps;
     const { session, controller, list, startAt, plays, failures, loaded } = goal;
     const { snapshot } = stage.player;
+    stage.isMoving = true;
     const known = loaded && stage.opened ? stage.opened : { isSeen: false, before: snapshot.media?.url, following: undefined };
     stage.opened = {
       ...known, session, controller, list, startAt, media: media ?? loaded,

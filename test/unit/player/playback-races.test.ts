@@ -48,6 +48,24 @@ describe('a playback session, while something else happens', () => {
     assert.deepEqual([scene.play.control.status.state, scene.play.control.status.index], ['playing', 1]);
   });
 
+  it('tells how its list goes on while another list is looked for', async () => {
+    const { player, clock } = begin();
+    const uris = [scene.play.title(100), scene.play.title(100), scene.play.title(100)];
+    await open(...uris);
+    await clock.advance(100_000 - settings.player.prefetchLead + 1);
+    const opening = rejects(open(scene.play.endless()), 'aborted');
+    await settle();
+    player.hand.finish();
+    await settle();
+    assert.deepEqual([scene.play.control.status.state, scene.play.control.status.uri], ['playing', uris[1]]);
+    player.hand.playOther({ url: 'http://192.0.2.9/other.mp3', title: 'Theirs', duration: 40 });
+    await settle();
+    assert.deepEqual([scene.play.control.status.state, scene.play.control.status.session], ['playing', undefined]);
+    await scene.play.control.stop(call());
+    await opening;
+    assert.equal(player.snapshot.state, 'stopped');
+  });
+
   it('stops a player that still plays what was there before it took the next thing', async () => {
     const { player } = begin();
     await open(scene.play.title(100));
