@@ -36,7 +36,7 @@ export class Discovery {
   private readonly onChange: (change: TrackerChange) => void;
   private readonly tracker: DeviceTracker;
   private readonly tasks: TaskGroup;
-  /** When each doubted device was, or will be, asked. */
+  /** When each doubted device was, or will be, asked; monotonic. */
   private readonly probes = new Map<string, number>();
   private expiry: Timer | undefined;
   private stopped = false;
@@ -106,9 +106,10 @@ export class Discovery {
 
   /** Asks the device itself, by its name; twice a grace at most, or forged byebyes would make us shout. */
   private probe(udn: string): void {
-    const now = this.deps.clock.now();
-    const at = Math.max(now, (this.probes.get(udn) ?? 0) + this.options.tracker.grace / 2);
-    if ((this.probes.get(udn) ?? 0) > now) return; // one is waiting already
+    const now = this.deps.clock.monotonic();
+    const before = this.probes.get(udn) ?? -Infinity;
+    if (before > now) return; // one is waiting already
+    const at = Math.max(now, before + this.options.tracker.grace / 2);
     this.probes.set(udn, at);
     this.tasks.run(async (signal) => {
       if (at > now) await sleep(this.deps.clock, at - now, signal);

@@ -8,6 +8,8 @@ export interface GenaOptions extends GenaTiming {
   readonly timeout: number;
   /** How long the devices are told, where everything ends. */
   readonly farewell: number;
+  /** Of bodies, that are read for one subscription, and twice as many in a burst; what goes beyond is taken for missed. */
+  readonly bytesPerSecond: number;
   /** Of the body of a NOTIFY. */
   readonly xml: XmlLimits;
   readonly callback: CallbackOptions;

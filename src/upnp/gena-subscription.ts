@@ -1,3 +1,4 @@
+import { ByteBudget } from '../xpmn/kernel/byte-budget.ts';
 import type { Clock, Random, Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import type { LocalRoute, findLocalRoute } from '../xpmn/kernel/local-route.ts';
@@ -42,6 +43,7 @@ export class GenaSubscription implements EventSubscription {
   private readonly listener: EventListener;
   private readonly machine: GenaMachine;
   private readonly tasks: TaskGroup;
+  private readonly budget: ByteBudget;
   private place: Place | undefined;
   /** Of SUBSCRIBE: what comes to the callback of an older one is not for us any more. */
   private attempts = 0;
@@ -60,6 +62,7 @@ export class GenaSubscription implements EventSubscription {
     this.service = service;
     this.listener = listener;
     this.machine = new GenaMachine(deps, options);
+    this.budget = new ByteBudget(options.bytesPerSecond, deps.clock.monotonic());
     this.tasks = new TaskGroup((error) => deps.log.error('An event subscription failed.', { error: String(error) }));
     this.take({ kind: 'anew' });
   }
@@ -128,12 +131,14 @@ export class GenaSubscription implements EventSubscription {
   private async subscribe(signal: AbortSignal): Promise<GenaInput> {
     const former = this.place;
     this.place = undefined;
-    try {
-      this.place = await this.settleIn(signal);
-    } finally {
-      former?.callback.release();
+    const place = await this.settleIn(signal).finally(() => former?.callback.release());
+    // In the turn in which it becomes known: whoever ends this attempt later releases it.
+    if (signal.aborted) {
+      place.callback.release();
+      throw abortReason(signal);
     }
-    const { service, callback } = this.place;
+    this.place = place;
+    const { service, callback } = place;
     try {
       return { kind: 'granted', grant: await subscribe({ ...this.deps, service, signal }, callback.url, this.options.timeout) };
     } catch (error) {
@@ -150,12 +155,7 @@ export class GenaSubscription implements EventSubscription {
   private async settleIn(signal: AbortSignal): Promise<Place> {
     const service = this.service();
     const route = await this.deps.findRoute(literal(service.eventUrl.hostname, service), { signal });
-    const callback = await this.deps.callbacks.open(route.local, this.handler(service, route));
-    if (signal.aborted) {
-      callback.release();
-      throw abortReason(signal);
-    }
-    return { service, route, callback };
+    return { service, route, callback: await this.deps.callbacks.open(route.local, this.handler(service, route)) };
   }
 
   private async renew(sid: string, signal: AbortSignal): Promise<GenaInput> {
@@ -186,7 +186,8 @@ export class GenaSubscription implements EventSubscription {
   }
 
   private notified({ head, headers, body }: NotifyMessage): void {
-    const content = body && readPropertySet({ body, headers }, this.options.xml);
+    const isRead = body && this.budget.take(body.length, this.deps.clock.monotonic());
+    const content = isRead ? readPropertySet({ body, headers }, this.options.xml) : undefined;
     if (!content) this.deps.log.debug('An event can\'t be read.', { url: this.url, bytes: body?.length });
     this.deps.counts.events += 1;
     this.take({ kind: 'event', notification: { ...head, content } });

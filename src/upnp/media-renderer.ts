@@ -220,7 +220,10 @@ export class MediaRenderer extends EventEmitter<MediaPlayerEvents> implements Me
       await abortable(work(signal), signal);
       this.watch.confirm();
     } catch (error) {
-      if (call.signal.aborted) throw abortReason(call.signal);
+      if (call.signal.aborted) {
+        this.watch.brokenOff();
+        throw abortReason(call.signal);
+      }
       if (this.tasks.signal.aborted) throw gone();
       const failure = rendererError(error, errors);
       if (failure.family === 'unreachable' && upnpErrorOf(failure) === undefined) this.watch.doubt();

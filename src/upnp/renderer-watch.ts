@@ -62,6 +62,8 @@ export class RendererWatch {
   private unanswered = 0;
   /** Since when: it was found otherwise than it had told, and has told nothing since. */
   private mutedAt: number | undefined;
+  /** What it was told was broken off: whether it does that is not known before it is asked. */
+  private isDoubted = false;
   /** It may have been told what we took for an echo. */
   private isLoudnessDoubted = false;
   private timer: Timer | undefined;
@@ -111,6 +113,12 @@ export class RendererWatch {
     this.schedule();
   }
 
+  /** A command was broken off: it may take effect. */
+  brokenOff(): void {
+    this.isDoubted = true;
+    this.confirm();
+  }
+
   /** A command had no answer. */
   doubt(): void {
     if (this.unanswered === 0) this.asked = this.deps.clock.monotonic();
@@ -121,7 +129,7 @@ export class RendererWatch {
   /** What is known is as of now, where the device does not tell. @throws XpmnError if it can't be reached */
   async fresh(options: { readonly signal: AbortSignal }): Promise<void> {
     const isKnown = this.isLive('AVTransport') || (this.unanswered === 0 && this.deps.clock.monotonic() - this.asked < this.options.settle);
-    if (!isKnown || this.deps.tracker.state.lost) await this.ask(options);
+    if (!isKnown || this.isDoubted || this.deps.tracker.state.lost) await this.ask(options);
   }
 
   /** Asks now. @throws XpmnError if it can't be reached */
@@ -132,7 +140,7 @@ export class RendererWatch {
     const media = !this.isLive('AVTransport') || tracker.state.lost !== undefined;
     const rendering = !this.isLive('RenderingControl') || tracker.state.lost !== undefined || this.isLoudnessDoubted;
     const { transport, rendering: loudness } = await services.ask({ media, rendering }, { signal });
-    this.asked = clock.monotonic();
+    [this.asked, this.isDoubted] = [clock.monotonic(), false];
     // Whoever was away may have started anew, and knows of no subscriptions then: nobody would hear of that for as long as they last.
     if (this.unanswered > 0 || (this.mutedAt !== undefined && this.asked >= this.mutedAt + this.options.settle)) this.subscribeAnew();
     this.answered();

@@ -191,6 +191,16 @@ export function describePlaybackControl(name: string, setup: () => Promise<Playb
       await rejects(control.seek({ position: NaN }, call()), 'bad-request');
     });
 
+    it('is at the beginning again when it is stopped, also where another place was noted', async () => {
+      await playing(100);
+      await control.stop(call());
+      await becomes('stopped');
+      await control.seek({ position: 20 }, call());
+      assert.equal(control.status.position, 20);
+      await control.stop(call());
+      assert.deepEqual([control.status.state, control.status.position], ['stopped', 0]);
+    });
+
     it('refuses what has no sense in its state', async () => {
       for (const command of ['play', 'pause', 'next', 'previous'] as const) await rejects(control[command](call()), 'unexpected-request');
       await rejects(control.seek({ position: 0 }, call()), 'unexpected-request');

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../../src/xpmn/kernel/clock.ts';
 import { XpmnError } from '../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../src/xpmn/kernel/errors.ts';
-import { abortable, throwIfAborted } from '../../src/xpmn/kernel/tasks.ts';
+import { abortable, sleep, throwIfAborted } from '../../src/xpmn/kernel/tasks.ts';
 import type { Picture } from '../../src/xpmn/model/picture.ts';
 import type { CurrentMedia, MediaPlayer, MediaPlayerEvents, PlayerAbilities, PlayerCall, PlayerSnapshot } from '../../src/xpmn/ports/media-player.ts';
 import type { FeedTarget, PlayerMedia } from '../../src/xpmn/ports/player-feed.ts';
@@ -17,6 +17,8 @@ export interface FakeMediaPlayerOptions {
   readonly lazy?: boolean;
   /** Milliseconds from `play` until something is heard. */
   readonly buffering?: number;
+  /** Milliseconds from a command until it is done, also if nobody waits for it any more. */
+  readonly answersIn?: number;
   readonly volume?: number | undefined;
   readonly mute?: boolean | undefined;
 }
@@ -41,6 +43,8 @@ export interface FakeHand {
   vanish(): void;
   /** The next time that it is told to, it refuses. */
   refuse(command: FakeCommand, code: ErrorCode): void;
+  /** It refuses nothing any more, and has no problem. */
+  forgive(): void;
   /** From now on it does not answer this. */
   stall(command: FakeCommand): void;
   /** What is behind `url` can't be played: told by rejecting `play`, or later by `problem`. */
@@ -191,6 +195,10 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
       this.timer?.cancel();
     },
     refuse: (command, code) => void this.refusals.set(command, new XpmnError(code, 'The player refuses.')),
+    forgive: () => {
+      this.refusals.clear();
+      this.hand.recover();
+    },
     stall: (command) => void this.stalled.add(command),
     spoil: (url, code, how = 'problem') => void this.spoilt.set(url, { error: new XpmnError(code, 'It can\'t be played.'), how }),
   };
@@ -198,7 +206,13 @@ export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements 
   private async command(name: FakeCommand, { signal }: PlayerCall, work: () => void, argument?: string): Promise<void> {
     throwIfAborted(signal);
     this.told.push(argument === undefined ? name : `${name} ${argument}`);
-    await abortable(Promise.resolve(), signal);
+    const { answersIn } = this.options;
+    if (answersIn === undefined) await abortable(Promise.resolve(), signal);
+    const done = answersIn === undefined ? this.obey(name, signal, work) : sleep(this.clock, answersIn).then(() => this.obey(name, signal, work));
+    await abortable(done, signal);
+  }
+
+  private async obey(name: FakeCommand, signal: AbortSignal, work: () => void): Promise<void> {
     if (this.isGone) throw new XpmnError('unreachable', 'The player has gone.');
     if (this.stalled.has(name)) await abortable(new Promise<never>(() => undefined), signal);
     const refusal = this.refusals.get(name);

@@ -60,7 +60,7 @@ export class MediaTickets {
       return living;
     }
     const token = this.deps.random.bytes(16).toString('base64url');
-    const entry: Entry = { reference, profile, door, path: `/m/${token}/media.${extensionFor(servedType(type, profile))}`, used: this.deps.clock.now(), held: 0, failure: undefined };
+    const entry: Entry = { reference, profile, door, path: `/m/${token}/media.${extensionFor(servedType(type, profile))}`, used: this.deps.clock.monotonic(), held: 0, failure: undefined };
     this.byToken.set(token, entry);
     this.byItem.set(item, token);
     if (this.byToken.size > this.options.tickets) this.makeRoom();
@@ -81,7 +81,7 @@ export class MediaTickets {
     entry.held += 1;
     return () => {
       entry.held -= 1;
-      entry.used = this.deps.clock.now();
+      entry.used = this.deps.clock.monotonic();
     };
   }
 
@@ -107,7 +107,7 @@ export class MediaTickets {
       this.forget(token);
       return undefined;
     }
-    entry.used = this.deps.clock.now();
+    entry.used = this.deps.clock.monotonic();
     // Moved to the end: the first one is always the one unused for longest.
     this.byToken.delete(token);
     this.byToken.set(token, entry);
@@ -115,7 +115,7 @@ export class MediaTickets {
   }
 
   private isLiving({ used, held }: Entry): boolean {
-    return held > 0 || used + this.options.lifetime >= this.deps.clock.now();
+    return held > 0 || used + this.options.lifetime >= this.deps.clock.monotonic();
   }
 
   private makeRoom(): void {

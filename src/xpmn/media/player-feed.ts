@@ -24,6 +24,8 @@ export interface PlayerFeedOptions {
   readonly publicUrls: boolean;
   /** Milliseconds for what is only shown: playing does not wait longer for a title. */
   readonly itemTimeout: number;
+  /** Characters of each text that a device says of its item; more is cut off. */
+  readonly textLength: number;
 }
 
 export interface PlayerFeedDeps {
@@ -78,7 +80,7 @@ export function createPlayerFeed(deps: PlayerFeedDeps, options: PlayerFeedOption
   async function described(reference: MediaReference, signal: AbortSignal): Promise<MediaItem | undefined> {
     try {
       const object = await withDeadline({ clock: deps.clock, signal, delay: options.itemTimeout, what: 'Describing an item' }, (until) => deps.object(reference, { signal: until }));
-      return object.kind === 'item' && object.uid === reference.uid ? object : undefined;
+      return object.kind === 'item' && object.uid === reference.uid ? shortened(object, options.textLength) : undefined;
     } catch (error) {
       signal.throwIfAborted();
       deps.log.debug('an item is played without knowing what it is', { device: reference.device, error });
@@ -110,6 +112,12 @@ function transferReference(uri: string): MediaReference {
 
 function sizeOf({ size }: MediaEntity): Pick<PlayerMedia, 'size' | 'isSeekable'> {
   return { size, isSeekable: size !== undefined };
+}
+
+/** The whole of it goes to the player, and to whoever is told what plays. */
+function shortened(item: MediaItem, length: number): MediaItem {
+  const texts = Object.entries(item).filter((entry): entry is [string, string] => typeof entry[1] === 'string' && entry[0] !== 'uid');
+  return { ...item, ...(Object.fromEntries(texts.map(([name, text]) => [name, text.slice(0, length)])) as Partial<MediaItem>) };
 }
 
 /** Never shows people what only machines read: without a title there is the kind of thing that it is. */

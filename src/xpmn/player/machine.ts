@@ -28,7 +28,8 @@ export const PLAYBACK: Readonly<Record<PlaybackState, Row>> = {
   buffering: { ...OTHER, play: 'done', pause: 'pause', stop: 'stop', seek: 'seek' },
   playing: { ...OTHER, play: 'done', pause: 'pause', stop: 'stop', seek: 'seek' },
   paused: { ...OTHER, play: 'resume', pause: 'done', stop: 'stop', seek: 'seek' },
-  stopped: { ...OTHER, play: 'begin', stop: 'done', seek: 'note' },
+  // Where what it was told has been broken off, nobody knows whether it is so.
+  stopped: { ...OTHER, play: 'begin', stop: 'stop', seek: 'note' },
   error: { ...OTHER, play: 'begin', stop: 'stop' },
 };
 

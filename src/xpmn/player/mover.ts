@@ -58,11 +58,12 @@ export class Mover {
     const { stage, refresh } = this.deps;
     const before = stage.opened;
     const attempt = new Attempt(this.deps, this.options, before);
-    stage.isMoving = true;
     try {
       await attempt.go(goal, signal);
     } catch (error) {
-      if (!attempt.isOver) stage.opened = attempt.isTouched ? broken(stage.opened, error, signal) : before;
+      if (attempt.isTouched && !attempt.isOver) stage.opened = broken(stage.opened, error, signal);
+      // While another list was only looked for, this one went on: what has become of it since counts.
+      else if (!attempt.isOver && before?.session === goal.session) stage.opened = before;
       throw error;
     } finally {
       stage.isMoving = false;
@@ -147,6 +148,7 @@ class Attempt {
     const { stage, refresh } = this.deps;
     const { session, controller, list, startAt, plays, failures, loaded } = goal;
     const { snapshot } = stage.player;
+    stage.isMoving = true;
     const known = loaded && stage.opened ? stage.opened : { isSeen: false, before: snapshot.media?.url, following: undefined };
     stage.opened = {
       ...known, session, controller, list, startAt, media: media ?? loaded,

@@ -12,7 +12,7 @@ export class Stage {
   readonly clock: Clock;
   opened: Opened | undefined;
   closed: Closed | undefined;
-  /** Another title is on its way: what the player shows meanwhile means nothing. */
+  /** `opened` names a title that is on its way: what the player shows meanwhile means nothing for it. */
   isMoving = false;
   /** It is being stopped: that it stops is no failure. */
   isHalting = false;

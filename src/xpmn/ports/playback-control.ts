@@ -42,7 +42,7 @@ export interface PlaybackEvents {
  * - `not-seekable`, `not-pausable`, `unsupported-type`, `origin-unreachable`, `not-found`, `not-acceptable` (a position outside the item), `bad-request`.
  * - `unreachable`, `timeout` where the device does not answer.
  *
- * `play` while playing, `pause` while paused and `stop` while stopped are done, without an event.
+ * `play` while playing, `pause` while paused and `stop` while stopped are done, without an event; but `stop` takes back a place that was noted.
  */
 export interface PlaybackControl extends Pick<EventEmitter<PlaybackEvents>, 'on' | 'off' | 'once'> {
   /** As of now: the position is that of this moment. */

@@ -51,7 +51,7 @@ export class PlayerEvents {
     const { control } = this.deps;
     this.add(STATUS_NODE, 'mixed', () => [statusItem(control.status)]);
     this.add(METADATA_NODE, 'mixed', () => (control.item ? [metadataItem(control.item)] : []));
-    for (const name of control.controls) this.addControl(name);
+    this.addControls();
     this.attend();
   }
 
@@ -75,6 +75,7 @@ export class PlayerEvents {
     this.isListening = isWanted;
     const { control } = this.deps;
     const act = isWanted ? 'on' : 'off';
+    if (isWanted) this.addControls();
     control[act]('status', this.onStatus);
     control[act]('item', this.onItem);
     control[act]('variable', this.onVariable);
@@ -93,7 +94,11 @@ export class PlayerEvents {
     this.tell(controlNode(variable.name), { published: [variableItem(variable)], retracted: [] });
   };
 
-  /** Some players show only when they play what can be set. */
+  /** Some players show only when they play what can be set: also while nobody listened. */
+  private addControls(): void {
+    for (const name of this.deps.control.controls) this.addControl(name);
+  }
+
   private addControl(name: ControlName): void {
     const node = controlNode(name);
     if (this.added.some((known) => known.name === node)) return;

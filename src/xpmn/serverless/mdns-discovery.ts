@@ -8,7 +8,7 @@ import { encodeService, encodeTxt } from '../model/service-entry.ts';
 import { ServiceView } from '../model/service-view.ts';
 import type { Announced, FoundService, ServiceAnnouncement, ServiceDiscovery, ServiceDiscoveryEvents } from '../ports/service-discovery.ts';
 import { earliest } from './mdns/answer-queue.ts';
-import { ByteBudget } from './mdns/byte-budget.ts';
+import { ByteBudget } from '../kernel/byte-budget.ts';
 import { createMdnsSocket } from './mdns/dgram-mdns-socket.ts';
 import type { MdnsSocketOptions } from './mdns/dgram-mdns-socket.ts';
 import type { DnsMessage, DnsName, DnsRecord } from './mdns/dns-message.ts';

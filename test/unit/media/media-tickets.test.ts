@@ -34,6 +34,16 @@ describe('media tickets', () => {
     }
   });
 
+  it('outlive a clock that is put right', () => {
+    let offset = 0;
+    const moved = { now: () => clock.now() + offset, monotonic: () => clock.monotonic(), after: clock.after.bind(clock) };
+    const issued = new MediaTickets({ clock: moved, random: new FakeRandom() }, { lifetime, tickets: 3 });
+    const { path } = issued.issue(item('a'), 'video/mp4');
+    offset = 2 * lifetime;
+    assert.ok(issued.atPath(path));
+    assert.equal(issued.expiry, clock.now() + offset + lifetime);
+  });
+
   it('tell items apart, whatever their names are made of', () => {
     const one = tickets.issue(item('a b@c/d', 'e@f/g'), 'x');
     const other = tickets.issue(item('a', 'b@c/d e@f/g'), 'x');

@@ -94,6 +94,13 @@ describe('what a player is given', () => {
       assert.deepEqual(await titled(undefined), { kind: 'item', id: 'film', parent: undefined, title: 'Video', type: 'video', uid: 'film', mimeType: 'video/mp4', size: 10 });
     });
 
+    it('is of no more words than anybody reads', async () => {
+      const long = 'x'.repeat(1_000_000);
+      const { title, artist, id, uid } = await titled({ title: long, artist: long, id: `id-${long}` });
+      assert.deepEqual([title, artist, id].map((text) => text?.length), [1024, 1024, 1024]);
+      assert.equal(uid, 'film');
+    });
+
     it('is not waited for for long', async () => {
       const clock = new FakeClock();
       const rig = await start({ clock, object: () => new Promise(() => undefined) }, { itemTimeout: 100 });

@@ -100,4 +100,33 @@ describe('playback, whatever happens', () => {
       assert.deepEqual([clock.pending, player.watchers, player.listenerCount('changed'), player.listenerCount('ended')], [0, 0, 0, 0]);
     }), { numRuns: Number(process.env['PLAYBACK_RUNS'] ?? 300) });
   });
+
+  it('can be stopped, and plays what is opened next, on a player that does what it was told though nobody waits for it', async function () {
+    this.timeout(120_000);
+    await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), fc.constantFrom(0, 400), fc.constantFrom(1, 60, 900), async (steps, buffering, answersIn) => {
+      const play = playbackRig({ buffering, answersIn });
+      const { control, player, clock } = play;
+      const uris = Array.from({ length: 8 }, (_, i) => play.title(10 * (i + 1)));
+      const call = (): Parameters<typeof control.stop>[0] => ({ by, signal: new AbortController().signal });
+      const running: Promise<unknown>[] = [];
+      for (const one of steps) {
+        running.push(Promise.resolve(one(play, uris)).catch(() => undefined));
+        await clock.advance(50);
+      }
+      player.hand.forgive();
+      const stopped = control.stop(call());
+      await clock.advance(20_000);
+      await stopped;
+      assert.ok(['stopped', 'idle'].includes(player.snapshot.state), player.snapshot.state);
+      const opened = control.open({ uris: uris.slice(4, 6), autoplay: true }, call());
+      await clock.advance(20_000);
+      await opened;
+      assert.deepEqual([control.status.state, control.status.uri, player.snapshot.state], ['playing', uris[4], 'playing']);
+      await clock.advance(50_000);
+      assert.deepEqual([control.status.state, control.status.uri, player.snapshot.state], ['playing', uris[5], 'playing']);
+      await clock.advance(400_000);
+      await Promise.all(running);
+      await control.end();
+    }), { numRuns: Number(process.env['PLAYBACK_RUNS'] ?? 200) });
+  });
 });

@@ -149,4 +149,14 @@ describe('the events of a player', () => {
     await subscribe(pair, controlNode('volume'));
     await without.end();
   });
+
+  it('have nodes for variables that showed while nobody was there', async () => {
+    const later = new PlayerRig();
+    later.events.stop();
+    later.control.controls = [];
+    later.events.start();
+    later.control.controls = ['volume'];
+    await subscribe(later.connect(), controlNode('volume'));
+    await later.end();
+  });
 });

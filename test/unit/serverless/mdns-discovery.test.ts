@@ -3,7 +3,7 @@ import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import type { Link } from '../../../src/xpmn/model/link-addresses.ts';
 import type { FoundService, ServiceDiscovery } from '../../../src/xpmn/ports/service-discovery.ts';
 import { createMdnsDiscovery } from '../../../src/xpmn/serverless/mdns-discovery.ts';
-import { ByteBudget } from '../../../src/xpmn/serverless/mdns/byte-budget.ts';
+import { ByteBudget } from '../../../src/xpmn/kernel/byte-budget.ts';
 import { readMessage } from '../../../src/xpmn/serverless/mdns/dns-reader.ts';
 import { RecentPackets } from '../../../src/xpmn/serverless/mdns/recent-packets.ts';
 import { FakeMdnsNetwork } from '../../fakes/fake-mdns-network.ts';

@@ -141,6 +141,20 @@ describe('UPnP adapter', () => {
     assert.deepEqual([rig.events, rig.fetched.length], [['appeared uuid:one'], 2]);
   });
 
+  it('asks a device that said byebye, also after the clock was put back', async () => {
+    const rig = await new Rig().start();
+    await rig.hear('alive');
+    await rig.hear('byebye');
+    await rig.hear('alive');
+    await rig.clock.advance(upnp.discovery.tracker.grace);
+    rig.clock.now = () => rig.clock.monotonic() - 3_600_000;
+    rig.searches.length = 0;
+    await rig.hear('byebye');
+    await rig.clock.advance(10);
+    assert.ok(rig.searches.includes('uuid:one'));
+    await rig.adapter.stop();
+  });
+
   it('can\'t be made to shout by forged byebyes', async () => {
     const rig = await new Rig().start();
     await rig.clock.advance(1000);

@@ -165,6 +165,19 @@ describe('event subscriptions over HTTP', () => {
       assert.equal(rig.subscriber.counts.missed, 1);
     });
 
+    it('is a loss where it is one of too many: reading them would leave no time for anything else', async () => {
+      await goLive();
+      device.manner = 'mute';
+      const body = propertySet({ A: 'x'.repeat(callback.bodyBytes / 2) });
+      const fit = Math.floor((2 * rig.options.bytesPerSecond) / Buffer.byteLength(body));
+      for (let i = 0; i < fit; i += 1) await device.notify(device.subscription, body);
+      await log.until(({ events }) => events.length === 1 + fit);
+      assert.equal(rig.subscriber.counts.missed, 0);
+      await device.notify(device.subscription, body);
+      await log.reaches('subscribing');
+      assert.deepEqual([log.events.length, rig.subscriber.counts.missed], [1 + fit, 1]);
+    });
+
     it('is a loss where nobody can read it', async () => {
       await goLive();
       assert.equal(await device.notify(device.subscription, '<html>'), 200);

@@ -1,4 +1,4 @@
-/** So many bytes a second, and in a burst as many as in two: who floods a link costs no more than that. */
+/** So many bytes a second, and in a burst as many as in two: who floods us costs no more than that. */
 export class ByteBudget {
   private readonly perSecond: number;
   private left: number;
@@ -10,7 +10,7 @@ export class ByteBudget {
     this.since = now;
   }
 
-  /** Whether there is enough for a packet; if so, it is taken. */
+  /** Whether there is enough for a message; if so, it is taken. */
   take(bytes: number, now: number): boolean {
     this.left = Math.min(2 * this.perSecond, this.left + ((now - this.since) * this.perSecond) / 1_000);
     this.since = now;

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
+import { playerMedia } from '../../support/media-players.ts';
+import { inPassing, rendererRig } from '../../support/renderer-rig.ts';
+import type { RendererRig, RendererRigOptions } from '../../support/renderer-rig.ts';
+
+const signal = new AbortController().signal;
+const ONE = 'http://192.0.2.1/1.mp3';
+
+describe('media renderer, while something else happens', () => {
+  let rig: RendererRig;
+  async function begin(options: RendererRigOptions = {}): Promise<RendererRig['player']> {
+    rig = await rendererRig(options);
+    await rig.clock.advance(10);
+    rig.device.lengths.set(ONE, 60);
+    return inPassing(rig.player, rig.clock) as RendererRig['player'];
+  }
+  afterEach(async () => {
+    rig.device.stopAll();
+    await rig.player.close();
+    assert.equal(rig.clock.pending, 0, 'timers are left behind');
+  });
+
+  it('stops what a command has begun that was broken off before its answer', async () => {
+    const player = await begin({ defects: { startsIn: 1000 } });
+    const { device, clock } = rig;
+    await player.load(playerMedia(ONE, 60), { signal });
+    await clock.advance(10_000);
+    const enough = new AbortController();
+    const { handle } = device;
+    device.handle = (received) => {
+      const answer = handle.call(device, received);
+      if (device.calls.at(-1) === 'Play') enough.abort(new XpmnError('aborted', 'Enough.'));
+      return answer;
+    };
+    await assert.rejects(player.play({ signal: enough.signal }), { code: 'aborted' });
+    await player.stop({ signal });
+    await clock.advance(5000);
+    assert.deepEqual([device.state, player.snapshot.state], ['STOPPED', 'stopped']);
+  });
+});
