@@ -68,8 +68,8 @@ describe('a renderer that fails', function () {
     }, options);
     feed = createFakePlayerFeed();
     for (const uri of [SONG, OTHER]) renderer.device.lengths.set(feed.title(uri, 200), 200);
-    home = testGateway(network, account, { server, sources: [adapter], feed });
-    away = testGateway(await nextNetwork(network, 'away'), account, { server });
+    home = testGateway(network, account, { server, sources: [adapter], feed, clock: steady });
+    away = testGateway(await nextNetwork(network, 'away'), account, { server, clock: steady });
     for (const gateway of [home, away]) await gateway.start({ signal: never });
     announce('alive');
     player = await waitUntil('it is seen', () => away.devices().find(({ isAvailable, services }) => isAvailable && services.includes('playback'))?.jid);
