@@ -90,12 +90,16 @@ export function afterStall(state: RendererState, position: number, now: number, 
 export interface FactsOptions {
   /** Seconds by which the device's own position may differ from what is taken for true: most tell whole seconds. */
   readonly slack: number;
+  /** Milliseconds of a title within which that it has stopped is no one's wish: nobody is as quick. */
+  readonly falseStart: number;
+  /** Milliseconds until it is looked whether that stays so. */
+  readonly settle: number;
   readonly failure: () => XpmnError;
 }
 
 /** `state` with what was said at `now`. */
 export function withFacts(state: RendererState, facts: TransportFacts, now: number, options: FactsOptions): RendererState {
-  const phased = withPhase(withUris(state, facts, now), facts, now);
+  const phased = withPhase(withUris(state, facts, now), facts, now, options);
   const told: RendererState = {
     ...phased,
     media: facts.media ?? phased.media, duration: facts.duration ?? facts.media?.duration ?? phased.duration,
@@ -132,7 +136,7 @@ function fresh(state: RendererState, now: number): RendererState {
   return { ...state, following: undefined, media: undefined, duration: undefined, position, measured: now, failure: undefined };
 }
 
-function withPhase(state: RendererState, { phase, hasFailed, position }: TransportFacts, now: number): RendererState {
+function withPhase(state: RendererState, { phase, hasFailed, position }: TransportFacts, now: number, options: FactsOptions): RendererState {
   if (phase === 'playing' && state.stalledAt !== undefined && !hasMoved(state.stalledAt, position)) return state;
   if (phase === undefined || phase === state.phase) return phase === 'playing' && !state.wasHeard ? { ...state, wasHeard: true } : state;
   const isOn = phase === 'playing' || phase === 'buffering';
@@ -141,6 +145,7 @@ function withPhase(state: RendererState, { phase, hasFailed, position }: Transpo
   // COMPAT: that it has stopped for what was set is told late by some, after it was told to play.
   if (isSilent && state.expectedUntil !== undefined && now < state.expectedUntil && hasFailed !== true) return state;
   const here = at(state, now);
+  if (isSilent && hasFailed !== true && isFalseStart(state, now, options)) return { ...here, phase: 'buffering', wasHeard: false, stalledAt: undefined, began: undefined, expectedUntil: now + options.settle };
   const wasOn = state.phase === 'playing' || state.phase === 'buffering';
   return {
     ...here, phase, isOver: false,
@@ -154,13 +159,32 @@ function withPhase(state: RendererState, { phase, hasFailed, position }: Transpo
   };
 }
 
+/**
+ * COMPAT: some say that they play before they have opened what they were given, and that they have stopped when they can't. It is as if they had just
+ * been told to play: whether they do is looked at.
+ */
+function isFalseStart(state: RendererState, now: number, { falseStart }: FactsOptions): boolean {
+  const { own, wasHeard, isStopped, began, stalledAt } = state;
+  if (!own || !wasHeard || isStopped || (!began && stalledAt === undefined)) return false;
+  const [played, duration] = [positionAt(state, now) ?? 0, durationOf(state) ?? Infinity];
+  const margin = falseStart / 1000;
+  return (stalledAt !== undefined || played < margin) && duration - played > margin;
+}
+
 /** A position of the device counts where it can't be what we think: else nothing would ever be still. */
 function withPosition(state: RendererState, position: number, now: number, slack: number): RendererState {
   if (state.phase === 'stopped' || state.phase === 'idle') return state;
+  // COMPAT: some tell for a while where they were in the title before: it counts when it goes on from there.
+  if (state.began && !isReached(state.began, position, now, slack)) return { ...state, began: { at: now, position } };
   const expected = positionAt(state, now);
-  const began = state.began && hasMoved(state.began.position, position) ? undefined : state.began;
+  const began = state.began && hasMoved(state.began.position, position) ? undefined : state.began && { ...state.began, position: Math.min(state.began.position, position) };
   const isRight = expected !== undefined && expected >= position - slack && expected <= position + (Number.isInteger(position) ? 1 : 0) + slack;
   return isRight ? { ...state, began } : { ...state, began, position, measured: now };
+}
+
+/** Whether it can have come there since it began, or is still a bit before that. */
+function isReached(began: NonNullable<RendererState['began']>, position: number, now: number, slack: number): boolean {
+  return Math.abs(position - began.position) <= (now - began.at) / 1000 + 1 + slack;
 }
 
 /** Most tell whole seconds, and some begin to count at 1. */

@@ -21,6 +21,8 @@ export interface TransportOptions {
   readonly stale: number;
   /** How long it may take from `play` until the device says so. */
   readonly startPatience: number;
+  /** How long it may take to be where it was told to go on. */
+  readonly settle: number;
 }
 
 export interface TransportDeps {
@@ -92,8 +94,19 @@ export class RendererTransport {
   /** To so many seconds: in whatever way it understands. */
   async seek(position: number, signal: AbortSignal): Promise<void> {
     const { clock, tracker } = this.deps;
-    await this.seekSomehow(position, signal);
-    tracker.set(afterSeek(tracker.state, position, clock.monotonic()));
+    const isEarly = tracker.state.began !== undefined;
+    const go = async (): Promise<void> => {
+      await this.seekSomehow(position, signal);
+      tracker.set(afterSeek(tracker.state, position, clock.monotonic()));
+    };
+    await go();
+    // COMPAT: some take it before they have opened what they play, and forget it: where they stand then is not there.
+    for (const until = clock.monotonic() + this.options.retryFor; isEarly && clock.monotonic() < until; await go()) {
+      await sleep(clock, this.options.settle, signal);
+      await this.deps.ask({ signal });
+      const { began } = tracker.state;
+      if (!began || Math.abs(began.position - position) <= 1) return;
+    }
   }
 
   private call(action: string, args: Readonly<Record<string, string>>, signal: AbortSignal): Promise<unknown> {

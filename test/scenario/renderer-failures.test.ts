@@ -34,7 +34,7 @@ const options = {
   describe: { ...upnp.describe, backOff: { first: 50, factor: 1, max: 50 } },
   gena: { ...upnp.gena, backOff: { first: 100, factor: 1, max: 100 }, farewell: 200 },
   renderer: {
-    ...upnp.renderer, settle: 50, startPatience: 400, stallPatience: 1200, stopWait: 300, retryInterval: 50, retryFor: 300, drift: 1500, pollActive: 200, pollIdle: 300, unansweredAsks: 2,
+    ...upnp.renderer, settle: 50, startPatience: 400, falseStart: 50, stallPatience: 1200, stopWait: 300, retryInterval: 50, retryFor: 300, drift: 1500, pollActive: 200, pollIdle: 300, unansweredAsks: 2,
     backOff: { first: 100, max: 200 }, farewell: 200, stale: 100,
   },
 };
@@ -200,8 +200,12 @@ describe('a renderer that fails', function () {
     await open(SONG);
     await plays();
     // Only of one that has been seen to count it means anything.
-    renderer.device.hand.skip(100);
-    await seen(({ status }) => status?.position !== undefined && status.position >= 100);
+    const began = systemClock.monotonic();
+    const { calls } = renderer.device;
+    await waitUntil('it was asked where it is after two seconds', () => {
+      if (systemClock.monotonic() - began < 2_500) calls.length = 0;
+      return calls.includes('GetPositionInfo');
+    });
     renderer.device.isFrozen = true;
     await open(OTHER);
     await becomes('lies that it plays', 'origin-unreachable');
