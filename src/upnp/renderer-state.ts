@@ -38,6 +38,8 @@ export interface RendererState {
   readonly isOver: boolean;
   /** When and where it began, or went on, to play, as it says; undefined once its position has been seen to go on since. */
   readonly began: { readonly at: number; readonly position: number } | undefined;
+  /** Where it was when it stopped, or was given something else. */
+  readonly left: number | undefined;
   /** It says that it plays, and stands still: at which second. */
   readonly stalledAt: number | undefined;
   /** It could not play what it has. */
@@ -50,7 +52,7 @@ export function initialState(now: number): RendererState {
   return {
     phase: 'idle', uri: '', trackUri: '', own: undefined, following: undefined, staleUri: '', staleUntil: now, media: undefined, duration: undefined, position: undefined, measured: now,
     speed: 1, actions: undefined, tracks: 0, volume: undefined, mute: undefined, wasHeard: false, isStopped: false, expectedUntil: undefined,
-    isOver: false, began: undefined, stalledAt: undefined, failure: undefined, lost: undefined,
+    isOver: false, began: undefined, left: undefined, stalledAt: undefined, failure: undefined, lost: undefined,
   };
 }
 
@@ -58,7 +60,7 @@ export function initialState(now: number): RendererState {
 export function afterLoad(state: RendererState, media: PlayerMedia, now: number, stale: number): RendererState {
   return {
     ...initialState(now), phase: 'stopped', uri: media.url, own: media, position: 0, staleUri: currentUri(state), staleUntil: now + stale,
-    volume: state.volume, mute: state.mute, lost: state.lost,
+    left: state.wasHeard ? positionAt(state, now) : state.left, volume: state.volume, mute: state.mute, lost: state.lost,
   };
 }
 
@@ -153,6 +155,7 @@ function withPhase(state: RendererState, { phase, hasFailed, position }: Transpo
     wasHeard: phase === 'playing' || (state.wasHeard && !isSilent),
     isStopped: isOn && !wasOn ? false : state.isStopped,
     stalledAt: undefined,
+    left: isSilent && state.wasHeard ? here.position : state.left,
     began: phase === 'playing' && state.own ? { at: now, position: here.position ?? 0 } : undefined,
     expectedUntil: phase === 'buffering' ? state.expectedUntil : undefined,
     ...(phase === 'idle' && !state.own ? { media: undefined, duration: undefined } : {}),
@@ -174,17 +177,16 @@ function isFalseStart(state: RendererState, now: number, { falseStart }: FactsOp
 /** A position of the device counts where it can't be what we think: else nothing would ever be still. */
 function withPosition(state: RendererState, position: number, now: number, slack: number): RendererState {
   if (state.phase === 'stopped' || state.phase === 'idle') return state;
-  // COMPAT: some tell for a while where they were in the title before: it counts when it goes on from there.
-  if (state.began && !isReached(state.began, position, now, slack)) return { ...state, began: { at: now, position } };
+  if (isLeftover(state, position, now, slack)) return state;
   const expected = positionAt(state, now);
   const began = state.began && hasMoved(state.began.position, position) ? undefined : state.began && { ...state.began, position: Math.min(state.began.position, position) };
   const isRight = expected !== undefined && expected >= position - slack && expected <= position + (Number.isInteger(position) ? 1 : 0) + slack;
   return isRight ? { ...state, began } : { ...state, began, position, measured: now };
 }
 
-/** Whether it can have come there since it began, or is still a bit before that. */
-function isReached(began: NonNullable<RendererState['began']>, position: number, now: number, slack: number): boolean {
-  return Math.abs(position - began.position) <= (now - began.at) / 1000 + 1 + slack;
+/** COMPAT: until they have opened a title, some tell where they were in the one before. */
+function isLeftover({ began, left }: RendererState, position: number, now: number, slack: number): boolean {
+  return began !== undefined && left !== undefined && Math.abs(position - left) <= 2 && position > began.position + (now - began.at) / 1000 + 1 + slack;
 }
 
 /** Most tell whole seconds, and some begin to count at 1. */

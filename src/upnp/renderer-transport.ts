@@ -6,7 +6,7 @@ import type { Learnt } from './learnt.ts';
 import type { DeviceQuirks } from './quirks.ts';
 import { upnpErrorOf } from './renderer-errors.ts';
 import type { RendererServices } from './renderer-services.ts';
-import { afterLoad, afterPlay, afterSeek, beforeStop } from './renderer-state.ts';
+import { afterLoad, afterPlay, afterSeek, beforeStop, positionAt } from './renderer-state.ts';
 import type { RendererTracker } from './renderer-tracker.ts';
 import { isFormatRefusal, seekArguments, seekFormats } from './seek-formats.ts';
 
@@ -104,8 +104,7 @@ export class RendererTransport {
     for (const until = clock.monotonic() + this.options.retryFor; isEarly && clock.monotonic() < until; await go()) {
       await sleep(clock, this.options.settle, signal);
       await this.deps.ask({ signal });
-      const { began } = tracker.state;
-      if (!began || Math.abs(began.position - position) <= 1) return;
+      if (!this.isOn || Math.abs((positionAt(tracker.state, clock.monotonic()) ?? position) - position) <= 2) return;
     }
   }
 

@@ -177,12 +177,12 @@ describe('what Kodi says', () => {
     const answer = readAnswer({ status: 200, headers: {}, body }, 'GetPositionInfo', soap);
     const facts = factsFromPositionInfo(answer, didl);
     assert.equal(facts.position, 11);
-    const play = new Play().load(LIVE).play().hears(10, { phase: 'playing' }).hears(500, facts);
-    assert.equal(play.state.position, 0);
-    play.hears(3000, { position: 1 }).hears(3000, { position: 4 });
-    assert.deepEqual([play.state.position, play.state.began], [4, undefined]);
-    const sought = playing().hears(500, { position: 30 }).hears(3000, { position: 33 });
-    assert.equal(sought.state.position, 33, 'where it goes on from there, somebody has gone there');
+    const FILM = playerMedia('http://192.168.178.12:8080/film.mp4', 12);
+    const after = (): Play => new Play().load(FILM).play().hears(10, { phase: 'playing' }).hears(11_500, { phase: 'stopped' }).load(LIVE).play().hears(10, { phase: 'playing' });
+    const play = after().hears(500, facts);
+    assert.equal(positionAt(play.state, play.now), 0.5);
+    assert.equal(play.hears(3000, { position: 1 }).state.position, 1);
+    assert.equal(after().hears(500, { position: 30 }).state.position, 30, 'somebody has gone there');
   });
 });
 
