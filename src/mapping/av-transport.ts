@@ -125,7 +125,7 @@ export const AV_TRANSPORT_MAPPING: readonly MappingRow[] = [
     ['Play', 'play', 'Speed 1 only.'],
     ['Pause', 'pause', 'not-pausable where the device has no such action.'],
     ['Record', undefined, NO_RECORDING],
-    ['Seek', 'seek', 'By REL_TIME, where a device refuses that by ABS_TIME; by whole seconds where it insists. Tracks and counters are lost.'],
+    ['Seek', 'seek', 'By REL_TIME, where a device refuses that by ABS_TIME; by whole seconds where it insists; again where it is forgotten at the beginning of a title. Tracks and counters are lost.'],
     ['Next', 'next', 'Of the device\'s own list; in an opened list the next item is set.'],
     ['Previous', 'previous', 'Of the device\'s own list; in an opened list the item before is set.'],
     ['SetPlayMode', undefined, 'There are no play modes; lists are kept by the gateway.'],
@@ -134,7 +134,7 @@ export const AV_TRANSPORT_MAPPING: readonly MappingRow[] = [
   ]),
   ...mappingRows('event', [['LastChange', 'events of status and metadata', 'Instance 0; what has no counterpart is left out.']]),
   ...mappingRows('property', [
-    ['TransportState', 'state', 'TRANSITIONING is buffering, NO_MEDIA_PRESENT idle; recording is shown as playing. Vendors\' states by how they begin.'],
+    ['TransportState', 'state', 'TRANSITIONING is buffering, NO_MEDIA_PRESENT idle; recording is shown as playing. Vendors\' states by how they begin. STOPPED in the first second, by no command, is an error if it stays so.'],
     ['TransportStatus', 'error', 'ERROR_OCCURRED alone; why is not said.'],
     ['PlaybackStorageMedium', undefined, NO_MEDIUM],
     ['RecordStorageMedium', undefined, NO_RECORDING],

@@ -38,6 +38,8 @@ export interface RendererState {
   readonly isOver: boolean;
   /** When and where it began, or went on, to play, as it says; undefined once its position has been seen to go on since. */
   readonly began: { readonly at: number; readonly position: number } | undefined;
+  /** Where it was when it stopped, or was given something else. */
+  readonly left: number | undefined;
   /** It says that it plays, and stands still: at which second. */
   readonly stalledAt: number | undefined;
   /** It could not play what it has. */
@@ -50,7 +52,7 @@ export function initialState(now: number): RendererState {
   return {
     phase: 'idle', uri: '', trackUri: '', own: undefined, following: undefined, staleUri: '', staleUntil: now, media: undefined, duration: undefined, position: undefined, measured: now,
     speed: 1, actions: undefined, tracks: 0, volume: undefined, mute: undefined, wasHeard: false, isStopped: false, expectedUntil: undefined,
-    isOver: false, began: undefined, stalledAt: undefined, failure: undefined, lost: undefined,
+    isOver: false, began: undefined, left: undefined, stalledAt: undefined, failure: undefined, lost: undefined,
   };
 }
 
@@ -58,7 +60,7 @@ export function initialState(now: number): RendererState {
 export function afterLoad(state: RendererState, media: PlayerMedia, now: number, stale: number): RendererState {
   return {
     ...initialState(now), phase: 'stopped', uri: media.url, own: media, position: 0, staleUri: currentUri(state), staleUntil: now + stale,
-    volume: state.volume, mute: state.mute, lost: state.lost,
+    left: state.wasHeard ? positionAt(state, now) : state.left, volume: state.volume, mute: state.mute, lost: state.lost,
   };
 }
 
@@ -90,12 +92,16 @@ export function afterStall(state: RendererState, position: number, now: number, 
 export interface FactsOptions {
   /** Seconds by which the device's own position may differ from what is taken for true: most tell whole seconds. */
   readonly slack: number;
+  /** Milliseconds of a title within which that it has stopped is no one's wish: nobody is as quick. */
+  readonly falseStart: number;
+  /** Milliseconds until it is looked whether that stays so. */
+  readonly settle: number;
   readonly failure: () => XpmnError;
 }
 
 /** `state` with what was said at `now`. */
 export function withFacts(state: RendererState, facts: TransportFacts, now: number, options: FactsOptions): RendererState {
-  const phased = withPhase(withUris(state, facts, now), facts, now);
+  const phased = withPhase(withUris(state, facts, now), facts, now, options);
   const told: RendererState = {
     ...phased,
     media: facts.media ?? phased.media, duration: facts.duration ?? facts.media?.duration ?? phased.duration,
@@ -132,7 +138,7 @@ function fresh(state: RendererState, now: number): RendererState {
   return { ...state, following: undefined, media: undefined, duration: undefined, position, measured: now, failure: undefined };
 }
 
-function withPhase(state: RendererState, { phase, hasFailed, position }: TransportFacts, now: number): RendererState {
+function withPhase(state: RendererState, { phase, hasFailed, position }: TransportFacts, now: number, options: FactsOptions): RendererState {
   if (phase === 'playing' && state.stalledAt !== undefined && !hasMoved(state.stalledAt, position)) return state;
   if (phase === undefined || phase === state.phase) return phase === 'playing' && !state.wasHeard ? { ...state, wasHeard: true } : state;
   const isOn = phase === 'playing' || phase === 'buffering';
@@ -141,6 +147,7 @@ function withPhase(state: RendererState, { phase, hasFailed, position }: Transpo
   // COMPAT: that it has stopped for what was set is told late by some, after it was told to play.
   if (isSilent && state.expectedUntil !== undefined && now < state.expectedUntil && hasFailed !== true) return state;
   const here = at(state, now);
+  if (isSilent && hasFailed !== true && isFalseStart(state, now, options)) return { ...here, phase: 'buffering', wasHeard: false, stalledAt: undefined, began: undefined, expectedUntil: now + options.settle };
   const wasOn = state.phase === 'playing' || state.phase === 'buffering';
   return {
     ...here, phase, isOver: false,
@@ -148,19 +155,38 @@ function withPhase(state: RendererState, { phase, hasFailed, position }: Transpo
     wasHeard: phase === 'playing' || (state.wasHeard && !isSilent),
     isStopped: isOn && !wasOn ? false : state.isStopped,
     stalledAt: undefined,
+    left: isSilent && state.wasHeard ? here.position : state.left,
     began: phase === 'playing' && state.own ? { at: now, position: here.position ?? 0 } : undefined,
     expectedUntil: phase === 'buffering' ? state.expectedUntil : undefined,
     ...(phase === 'idle' && !state.own ? { media: undefined, duration: undefined } : {}),
   };
 }
 
+/**
+ * COMPAT: some say that they play before they have opened what they were given, and that they have stopped when they can't. It is as if they had just
+ * been told to play: whether they do is looked at.
+ */
+function isFalseStart(state: RendererState, now: number, { falseStart }: FactsOptions): boolean {
+  const { own, wasHeard, isStopped, began, stalledAt } = state;
+  if (!own || !wasHeard || isStopped || (!began && stalledAt === undefined)) return false;
+  const [played, duration] = [positionAt(state, now) ?? 0, durationOf(state) ?? Infinity];
+  const margin = falseStart / 1000;
+  return (stalledAt !== undefined || played < margin) && duration - played > margin;
+}
+
 /** A position of the device counts where it can't be what we think: else nothing would ever be still. */
 function withPosition(state: RendererState, position: number, now: number, slack: number): RendererState {
   if (state.phase === 'stopped' || state.phase === 'idle') return state;
+  if (isLeftover(state, position, now, slack)) return state;
   const expected = positionAt(state, now);
-  const began = state.began && hasMoved(state.began.position, position) ? undefined : state.began;
+  const began = state.began && hasMoved(state.began.position, position) ? undefined : state.began && { ...state.began, position: Math.min(state.began.position, position) };
   const isRight = expected !== undefined && expected >= position - slack && expected <= position + (Number.isInteger(position) ? 1 : 0) + slack;
   return isRight ? { ...state, began } : { ...state, began, position, measured: now };
+}
+
+/** COMPAT: until they have opened a title, some tell where they were in the one before. */
+function isLeftover({ began, left }: RendererState, position: number, now: number, slack: number): boolean {
+  return began !== undefined && left !== undefined && Math.abs(position - left) <= 2 && position > began.position + (now - began.at) / 1000 + 1 + slack;
 }
 
 /** Most tell whole seconds, and some begin to count at 1. */

@@ -3,11 +3,9 @@ import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import type { PlayerAbilities, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
 import { endedBetween, initialState, isNews, snapshotOf, withFacts } from './renderer-state.ts';
-import type { RendererState } from './renderer-state.ts';
+import type { FactsOptions, RendererState } from './renderer-state.ts';
 
-export interface TrackerOptions {
-  /** Seconds by which a device's own position may be wrong. */
-  readonly slack: number;
+export interface TrackerOptions extends Pick<FactsOptions, 'slack' | 'falseStart' | 'settle'> {
   /** Seconds before the end from which on it may have come to it. */
   readonly endMargin: number;
   /** Milliseconds that it has to go on with what it was told comes next. */
@@ -47,7 +45,7 @@ export class RendererTracker {
 
   heard(facts: TransportFacts): void {
     const failure = (): XpmnError => new XpmnError('origin-unreachable', 'The player could not play what it was given.');
-    this.set(withFacts(this.state, facts, this.deps.clock.monotonic(), { slack: this.options.slack, failure }));
+    this.set(withFacts(this.state, facts, this.deps.clock.monotonic(), { ...this.options, failure }));
   }
 
   set(next: RendererState): void {

@@ -6,7 +6,7 @@ import type { Learnt } from './learnt.ts';
 import type { DeviceQuirks } from './quirks.ts';
 import { upnpErrorOf } from './renderer-errors.ts';
 import type { RendererServices } from './renderer-services.ts';
-import { afterLoad, afterPlay, afterSeek, beforeStop } from './renderer-state.ts';
+import { afterLoad, afterPlay, afterSeek, beforeStop, positionAt } from './renderer-state.ts';
 import type { RendererTracker } from './renderer-tracker.ts';
 import { isFormatRefusal, seekArguments, seekFormats } from './seek-formats.ts';
 
@@ -21,6 +21,8 @@ export interface TransportOptions {
   readonly stale: number;
   /** How long it may take from `play` until the device says so. */
   readonly startPatience: number;
+  /** How long it may take to be where it was told to go on. */
+  readonly settle: number;
 }
 
 export interface TransportDeps {
@@ -92,8 +94,18 @@ export class RendererTransport {
   /** To so many seconds: in whatever way it understands. */
   async seek(position: number, signal: AbortSignal): Promise<void> {
     const { clock, tracker } = this.deps;
-    await this.seekSomehow(position, signal);
-    tracker.set(afterSeek(tracker.state, position, clock.monotonic()));
+    const isEarly = tracker.state.began !== undefined;
+    const go = async (): Promise<void> => {
+      await this.seekSomehow(position, signal);
+      tracker.set(afterSeek(tracker.state, position, clock.monotonic()));
+    };
+    await go();
+    // COMPAT: some take it before they have opened what they play, and forget it: where they stand then is not there.
+    for (const until = clock.monotonic() + this.options.retryFor; isEarly && clock.monotonic() < until; await go()) {
+      await sleep(clock, this.options.settle, signal);
+      await this.deps.ask({ signal });
+      if (!this.isOn || Math.abs((positionAt(tracker.state, clock.monotonic()) ?? position) - position) <= 2) return;
+    }
   }
 
   private call(action: string, args: Readonly<Record<string, string>>, signal: AbortSignal): Promise<unknown> {

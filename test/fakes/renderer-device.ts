@@ -30,6 +30,8 @@ export interface RendererDefects {
   stopsIn?: number;
   /** Milliseconds from Play to PLAYING. */
   startsIn?: number;
+  /** Milliseconds from Play to where it has opened it, or stops: PLAYING before, where it was in the title before, and deaf for Seek. As Kodi. */
+  opensIn?: number;
   /** STOPPED is told that late, also after Play. */
   lateStopped?: number;
   /** Steps of its volume. */
@@ -86,6 +88,8 @@ export class RendererDevice {
   private track = 0;
   private next: Title | undefined;
   private position = 0;
+  private left = 0;
+  private isOpening = false;
   private since = 0;
   private timer: Timer | undefined;
   private readonly pending = new Map<Service, { readonly variables: Variables; readonly timer: Timer }>();
@@ -202,6 +206,7 @@ export class RendererDevice {
     },
     Stop: () => {
       if (this.titles.length === 0) return 701;
+      this.left = this.here();
       this.position = 0;
       if (this.state === 'STOPPED') return {};
       this.timer?.cancel();
@@ -212,6 +217,7 @@ export class RendererDevice {
     Seek: (args) => {
       const target = args.get('Target') ?? '';
       if (this.state !== 'PLAYING' && this.state !== 'PAUSED_PLAYBACK') return 701;
+      if (this.isOpening) return {};
       if (args.get('Unit') !== (this.defects.seekFormat === 'abs' ? 'ABS_TIME' : 'REL_TIME')) return 710;
       if (this.defects.seekFormat === 'whole' && target.includes('.')) return 711;
       const [hours = 0, minutes = 0, seconds = 0] = target.split(':').map(Number);
@@ -258,6 +264,7 @@ export class RendererDevice {
   }
 
   private here(): number {
+    if (this.isOpening) return this.left;
     const passed = this.state === 'PLAYING' && !this.isFrozen ? (this.clock.monotonic() - this.since) / 1000 : 0;
     return Math.min(this.position + passed, this.title?.seconds ?? Infinity);
   }
@@ -265,10 +272,13 @@ export class RendererDevice {
   private begin(position: number): void {
     this.position = position;
     const url = this.title?.url ?? '';
-    this.later(this.defects.startsIn ?? 100, () => (this.missing.has(url) ? this.become('STOPPED') : this.run()), 'TRANSITIONING');
+    const { startsIn = 100, opensIn } = this.defects;
+    this.isOpening = opensIn !== undefined;
+    this.later(opensIn ?? startsIn, () => (this.missing.has(url) ? this.become('STOPPED') : this.run()), this.isOpening ? 'PLAYING' : 'TRANSITIONING');
   }
 
   private run(): void {
+    this.isOpening = false;
     this.since = this.clock.monotonic();
     this.become('PLAYING');
     this.timer = this.clock.after(1000 * ((this.title?.seconds ?? 0) - this.position), () => this.end());
@@ -314,6 +324,7 @@ export class RendererDevice {
 
   private become(state: State, isNew = false): void {
     if (state === 'STOPPED' || state === 'NO_MEDIA_PRESENT' || state === 'PAUSED_PLAYBACK') this.timer?.cancel();
+    if (state !== 'PLAYING') this.isOpening = false;
     this.state = state;
     const delay = isNew ? this.defects.lateStopped : undefined;
     this.say('AVTransport', { TransportState: state, ...this.trackVariables() }, delay);

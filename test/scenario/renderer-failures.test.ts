@@ -35,7 +35,7 @@ const options = {
   describe: { ...upnp.describe, backOff: { first: 50, factor: 1, max: 50 } },
   gena: { ...upnp.gena, backOff: { first: 100, factor: 1, max: 100 }, farewell: 200 },
   renderer: {
-    ...upnp.renderer, settle: 50, startPatience: 400, stallPatience: 1200, stopWait: 300, retryInterval: 50, retryFor: 300, drift: 1500, pollActive: 200, pollIdle: 300, unansweredAsks: 2,
+    ...upnp.renderer, settle: 50, startPatience: 400, falseStart: 50, stallPatience: 1200, stopWait: 300, retryInterval: 50, retryFor: 300, drift: 1500, pollActive: 200, pollIdle: 300, unansweredAsks: 2,
     backOff: { first: 100, max: 200 }, farewell: 200, stale: 100,
   },
 };

@@ -104,6 +104,40 @@ describe('a renderer that lies', () => {
     assert.deepEqual([...now(), session.status.index], ['playing', undefined, 1]);
   });
 
+  it('says PLAYING before it has opened the title, and STOPPED when it can\'t: that is in error, nobody has stopped it', async () => {
+    await begin({ opensIn: 300 });
+    rig.device.missing.add(feed.title(ONE, 30));
+    await open(ONE);
+    await rig.clock.advance(2000);
+    assert.deepEqual([...now(), rig.player.snapshot.state], ['error', 'origin-unreachable', 'stopped']);
+    await open(ONE, TWO);
+    await rig.clock.advance(5000);
+    assert.deepEqual([...now(), session.status.index], ['playing', undefined, 1]);
+    rig.device.hand.stop();
+    await rig.clock.advance(2000);
+    assert.deepEqual(now(), ['stopped', undefined]);
+  });
+
+  it('says where it was in the title before: that is nothing of the new one', async () => {
+    await begin({ opensIn: 900 });
+    await open(ONE);
+    await rig.clock.advance(15_000);
+    told = [];
+    await open(TWO);
+    await rig.clock.advance(5000);
+    assert.ok(told.every(({ position = 0 }) => position < 5), JSON.stringify(told.map(({ position }) => position)));
+    assert.ok(Math.abs((session.status.position ?? NaN) - 5) < 2, String(session.status.position));
+  });
+
+  it('forgets where it is to begin, if it is told before it has opened the title: it is told again', async () => {
+    await begin({ opensIn: 800 });
+    await within(session.open({ uris: [ONE], autoplay: true, position: 20 }, { by: BY, signal }));
+    await rig.clock.advance(4000);
+    assert.ok((session.status.position ?? 0) > 20, String(session.status.position));
+    await rig.clock.advance(8000);
+    assert.deepEqual(now(), ['stopped', undefined]);
+  });
+
   it('has no Pause, and refuses to seek: each is said, and it plays on', async () => {
     await begin({ missing: ['Pause'], faults: { Seek: 710 } });
     await plays();

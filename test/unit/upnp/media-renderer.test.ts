@@ -203,6 +203,7 @@ describe('media renderer', () => {
   it('plays at once what is refused for the moment, and nothing else', async () => {
     const { device, player, clock, asked, playing } = await begin();
     await playing();
+    await clock.advance(options.startPatience);
     await player.seek(5, { signal });
     await player.seek(6, { signal });
     assert.ok(asked('Seek') > 2, 'it was transitioning');

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import { factsFromPositionInfo, factsFromVariables } from '../../../src/mapping/av-transport.ts';
+import { parseLastChange } from '../../../src/mapping/last-change.ts';
 import type { TransportFacts, TransportPhase } from '../../../src/mapping/transport-facts.ts';
 import { afterLoad, afterPlay, afterSeek, beforeStop, durationOf, endedBetween, initialState, isNews, positionAt, snapshotOf, withFacts } from '../../../src/upnp/renderer-state.ts';
 import type { RendererState } from '../../../src/upnp/renderer-state.ts';
+import { readPropertySet } from '../../../src/upnp/gena-codec.ts';
+import { readAnswer } from '../../../src/upnp/soap.ts';
 import { nextAsk } from '../../../src/upnp/renderer-schedule.ts';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { playerMedia } from '../../support/media-players.ts';
@@ -11,7 +16,7 @@ import { settings } from '../../support/settings.ts';
 const A = playerMedia('http://192.0.2.1/a.mp3', 60);
 const B = playerMedia('http://192.0.2.1/b.mp3', 60);
 const ABILITIES = { seek: true, pause: true, next: false, previous: false, volume: true, mute: true };
-const { endMargin, startPatience, stale, slack } = settings.upnp.renderer;
+const { endMargin, falseStart, settle, startPatience, stale, slack } = settings.upnp.renderer;
 const failure = (): XpmnError => new XpmnError('origin-unreachable', 'x');
 
 /** A play of facts: what was said, and when; `ended` tells what came to its end. */
@@ -30,7 +35,7 @@ class Play {
 
   hears(after: number, facts: TransportFacts): this {
     this.now += after;
-    return this.become(withFacts(this.state, facts, this.now, { slack, failure }));
+    return this.become(withFacts(this.state, facts, this.now, { slack, falseStart, settle, failure }));
   }
 
   become(next: RendererState): this {
@@ -145,6 +150,39 @@ describe('what is known of a renderer', () => {
       }
       assert.ok(loads > 0 || play.ended.length === 0, 'nothing ends that was not loaded');
     }));
+  });
+});
+
+/** Of a real Kodi 20.1. */
+describe('what Kodi says', () => {
+  const fixture = (name: string): string => readFileSync(new URL(`../../fixtures/upnp/${name}`, import.meta.url), 'utf8');
+  const { didl, lastChange, soap } = settings.upnp.renderer;
+  const GARBAGE = playerMedia('http://192.168.178.12:8080/garbage.flac', 14);
+  const LIVE = playerMedia('http://192.168.178.12:8080/live.mp3', undefined);
+
+  it('is no end and no wish where it says PLAYING, and STOPPED 400 ms later: it could not open it', () => {
+    const events = fixture('kodi-20.1-plays-what-it-cannot-open.txt').split(/NOTIFY .*?\r\n\r\n/s).slice(1).map((body) => {
+      const properties = readPropertySet({ headers: {}, body: Buffer.from(body) }, soap)?.properties;
+      return factsFromVariables(parseLastChange(properties?.get('LastChange') ?? '', lastChange).values, didl);
+    });
+    const play = new Play().load(GARBAGE).play();
+    for (const facts of events) play.hears(200, facts);
+    assert.deepEqual([play.seen, play.ended, play.state.failure], ['buffering', [], undefined], 'it may still go on');
+    play.hears(settle, { phase: 'stopped' });
+    assert.deepEqual([play.seen, play.ended, play.state.failure?.code], ['stopped', [], 'origin-unreachable']);
+  });
+
+  it('is nothing of the new title where it says a position of the one before', () => {
+    const body = Buffer.from(fixture('kodi-20.1-position-of-the-title-before.xml'));
+    const answer = readAnswer({ status: 200, headers: {}, body }, 'GetPositionInfo', soap);
+    const facts = factsFromPositionInfo(answer, didl);
+    assert.equal(facts.position, 11);
+    const FILM = playerMedia('http://192.168.178.12:8080/film.mp4', 12);
+    const after = (): Play => new Play().load(FILM).play().hears(10, { phase: 'playing' }).hears(11_500, { phase: 'stopped' }).load(LIVE).play().hears(10, { phase: 'playing' });
+    const play = after().hears(500, facts);
+    assert.equal(positionAt(play.state, play.now), 0.5);
+    assert.equal(play.hears(3000, { position: 1 }).state.position, 1);
+    assert.equal(after().hears(500, { position: 30 }).state.position, 30, 'somebody has gone there');
   });
 });
 
