@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { MprisReading } from '../mapping/mpris.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { hasLoaded, hasTrack, lengthOf, placeBy } from './mpris-state.ts';
@@ -53,10 +54,11 @@ export function observe(before: MprisState, seen: Observation, circumstances: Ci
   return { state: { ...next, ...following }, ended };
 }
 
-/** COMPAT: players that say 0 whatever they play. One that still says it after seconds is one of them, until it says something else. */
+/** COMPAT: players that say 0 whatever they play. One that still says it after seconds of the same title is one of them, until it says something else. */
 function saysNoPlace({ reading: was, place, isPlaceless }: MprisState, { reading, position, now }: Observation): boolean {
   if (position === undefined || reading.status !== 'playing') return isPlaceless;
-  return position === 0 && was.status === 'playing' && (isPlaceless || (place.position === 0 && now - place.measured >= STUCK_AT_START));
+  const isStuck = place.position === 0 && now - place.measured >= STUCK_AT_START && isDeepStrictEqual(was.track, reading.track);
+  return position === 0 && was.status === 'playing' && (isPlaceless || isStuck);
 }
 
 interface Facts extends Circumstances {

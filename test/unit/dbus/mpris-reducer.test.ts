@@ -105,6 +105,7 @@ describe('what is known of a player by MPRIS', () => {
     assert.deepEqual(after(second, 9_000, reading('Playing'), 9).state.isPlaceless, false);
     assert.equal(after(playing(30), 4_000, reading('Playing'), 0).state.isPlaceless, false, 'it may have gone to the start');
     assert.equal(after(playing(0), 1_000, reading('Playing'), 0).state.isPlaceless, false, 'it may be about to begin');
+    assert.equal(after(playing(0), 4_000, reading('Playing', { url: 'http://next' }), 0).state.isPlaceless, false, 'the next title begins (Rhythmbox, which says whole seconds)');
   });
 
   it('stays muted until somebody turns it up', () => {
