@@ -20,6 +20,8 @@ export interface ObserverEvents {
 }
 
 const NOWHERE = 'The player is not there.';
+/** How often it is looked whether a player is where its signal said. */
+const SEEKED_LOOKS = 3;
 
 /**
  * Knows how a player is: from what it tells, and by looking where it does not. Keeps what is known over the player's absence;
@@ -51,6 +53,8 @@ export class MprisObserver {
   private watchers = 0;
   private hasToldChanges = false;
   private seeked: unknown;
+  /** Until it is looked once more whether it is where it said. */
+  private seekedTimer: Timer | undefined;
   private readonly news: News;
   private readonly bus: MessageBus;
   readonly clock: Clock;
@@ -87,7 +91,7 @@ export class MprisObserver {
       changed: (properties, invalidated) => this.hear(properties, invalidated),
       seeked: (value) => {
         this.seeked = value;
-        void this.look(false);
+        void this.lookForSeeked(readTime(value), SEEKED_LOOKS);
       },
     });
     this.remote = remote;
@@ -165,6 +169,7 @@ export class MprisObserver {
 
   private leave(): void {
     this.timer?.cancel();
+    this.seekedTimer?.cancel();
     this.remote?.close();
     this.remote = undefined;
     this.presence.abort(new XpmnError('unreachable', NOWHERE));
@@ -181,6 +186,15 @@ export class MprisObserver {
     Object.assign(this.toldMeanwhile, known);
     const isHidden = invalidated.some((name) => (PLAYER_PROPERTIES as readonly string[]).includes(name));
     void this.look(isHidden);
+  }
+
+  /** COMPAT: Audacious tells of a jump a moment before it says the new position; others say another unit, so that only looking helps. */
+  private async lookForSeeked(said: number | undefined, looks: number): Promise<void> {
+    this.seekedTimer?.cancel();
+    await this.look(false);
+    const { clock, options: { jump, lookInterval } } = this;
+    if (said === undefined || looks <= 1 || !this.remote || Math.abs(this.here - said) * 1000 <= jump) return;
+    this.seekedTimer = clock.after(lookInterval, () => void this.lookForSeeked(said, looks - 1));
   }
 
   private take(properties: MprisProperties): void {

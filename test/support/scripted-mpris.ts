@@ -22,6 +22,8 @@ export interface MprisDefects {
   readonly ignoresSeek?: boolean;
   readonly seekIsAbsolute?: boolean;
   readonly seekedInMilliseconds?: boolean;
+  /** Audacious 4.2: that it has jumped, it tells so many milliseconds before its position is another. */
+  readonly seekedBefore?: number;
   readonly alwaysAtZero?: boolean;
   readonly noPosition?: boolean;
   readonly trackId?: 'none' | 'text' | 'stale';
@@ -113,9 +115,11 @@ export class ScriptedMpris {
   }
 
   seek(seconds: number): void {
-    this.go(seconds);
-    if (this.defects.noSeeked) return;
-    const unit = this.defects.seekedInMilliseconds ? 1000 : MICRO;
+    const { noSeeked, seekedInMilliseconds, seekedBefore } = this.defects;
+    if (seekedBefore === undefined) this.go(seconds);
+    else this.clock.after(seekedBefore, () => this.go(seconds));
+    if (noSeeked) return;
+    const unit = seekedInMilliseconds ? 1000 : MICRO;
     void this.peer.signal({ path: PATH, interface: PLAYER, member: 'Seeked', signature: 'x', body: [BigInt(Math.round(seconds * unit))] });
   }
 

@@ -259,6 +259,15 @@ describe('a player by MPRIS', function () {
     assert.equal(told.length, 0, 'nobody looks');
   });
 
+  it('shows a jump that it tells of before it says the new position', async () => {
+    await playing({ seekedBefore: 400 });
+    await rig.pass(1_000);
+    rig.scripted.seek(40);
+    assert.ok(await rig.pass(600, () => Math.abs((rig.player.snapshot.position ?? NaN) - 40) < 1));
+    await rig.player.seek(10, { signal });
+    assert.ok(Math.abs((rig.player.snapshot.position ?? NaN) - 10) < 1);
+  });
+
   it('has no place where it always says 0, and what it signals counts', async () => {
     await playing({ alwaysAtZero: true });
     const unwatch = rig.player.watched();
