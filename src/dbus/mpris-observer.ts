@@ -38,6 +38,8 @@ export class MprisObserver {
   /** Not there, or there and not read yet. */
   isAway = true;
   identity: MprisIdentity = readIdentity({}, { text: 0 });
+  /** It does not know how, whatever it says: it has been tried. */
+  opensNothing = false;
   private isClosed = false;
   /** Why it is not known how it is. */
   private trouble: XpmnError | undefined = new XpmnError('unreachable', NOWHERE);
@@ -174,7 +176,7 @@ export class MprisObserver {
     this.remote = undefined;
     this.presence.abort(new XpmnError('unreachable', NOWHERE));
     [this.raw, this.toldMeanwhile, this.hasToldChanges, this.seeked, this.told, this.isVolumeOurs] = [{}, {}, false, undefined, undefined, false];
-    this.isAway = true;
+    [this.isAway, this.opensNothing] = [true, false];
     this.news.tell();
   }
 

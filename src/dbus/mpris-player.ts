@@ -81,9 +81,7 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
 
   async load(media: PlayerMedia, call: PlayerCall): Promise<void> {
     const remote = await this.ready(call);
-    const { schemes } = this.identity;
-    const scheme = media.url.slice(0, media.url.indexOf(':')).toLowerCase();
-    if (schemes.length > 0 && !schemes.includes(scheme)) throw new XpmnError('unsupported-type', 'The player does not know HTTP.');
+    this.checkOpens(media.url);
     try {
       await this.silence(remote, call);
     } catch (error) {
@@ -177,6 +175,14 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     const { isAway, state: { reading: { track } } } = this.observer;
     if (isAway || track.art === undefined || pictureOf(track) !== name) throw new XpmnError('not-found', 'It does not show that picture now.');
     return pictures.load(track.art, call);
+  }
+
+  /** By the specification, a player without schemes need not know OpenUri: browsers ignore it, and mpDris2 fails. */
+  private checkOpens(url: string): void {
+    const { identity: { schemes }, opensNothing } = this.observer;
+    if (opensNothing || schemes?.length === 0) throw new XpmnError('not-supported', 'The player can\'t be told what to play.');
+    const scheme = url.slice(0, url.indexOf(':')).toLowerCase();
+    if (schemes && !schemes.includes(scheme)) throw new XpmnError('unsupported-type', 'The player does not know HTTP.');
   }
 
   /** There, and to be controlled: what it says of that is not for ever. */

@@ -28,7 +28,7 @@ export const MPRIS_MAPPING: readonly MprisMappingRow[] = [
   ...rows('property', ROOT, [
     ['Identity', 'name of the device', 'A name that changes while the player runs.'],
     ['DesktopEntry', 'model of the device'],
-    ['SupportedUriSchemes', 'open: unsupported-type where http is not among them', 'The list itself.'],
+    ['SupportedUriSchemes', 'open: unsupported-type where http is not among them, not-supported where there are none', 'The list itself.'],
     ['SupportedMimeTypes', undefined, 'All of it: the lists of most players are too short, so types are tried.'],
     ['CanQuit', undefined, 'With Quit.'],
     ['CanRaise', undefined, 'With Raise.'],

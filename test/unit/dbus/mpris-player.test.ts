@@ -130,7 +130,25 @@ describe('a player by MPRIS', function () {
     rig = await mprisRig(bus);
     await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 'as', value: ['file', 'cdda'] } }), { signal });
     await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'unsupported-type' });
+    await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 's', value: 'file' } }), { signal });
+    await rig.player.load(await rig.media(60), { signal });
+  });
+
+  it('does not take anything if it opens nothing, as browsers', async () => {
+    rig = await mprisRig(bus);
     await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 'as', value: [] } }), { signal });
+    await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'not-supported' });
+    assert.deepEqual([members(), rig.player.snapshot.state], [[], 'idle']);
+  });
+
+  it('does not take anything once it was seen to know no way to open, until it is started anew', async () => {
+    rig = await mprisRig(bus);
+    await rig.player.load(await rig.media(60), { signal });
+    rig.scripted.refusals.set('OpenUri', 'org.freedesktop.DBus.Error.UnknownMethod');
+    await assert.rejects(rig.player.play({ signal }), { code: 'not-supported' });
+    assert.deepEqual([rig.player.snapshot.state, rig.player.snapshot.media], ['idle', undefined]);
+    await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'not-supported' });
+    await rig.player.attach(rig.owner, { signal });
     await rig.player.load(await rig.media(60), { signal });
   });
 
