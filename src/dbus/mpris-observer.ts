@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { PLAYER_PROPERTIES, readIdentity, readPlayer } from '../mapping/mpris.ts';
 import type { MprisIdentity, MprisProperties } from '../mapping/mpris.ts';
-import { readTime } from '../mapping/mpris-values.ts';
+import { readStatus, readTime } from '../mapping/mpris-values.ts';
 import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { SerialQueue, abortable, withDeadline } from '../xpmn/kernel/tasks.ts';
@@ -281,7 +281,8 @@ export class MprisObserver {
     const { watchInterval, endTolerance } = this.options;
     const length = lengthOf(this.known);
     const isPlaying = reading.status === 'playing';
-    const watch = this.watchers > 0 && (isPlaying || !this.hasToldChanges) ? watchInterval : Infinity;
+    const claimsTo = readStatus(this.raw['PlaybackStatus']) === 'playing';
+    const watch = this.watchers > 0 && (claimsTo || !this.hasToldChanges) ? watchInterval : Infinity;
     const end = loaded?.phase === 'on' && isPlaying && length !== undefined ? (1000 * Math.max(0, length - this.here)) / reading.rate + endTolerance : Infinity;
     const delay = Math.min(watch, end);
     if (!this.remote || delay === Infinity) return;

@@ -13,6 +13,7 @@ import type { FeedTarget, PlayerMedia } from '../xpmn/ports/player-feed.ts';
 import type { MessageBus } from './bus.ts';
 import { MprisObserver } from './mpris-observer.ts';
 import type { MprisPlayerOptions } from './mpris-options.ts';
+import { isRefusal } from './mpris-remote.ts';
 import type { MprisRemote } from './mpris-remote.ts';
 import { MprisSeek } from './mpris-seek.ts';
 import { MprisStart } from './mpris-start.ts';
@@ -85,7 +86,7 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     try {
       await this.silence(remote, call);
     } catch (error) {
-      // COMPAT: just started, with nothing yet, mpv may say for ever that it plays. What is opened takes the place of whatever there is.
+      // What is opened takes the place of whatever there is.
       if (asXpmnError(error).code !== 'not-acceptable') throw error;
     }
     this.observer.update({ loaded: { media, phase: 'kept' }, problem: undefined });
@@ -100,10 +101,15 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
       return new MprisStart(observer, remote, this.options, call).begin(loaded.media);
     }
     if (reading.status === 'playing' || loaded?.phase === 'begun') return;
-    if (reading.status === 'stopped' && !hasTrack(reading.track)) throw new XpmnError('unexpected-request', 'There is nothing to play.');
-    await this.insist('canPlay', 'not-acceptable', call);
-    await remote.tell('Play', call);
-    await this.confirm(({ status }) => status === 'playing', call);
+    try {
+      await this.insist('canPlay', 'not-acceptable', call);
+      await remote.tell('Play', call);
+      await this.confirm(({ status }) => status === 'playing', call);
+    } catch (error) {
+      // A list of its own many do not show while they are stopped (Audacious, Strawberry): only trying helps.
+      if (reading.status !== 'stopped' || hasTrack(reading.track) || !isRefusal(error)) throw error;
+      throw new XpmnError('unexpected-request', 'There is nothing to play.', { cause: error });
+    }
   }
 
   async pause(call: PlayerCall): Promise<void> {

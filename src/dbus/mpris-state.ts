@@ -50,9 +50,9 @@ export function hasLoaded({ reading: { track }, loaded }: Pick<MprisState, 'read
   return loaded !== undefined && (track.url === undefined ? loaded.phase !== 'kept' : isSameUrl(track.url, loaded.media.url));
 }
 
-/** Whether it has anything. */
-export function hasTrack({ url, title, duration }: MprisTrack): boolean {
-  return url !== undefined || title !== undefined || duration !== undefined;
+/** Whether it has anything. Not by an id: that of mpv that has nothing is `/noplaylist`. */
+export function hasTrack({ url, title, artist, album, duration }: MprisTrack): boolean {
+  return [url, title, artist, album, duration].some((one) => one !== undefined);
 }
 
 /** Characters of an address, from its beginning and its end, that tell it from another one as long: `data:` may be megabytes, and is looked at for each change. */

@@ -66,6 +66,8 @@ export class ScriptedMpris {
   more: Record<string, Value> = {};
   /** The members that are refused next, by what error. */
   refusals = new Map<string, string>();
+  /** Audacious, Strawberry: what it plays when it is told to, and does not show while it is stopped. */
+  stoppedList: readonly ScriptedTrack[] = [];
   isStalled = false;
   /** Members that it does not answer. */
   readonly silent = new Set<string>();
@@ -103,7 +105,8 @@ export class ScriptedMpris {
   }
 
   play(): void {
-    if (this.track && this.status !== 'Playing') this.setStatus('Playing', this.status === 'Stopped' ? 0 : this.position);
+    if (!this.track && this.stoppedList.length > 0) this.playList(this.stoppedList);
+    else if (this.track && this.status !== 'Playing') this.setStatus('Playing', this.status === 'Stopped' ? 0 : this.position);
   }
 
   pause(): void {

@@ -134,6 +134,20 @@ describe('a player by MPRIS', function () {
     await rig.player.load(await rig.media(60), { signal });
   });
 
+  it('that has nothing does nothing, whatever it says, and is told to play: it may have a list of its own', async () => {
+    rig = await mprisRig(bus);
+    rig.scripted.more = { PlaybackStatus: { signature: 's', value: 'Playing' } };
+    await rig.player.attach(rig.owner, { signal });
+    assert.equal(rig.player.snapshot.state, 'idle');
+    await assert.rejects(rig.player.play({ signal }), { code: 'unexpected-request' });
+    assert.deepEqual(members(), ['Play']);
+    rig.scripted.more = {};
+    rig.scripted.tell('PlaybackStatus');
+    rig.scripted.stoppedList = [{ url: 'file:///music/1.mp3', seconds: 60 }];
+    await rig.player.play({ signal });
+    assert.deepEqual([rig.player.snapshot.state, rig.player.snapshot.media?.url], ['playing', 'file:///music/1.mp3']);
+  });
+
   it('does not take anything if it opens nothing, as browsers', async () => {
     rig = await mprisRig(bus);
     await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 'as', value: [] } }), { signal });

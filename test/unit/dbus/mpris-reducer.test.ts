@@ -82,6 +82,8 @@ describe('what is known of a player by MPRIS', () => {
     const { state } = after(kept, 100, readPlayer({ PlaybackStatus: 'Playing', Metadata: { 'mpris:trackid': '/noplaylist' } }, LIMITS), 0);
     assert.deepEqual([snapshotOf(state).state, state.loaded?.phase], ['stopped', 'kept']);
     assert.equal(after(state, 5_000, reading('Playing', { url: 'http://other' }), 0).state.loaded, undefined, 'somebody plays something else then');
+    const nameless = (position: number | undefined) => snapshotOf(after(playing(0, { reading: readPlayer({}, LIMITS), loaded: undefined }), 100, readPlayer({ PlaybackStatus: 'Playing' }, LIMITS), position).state).state;
+    assert.deepEqual([nameless(0), nameless(undefined), nameless(0.5)], ['idle', 'idle', 'playing'], 'what gets on plays');
   });
 
   it('plays what was kept, when somebody begins it there; forgets it, when that is something else', () => {
