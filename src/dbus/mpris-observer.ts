@@ -67,7 +67,7 @@ export class MprisObserver {
     [this.bus, this.clock, this.options, this.events] = [bus, clock, options, events];
     this.news = new News(clock);
     const place = { position: 0, measured: clock.monotonic() };
-    this.known = { reading: readPlayer({}, options), place, isPlaceless: false, loaded: undefined, muted: undefined, problem: undefined };
+    this.known = { reading: readPlayer({}, options), place, isPlaceless: false, loaded: undefined, muted: undefined, fixedVolume: undefined, problem: undefined };
     this.shown = snapshotOf({ ...this.known, problem: this.trouble });
   }
 
@@ -225,7 +225,7 @@ export class MprisObserver {
   private beginAnew(): void {
     const { loaded } = this.known;
     const place = { position: 0, measured: this.clock.monotonic() };
-    this.known = { ...this.known, reading: readPlayer({}, this.options), place, isPlaceless: false, loaded: loaded && { ...loaded, phase: 'kept' }, problem: undefined };
+    this.known = { ...this.known, reading: readPlayer({}, this.options), place, isPlaceless: false, loaded: loaded && { ...loaded, phase: 'kept' }, fixedVolume: undefined, problem: undefined };
   }
 
   private async observe(remote: MprisRemote): Promise<void> {

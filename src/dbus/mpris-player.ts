@@ -17,7 +17,7 @@ import { isRefusal } from './mpris-remote.ts';
 import type { MprisRemote } from './mpris-remote.ts';
 import { MprisSeek } from './mpris-seek.ts';
 import { MprisStart } from './mpris-start.ts';
-import { hasTrack, lengthOf, pictureOf } from './mpris-state.ts';
+import { hasTrack, knowsVolume, lengthOf, pictureOf } from './mpris-state.ts';
 
 /** It is on this machine, and knows HTTP. */
 const FEED: FeedTarget = { address: undefined, profile: PLAIN_PROFILE };
@@ -209,8 +209,8 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
 
   private async withVolume(call: PlayerCall): Promise<MprisRemote> {
     const remote = await this.ready(call);
-    if (this.observer.state.reading.volume === undefined) await abortable(this.observer.look(true), call.signal);
-    if (this.observer.state.reading.volume === undefined) throw new XpmnError('not-supported', 'The player has no volume.');
+    if (!knowsVolume(this.observer.state)) await abortable(this.observer.look(true), call.signal);
+    if (!knowsVolume(this.observer.state)) throw new XpmnError('not-supported', 'The player has no volume.');
     return remote;
   }
 
@@ -232,9 +232,16 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
   }
 
   private async turn(remote: MprisRemote, volume: number, call: PlayerCall): Promise<void> {
+    const { observer } = this;
+    const before = observer.state.reading.volume;
     await remote.set('Volume', { signature: 'd', value: mprisVolume(volume) }, call);
-    // Players round.
-    await this.confirm((reading) => Math.abs((reading.volume ?? NaN) - volume) <= 1, call);
+    try {
+      // Players round.
+      await this.confirm((reading) => Math.abs((reading.volume ?? NaN) - volume) <= 1, call);
+    } catch (error) {
+      if (asXpmnError(error).code === 'not-acceptable' && observer.state.reading.volume === before) observer.update({ fixedVolume: before });
+      throw error;
+    }
   }
 
   /** @throws XpmnError `not-acceptable` if it took a command and did nothing */

@@ -50,7 +50,8 @@ export function observe(before: MprisState, seen: Observation, circumstances: Ci
   const isPlaceless = saysNoPlace(before, { ...seen, reading });
   const place: Place = { position: reading.status === 'stopped' ? 0 : isPlaceless ? expected : position ?? expected, measured: now };
   const isStillMuted = circumstances.isVolumeOurs || reading.volume === 0 || reading.volume === undefined;
-  const next: MprisState = { ...before, reading, place, isPlaceless, muted: isStillMuted ? before.muted : undefined };
+  const fixedVolume = before.fixedVolume === reading.volume ? before.fixedVolume : undefined;
+  const next: MprisState = { ...before, reading, place, isPlaceless, muted: isStillMuted ? before.muted : undefined, fixedVolume };
   const { ended, ...following } = follow(before, next, { ...circumstances, expected, isAsked: position !== undefined });
   return { state: { ...next, ...following }, ended };
 }

@@ -270,6 +270,20 @@ describe('a player by MPRIS', function () {
       assert.deepEqual([rig.player.snapshot.mute, rig.player.snapshot.volume], [false, 50]);
     });
 
+    it('not, where the volume was seen to stay as it is, until it changes', async () => {
+      await playing({ ignoresVolume: true });
+      await assert.rejects(rig.player.setMute(true, { signal }), { code: 'not-acceptable' });
+      const { volume, mute, abilities } = rig.player.snapshot;
+      assert.deepEqual([volume, mute, abilities.volume, abilities.mute], [undefined, undefined, false, false]);
+      for (const refused of [rig.player.setMute(true, { signal }), rig.player.setVolume(10, { signal })]) await assert.rejects(refused, { code: 'not-supported' });
+      assert.deepEqual(members(), ['Set']);
+      rig.scripted.defects = {};
+      rig.scripted.setVolume(0.4);
+      await rig.settled();
+      await rig.player.setVolume(10, { signal });
+      assert.equal(rig.player.snapshot.volume, 10);
+    });
+
     it('not, where there is no volume', async () => {
       await playing({ noVolume: true });
       assert.deepEqual([rig.player.snapshot.volume, rig.player.snapshot.mute, rig.player.snapshot.abilities.mute], [undefined, undefined, false]);

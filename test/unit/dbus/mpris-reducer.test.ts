@@ -21,7 +21,7 @@ const reading = (status: string, more: { readonly url?: string | undefined; read
 
 /** It plays what was loaded, and was at `position` at 0 ms. */
 const playing = (position: number, more: Partial<MprisState> = {}): MprisState => ({
-  reading: reading('Playing'), place: { position, measured: 0 }, isPlaceless: false, loaded: { media: playerMedia(URL, 60), phase: 'on' }, muted: undefined, problem: undefined, ...more,
+  reading: reading('Playing'), place: { position, measured: 0 }, isPlaceless: false, loaded: { media: playerMedia(URL, 60), phase: 'on' }, muted: undefined, fixedVolume: undefined, problem: undefined, ...more,
 });
 const after = (state: MprisState, now: number, seen: ReturnType<typeof reading>, position?: number, circumstances: Partial<Circumstances> = {}) =>
   observe(state, { reading: seen, position, now }, { ...TOLD_NOTHING, ...circumstances });
