@@ -62,6 +62,12 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     return this.observer.identity;
   }
 
+  /** By the specification, a player without schemes need not know OpenUri: browsers ignore it, and mpDris2 fails. */
+  get takesNothing(): boolean {
+    const { isAway, opensNothing, identity: { schemes } } = this.observer;
+    return !isAway && (opensNothing || schemes?.length === 0);
+  }
+
   /** It runs, under that unique name; all is read anew. @throws XpmnError if it can't be read */
   attach(owner: string, { signal }: PlayerCall): Promise<void> {
     return this.observer.attach(owner, signal);
@@ -183,10 +189,9 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     return pictures.load(track.art, call);
   }
 
-  /** By the specification, a player without schemes need not know OpenUri: browsers ignore it, and mpDris2 fails. */
   private checkOpens(url: string): void {
-    const { identity: { schemes }, opensNothing } = this.observer;
-    if (opensNothing || schemes?.length === 0) throw new XpmnError('not-supported', 'The player can\'t be told what to play.');
+    const { identity: { schemes } } = this;
+    if (this.takesNothing) throw new XpmnError('not-supported', 'The player can\'t be told what to play.');
     const scheme = url.slice(0, url.indexOf(':')).toLowerCase();
     if (schemes && !schemes.includes(scheme)) throw new XpmnError('unsupported-type', 'The player does not know HTTP.');
   }

@@ -152,7 +152,10 @@ describe('a player by MPRIS', function () {
     rig = await mprisRig(bus);
     await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 'as', value: [] } }), { signal });
     await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'not-supported' });
-    assert.deepEqual([members(), rig.player.snapshot.state], [[], 'idle']);
+    assert.deepEqual([members(), rig.player.snapshot.state, rig.player.takesNothing], [[], 'idle', true]);
+    rig.player.detach();
+    await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'unreachable' });
+    assert.equal(rig.player.takesNothing, false);
   });
 
   it('does not take anything once it was seen to know no way to open, until it is started anew', async () => {
