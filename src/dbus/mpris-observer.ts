@@ -38,7 +38,7 @@ export class MprisObserver {
   /** Not there, or there and not read yet. */
   isAway = true;
   identity: MprisIdentity = readIdentity({}, { text: 0 });
-  /** It does not know how, whatever it says: it has been tried. */
+  /** It does not know how, whatever schemes it names. */
   opensNothing = false;
   private isClosed = false;
   /** Why it is not known how it is. */
@@ -102,6 +102,7 @@ export class MprisObserver {
       this.take(await remote.properties(PLAYER_PROPERTIES, call));
       this.beginAnew();
       await this.observe(remote);
+      void this.learnOpening(remote);
       // Another program may be read by now.
       if (this.remote === remote) this.isAway = false;
     } catch (error) {
@@ -188,6 +189,12 @@ export class MprisObserver {
     Object.assign(this.toldMeanwhile, known);
     const isHidden = invalidated.some((name) => (PLAYER_PROPERTIES as readonly string[]).includes(name));
     void this.look(isHidden);
+  }
+
+  /** COMPAT: Audacious names schemes, and has no OpenUri. Nobody waits for that: some answer nothing to it. */
+  private async learnOpening(remote: MprisRemote): Promise<void> {
+    const lacks = await remote.lacksOpenUri({ signal: this.presence.signal }).catch(() => false);
+    if (this.remote === remote && lacks) this.opensNothing = true;
   }
 
   /** COMPAT: Audacious tells of a jump a moment before it says the new position; others say another unit, so that only looking helps. */

@@ -42,7 +42,7 @@ export class MprisStart {
     }
   }
 
-  /** COMPAT: Audacious names schemes, and has no OpenUri. */
+  /** COMPAT: some name schemes, have no OpenUri, and do not say so. */
   private async open(url: string): Promise<void> {
     try {
       await this.remote.tell('OpenUri', this.call, 's', [url]);

@@ -68,6 +68,8 @@ export class ScriptedMpris {
   refusals = new Map<string, string>();
   /** Audacious, Strawberry: what it plays when it is told to, and does not show while it is stopped. */
   stoppedList: readonly ScriptedTrack[] = [];
+  /** What it says of its methods; undefined: nothing. */
+  introspection: string | undefined;
   isStalled = false;
   /** Members that it does not answer. */
   readonly silent = new Set<string>();
@@ -182,6 +184,7 @@ export class ScriptedMpris {
 
   private answer(member: string, body: readonly unknown[]): Answered | undefined {
     if (member === 'Ping') return { signature: '', body: [] };
+    if (member === 'Introspect') return this.introspection === undefined ? { error: 'org.freedesktop.DBus.Error.UnknownMethod' } : { signature: 's', body: [this.introspection] };
     if (this.isStalled || this.silent.has(member)) return undefined;
     if (member === 'GetAll') return this.all(String(body[0]));
     if (member === 'Get') return this.one(String(body[1]));

@@ -158,6 +158,18 @@ describe('a player by MPRIS', function () {
     assert.equal(rig.player.takesNothing, false);
   });
 
+  it('does not take anything if it says that it has no such method, whatever schemes it names, as Audacious', async () => {
+    rig = await mprisRig(bus);
+    const methods = (names: readonly string[]): string => `<node><interface name="org.mpris.MediaPlayer2.Player">${names.map((name) => `<method name="${name}"/>`).join('')}</interface></node>`;
+    for (const [introspection, takesNothing] of [[methods(['Play', 'OpenUri']), false], ['<node/>', false], [methods(['Play']), true]] as const) {
+      rig.scripted.introspection = introspection;
+      await rig.player.attach(rig.owner, { signal });
+      await rig.settled();
+      assert.equal(rig.player.takesNothing, takesNothing, introspection);
+    }
+    await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'not-supported' });
+  });
+
   it('does not take anything once it was seen to know no way to open, until it is started anew', async () => {
     rig = await mprisRig(bus);
     await rig.player.load(await rig.media(60), { signal });
