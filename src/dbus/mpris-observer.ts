@@ -52,6 +52,8 @@ export class MprisObserver {
   private readonly looks = new SerialQueue();
   private nextLook: { isFull: boolean; readonly done: Promise<void> } | undefined;
   private timer: Timer | undefined;
+  /** When it was last asked for all. */
+  private askedAt = -Infinity;
   private watchers = 0;
   private hasToldChanges = false;
   private seeked: unknown;
@@ -99,6 +101,7 @@ export class MprisObserver {
     this.remote = remote;
     try {
       this.identity = readIdentity(await remote.identity(call), this.options);
+      this.askedAt = this.clock.monotonic();
       this.take(await remote.properties(PLAYER_PROPERTIES, call));
       this.beginAnew();
       await this.observe(remote);
@@ -216,6 +219,7 @@ export class MprisObserver {
     try {
       if (isFull) {
         this.toldMeanwhile = {};
+        this.askedAt = this.clock.monotonic();
         const all = await remote.properties(PLAYER_PROPERTIES, { signal: this.presence.signal });
         if (this.remote !== remote) return;
         this.take(all);
@@ -281,7 +285,7 @@ export class MprisObserver {
     return Math.abs(expected - snapshot.position) * 1000 > this.options.jump;
   }
 
-  /** When it is to be looked at without having said anything. */
+  /** When it is to be looked at, whatever it says meanwhile. COMPAT: Firefox tells of all but its volume. */
   private arm(): void {
     this.timer?.cancel();
     const { reading, loaded } = this.known;
@@ -289,7 +293,7 @@ export class MprisObserver {
     const length = lengthOf(this.known);
     const isPlaying = reading.status === 'playing';
     const claimsTo = readStatus(this.raw['PlaybackStatus']) === 'playing';
-    const watch = this.watchers > 0 && (claimsTo || !this.hasToldChanges) ? watchInterval : Infinity;
+    const watch = this.watchers > 0 && (claimsTo || !this.hasToldChanges) ? Math.max(0, this.askedAt + watchInterval - this.clock.monotonic()) : Infinity;
     const end = loaded?.phase === 'on' && isPlaying && length !== undefined ? (1000 * Math.max(0, length - this.here)) / reading.rate + endTolerance : Infinity;
     const delay = Math.min(watch, end);
     if (!this.remote || delay === Infinity) return;

@@ -320,6 +320,18 @@ describe('a player by MPRIS', function () {
     assert.equal(told.length, 0, 'nobody looks');
   });
 
+  it('shows what it does not tell of, while somebody looks, however much else it tells', async () => {
+    await playing({ volumeIsNotTold: true });
+    const unwatch = rig.player.watched();
+    rig.scripted.setVolume(0.2);
+    for (let second = 0; second < 6; second += 1) {
+      await rig.pass(1_000);
+      rig.scripted.seek(second + 10);
+    }
+    assert.equal(rig.player.snapshot.volume, 20);
+    unwatch();
+  });
+
   it('shows a jump that it tells of before it says the new position', async () => {
     await playing({ seekedBefore: 400 });
     await rig.pass(1_000);
