@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { PLAYER_PROPERTIES, readIdentity, readPlayer } from '../mapping/mpris.ts';
 import type { MprisIdentity, MprisProperties } from '../mapping/mpris.ts';
-import { readTime } from '../mapping/mpris-values.ts';
+import { readStatus, readTime } from '../mapping/mpris-values.ts';
 import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { SerialQueue, abortable, withDeadline } from '../xpmn/kernel/tasks.ts';
@@ -20,6 +20,8 @@ export interface ObserverEvents {
 }
 
 const NOWHERE = 'The player is not there.';
+/** How often it is looked whether a player is where its signal said. */
+const SEEKED_LOOKS = 3;
 
 /**
  * Knows how a player is: from what it tells, and by looking where it does not. Keeps what is known over the player's absence;
@@ -36,6 +38,8 @@ export class MprisObserver {
   /** Not there, or there and not read yet. */
   isAway = true;
   identity: MprisIdentity = readIdentity({}, { text: 0 });
+  /** It does not know how, whatever schemes it names. */
+  opensNothing = false;
   private isClosed = false;
   /** Why it is not known how it is. */
   private trouble: XpmnError | undefined = new XpmnError('unreachable', NOWHERE);
@@ -48,9 +52,13 @@ export class MprisObserver {
   private readonly looks = new SerialQueue();
   private nextLook: { isFull: boolean; readonly done: Promise<void> } | undefined;
   private timer: Timer | undefined;
+  /** When it was last asked for all. */
+  private askedAt = -Infinity;
   private watchers = 0;
   private hasToldChanges = false;
   private seeked: unknown;
+  /** Until it is looked once more whether it is where it said. */
+  private seekedTimer: Timer | undefined;
   private readonly news: News;
   private readonly bus: MessageBus;
   readonly clock: Clock;
@@ -61,7 +69,7 @@ export class MprisObserver {
     [this.bus, this.clock, this.options, this.events] = [bus, clock, options, events];
     this.news = new News(clock);
     const place = { position: 0, measured: clock.monotonic() };
-    this.known = { reading: readPlayer({}, options), place, isPlaceless: false, loaded: undefined, muted: undefined, problem: undefined };
+    this.known = { reading: readPlayer({}, options), place, isPlaceless: false, loaded: undefined, muted: undefined, fixedVolume: undefined, problem: undefined };
     this.shown = snapshotOf({ ...this.known, problem: this.trouble });
   }
 
@@ -87,15 +95,17 @@ export class MprisObserver {
       changed: (properties, invalidated) => this.hear(properties, invalidated),
       seeked: (value) => {
         this.seeked = value;
-        void this.look(false);
+        void this.lookForSeeked(readTime(value), SEEKED_LOOKS);
       },
     });
     this.remote = remote;
     try {
       this.identity = readIdentity(await remote.identity(call), this.options);
+      this.askedAt = this.clock.monotonic();
       this.take(await remote.properties(PLAYER_PROPERTIES, call));
       this.beginAnew();
       await this.observe(remote);
+      void this.learnOpening(remote);
       // Another program may be read by now.
       if (this.remote === remote) this.isAway = false;
     } catch (error) {
@@ -165,11 +175,12 @@ export class MprisObserver {
 
   private leave(): void {
     this.timer?.cancel();
+    this.seekedTimer?.cancel();
     this.remote?.close();
     this.remote = undefined;
     this.presence.abort(new XpmnError('unreachable', NOWHERE));
     [this.raw, this.toldMeanwhile, this.hasToldChanges, this.seeked, this.told, this.isVolumeOurs] = [{}, {}, false, undefined, undefined, false];
-    this.isAway = true;
+    [this.isAway, this.opensNothing] = [true, false];
     this.news.tell();
   }
 
@@ -183,6 +194,21 @@ export class MprisObserver {
     void this.look(isHidden);
   }
 
+  /** COMPAT: Audacious names schemes, and has no OpenUri. Nobody waits for that: some answer nothing to it. */
+  private async learnOpening(remote: MprisRemote): Promise<void> {
+    const lacks = await remote.lacksOpenUri({ signal: this.presence.signal }).catch(() => false);
+    if (this.remote === remote && lacks) this.opensNothing = true;
+  }
+
+  /** COMPAT: Audacious tells of a jump a moment before it says the new position; others say another unit, so that only looking helps. */
+  private async lookForSeeked(said: number | undefined, looks: number): Promise<void> {
+    this.seekedTimer?.cancel();
+    await this.look(false);
+    const { clock, options: { jump, lookInterval } } = this;
+    if (said === undefined || looks <= 1 || !this.remote || Math.abs(this.here - said) * 1000 <= jump) return;
+    this.seekedTimer = clock.after(lookInterval, () => void this.lookForSeeked(said, looks - 1));
+  }
+
   private take(properties: MprisProperties): void {
     this.raw = { ...pick(properties), ...this.toldMeanwhile };
   }
@@ -193,6 +219,7 @@ export class MprisObserver {
     try {
       if (isFull) {
         this.toldMeanwhile = {};
+        this.askedAt = this.clock.monotonic();
         const all = await remote.properties(PLAYER_PROPERTIES, { signal: this.presence.signal });
         if (this.remote !== remote) return;
         this.take(all);
@@ -209,7 +236,7 @@ export class MprisObserver {
   private beginAnew(): void {
     const { loaded } = this.known;
     const place = { position: 0, measured: this.clock.monotonic() };
-    this.known = { ...this.known, reading: readPlayer({}, this.options), place, isPlaceless: false, loaded: loaded && { ...loaded, phase: 'kept' }, problem: undefined };
+    this.known = { ...this.known, reading: readPlayer({}, this.options), place, isPlaceless: false, loaded: loaded && { ...loaded, phase: 'kept' }, fixedVolume: undefined, problem: undefined };
   }
 
   private async observe(remote: MprisRemote): Promise<void> {
@@ -258,14 +285,15 @@ export class MprisObserver {
     return Math.abs(expected - snapshot.position) * 1000 > this.options.jump;
   }
 
-  /** When it is to be looked at without having said anything. */
+  /** When it is to be looked at, whatever it says meanwhile. COMPAT: Firefox tells of all but its volume. */
   private arm(): void {
     this.timer?.cancel();
     const { reading, loaded } = this.known;
     const { watchInterval, endTolerance } = this.options;
     const length = lengthOf(this.known);
     const isPlaying = reading.status === 'playing';
-    const watch = this.watchers > 0 && (isPlaying || !this.hasToldChanges) ? watchInterval : Infinity;
+    const claimsTo = readStatus(this.raw['PlaybackStatus']) === 'playing';
+    const watch = this.watchers > 0 && (claimsTo || !this.hasToldChanges) ? Math.max(0, this.askedAt + watchInterval - this.clock.monotonic()) : Infinity;
     const end = loaded?.phase === 'on' && isPlaying && length !== undefined ? (1000 * Math.max(0, length - this.here)) / reading.rate + endTolerance : Infinity;
     const delay = Math.min(watch, end);
     if (!this.remote || delay === Infinity) return;

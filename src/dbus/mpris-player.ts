@@ -13,10 +13,11 @@ import type { FeedTarget, PlayerMedia } from '../xpmn/ports/player-feed.ts';
 import type { MessageBus } from './bus.ts';
 import { MprisObserver } from './mpris-observer.ts';
 import type { MprisPlayerOptions } from './mpris-options.ts';
+import { isRefusal } from './mpris-remote.ts';
 import type { MprisRemote } from './mpris-remote.ts';
 import { MprisSeek } from './mpris-seek.ts';
 import { MprisStart } from './mpris-start.ts';
-import { hasTrack, lengthOf, pictureOf } from './mpris-state.ts';
+import { hasTrack, knowsVolume, lengthOf, pictureOf } from './mpris-state.ts';
 
 /** It is on this machine, and knows HTTP. */
 const FEED: FeedTarget = { address: undefined, profile: PLAIN_PROFILE };
@@ -61,6 +62,12 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     return this.observer.identity;
   }
 
+  /** By the specification, a player without schemes need not know OpenUri: browsers ignore it, and mpDris2 fails. */
+  get takesNothing(): boolean {
+    const { isAway, opensNothing, identity: { schemes } } = this.observer;
+    return !isAway && (opensNothing || schemes?.length === 0);
+  }
+
   /** It runs, under that unique name; all is read anew. @throws XpmnError if it can't be read */
   attach(owner: string, { signal }: PlayerCall): Promise<void> {
     return this.observer.attach(owner, signal);
@@ -81,13 +88,11 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
 
   async load(media: PlayerMedia, call: PlayerCall): Promise<void> {
     const remote = await this.ready(call);
-    const { schemes } = this.identity;
-    const scheme = media.url.slice(0, media.url.indexOf(':')).toLowerCase();
-    if (schemes.length > 0 && !schemes.includes(scheme)) throw new XpmnError('unsupported-type', 'The player does not know HTTP.');
+    this.checkOpens(media.url);
     try {
       await this.silence(remote, call);
     } catch (error) {
-      // COMPAT: just started, with nothing yet, mpv may say for ever that it plays. What is opened takes the place of whatever there is.
+      // What is opened takes the place of whatever there is.
       if (asXpmnError(error).code !== 'not-acceptable') throw error;
     }
     this.observer.update({ loaded: { media, phase: 'kept' }, problem: undefined });
@@ -102,10 +107,15 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
       return new MprisStart(observer, remote, this.options, call).begin(loaded.media);
     }
     if (reading.status === 'playing' || loaded?.phase === 'begun') return;
-    if (reading.status === 'stopped' && !hasTrack(reading.track)) throw new XpmnError('unexpected-request', 'There is nothing to play.');
-    await this.insist('canPlay', 'not-acceptable', call);
-    await remote.tell('Play', call);
-    await this.confirm(({ status }) => status === 'playing', call);
+    try {
+      await this.insist('canPlay', 'not-acceptable', call);
+      await remote.tell('Play', call);
+      await this.confirm(({ status }) => status === 'playing', call);
+    } catch (error) {
+      // A list of its own many do not show while they are stopped (Audacious, Strawberry): only trying helps.
+      if (reading.status !== 'stopped' || hasTrack(reading.track) || !isRefusal(error)) throw error;
+      throw new XpmnError('unexpected-request', 'There is nothing to play.', { cause: error });
+    }
   }
 
   async pause(call: PlayerCall): Promise<void> {
@@ -179,6 +189,13 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     return pictures.load(track.art, call);
   }
 
+  private checkOpens(url: string): void {
+    const { identity: { schemes } } = this;
+    if (this.takesNothing) throw new XpmnError('not-supported', 'The player can\'t be told what to play.');
+    const scheme = url.slice(0, url.indexOf(':')).toLowerCase();
+    if (schemes && !schemes.includes(scheme)) throw new XpmnError('unsupported-type', 'The player does not know HTTP.');
+  }
+
   /** There, and to be controlled: what it says of that is not for ever. */
   private async ready({ signal }: PlayerCall): Promise<MprisRemote> {
     throwIfAborted(signal);
@@ -197,8 +214,8 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
 
   private async withVolume(call: PlayerCall): Promise<MprisRemote> {
     const remote = await this.ready(call);
-    if (this.observer.state.reading.volume === undefined) await abortable(this.observer.look(true), call.signal);
-    if (this.observer.state.reading.volume === undefined) throw new XpmnError('not-supported', 'The player has no volume.');
+    if (!knowsVolume(this.observer.state)) await abortable(this.observer.look(true), call.signal);
+    if (!knowsVolume(this.observer.state)) throw new XpmnError('not-supported', 'The player has no volume.');
     return remote;
   }
 
@@ -220,9 +237,16 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
   }
 
   private async turn(remote: MprisRemote, volume: number, call: PlayerCall): Promise<void> {
+    const { observer } = this;
+    const before = observer.state.reading.volume;
     await remote.set('Volume', { signature: 'd', value: mprisVolume(volume) }, call);
-    // Players round.
-    await this.confirm((reading) => Math.abs((reading.volume ?? NaN) - volume) <= 1, call);
+    try {
+      // Players round.
+      await this.confirm((reading) => Math.abs((reading.volume ?? NaN) - volume) <= 1, call);
+    } catch (error) {
+      if (asXpmnError(error).code === 'not-acceptable' && observer.state.reading.volume === before) observer.update({ fixedVolume: before });
+      throw error;
+    }
   }
 
   /** @throws XpmnError `not-acceptable` if it took a command and did nothing */

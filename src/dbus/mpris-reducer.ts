@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { MprisReading } from '../mapping/mpris.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { hasLoaded, hasTrack, lengthOf, placeBy } from './mpris-state.ts';
@@ -43,20 +44,31 @@ const SETTLING = 2;
 
 /** What is known after a look. Pure. */
 export function observe(before: MprisState, seen: Observation, circumstances: Circumstances): Reaction {
-  const { reading, position, now } = seen;
+  const { position, now } = seen;
+  const reading = believed(seen);
   const expected = placeBy(before, now);
-  const isPlaceless = saysNoPlace(before, seen);
+  const isPlaceless = saysNoPlace(before, { ...seen, reading });
   const place: Place = { position: reading.status === 'stopped' ? 0 : isPlaceless ? expected : position ?? expected, measured: now };
   const isStillMuted = circumstances.isVolumeOurs || reading.volume === 0 || reading.volume === undefined;
-  const next: MprisState = { ...before, reading, place, isPlaceless, muted: isStillMuted ? before.muted : undefined };
+  const fixedVolume = before.fixedVolume === reading.volume ? before.fixedVolume : undefined;
+  const next: MprisState = { ...before, reading, place, isPlaceless, muted: isStillMuted ? before.muted : undefined, fixedVolume };
   const { ended, ...following } = follow(before, next, { ...circumstances, expected, isAsked: position !== undefined });
   return { state: { ...next, ...following }, ended };
 }
 
-/** COMPAT: players that say 0 whatever they play. One that still says it after seconds is one of them, until it says something else. */
+/**
+ * COMPAT: mpv that has only started says, now and then, for ever that it plays. Whoever has nothing, and is nowhere in it, does
+ * nothing; one that plays without saying what (a phone by Bluetooth) gets on.
+ */
+function believed({ reading, position }: Observation): MprisReading {
+  return hasTrack(reading.track) || (position ?? 0) > 0 ? reading : { ...reading, status: 'stopped' };
+}
+
+/** COMPAT: players that say 0 whatever they play. One that still says it after seconds of the same title is one of them, until it says something else. */
 function saysNoPlace({ reading: was, place, isPlaceless }: MprisState, { reading, position, now }: Observation): boolean {
   if (position === undefined || reading.status !== 'playing') return isPlaceless;
-  return position === 0 && was.status === 'playing' && (isPlaceless || (place.position === 0 && now - place.measured >= STUCK_AT_START));
+  const isStuck = place.position === 0 && now - place.measured >= STUCK_AT_START && isDeepStrictEqual(was.track, reading.track);
+  return position === 0 && was.status === 'playing' && (isPlaceless || isStuck);
 }
 
 interface Facts extends Circumstances {
@@ -72,9 +84,9 @@ function follow(before: MprisState, next: MprisState, facts: Facts): Following {
   return loaded ? whilePlayed(before, next, loaded, facts) : { loaded, problem };
 }
 
-/** Somebody else plays something in its place, or plays just that. COMPAT: mpv says, now and then, that it plays when it has only started, and has nothing. */
+/** Somebody else plays something in its place, or plays just that. */
 function keptBy(before: MprisState, { reading }: MprisState, loaded: Loaded): Loaded | undefined {
-  const begins = reading.status === 'playing' && hasTrack(reading.track) && (before.reading.status !== 'playing' || before.reading.track.url !== reading.track.url);
+  const begins = reading.status === 'playing' && (before.reading.status !== 'playing' || before.reading.track.url !== reading.track.url);
   if (!begins) return loaded;
   return reading.track.url !== undefined && hasLoaded({ reading, loaded }) ? { ...loaded, phase: 'on' } : undefined;
 }

@@ -63,6 +63,12 @@ export class MprisRemote {
     }
   }
 
+  /** Whether it says that it has no OpenUri. Those that tell nothing of themselves may have it. */
+  async lacksOpenUri(call: RemoteCall): Promise<boolean> {
+    const [text] = await this.ask({ interface: 'org.freedesktop.DBus.Introspectable', member: 'Introspect' }, call);
+    return typeof text === 'string' && text.includes(`"${PLAYER}"`) && !text.includes('"OpenUri"');
+  }
+
   async get(name: string, call: RemoteCall): Promise<unknown> {
     const [value] = await this.ask({ interface: PROPERTIES, member: 'Get', signature: 'ss', body: [PLAYER, name] }, call);
     return value;

@@ -1,4 +1,4 @@
-import { XpmnError } from '../xpmn/kernel/errors.ts';
+import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { abortable } from '../xpmn/kernel/tasks.ts';
 import type { PlayerMedia } from '../xpmn/ports/player-feed.ts';
 import type { MprisObserver } from './mpris-observer.ts';
@@ -29,15 +29,25 @@ export class MprisStart {
 
   /** @throws XpmnError `origin-unreachable` if it does not come to have it, or to play it */
   async begin(media: PlayerMedia): Promise<void> {
-    const { observer, remote, call } = this;
+    const { observer } = this;
     observer.told = undefined;
     observer.wasSighted = false;
     observer.update({ loaded: { media, phase: 'begun' }, problem: undefined });
     try {
-      await remote.tell('OpenUri', call, 's', [media.url]);
+      await this.open(media.url);
       await this.makePlay(media);
     } catch (error) {
-      if (observer.state.loaded?.media === media && observer.state.loaded.phase === 'begun') observer.update({ loaded: { media, phase: 'kept' } });
+      if (observer.state.loaded?.media === media && observer.state.loaded.phase === 'begun') observer.update({ loaded: observer.opensNothing ? undefined : { media, phase: 'kept' } });
+      throw error;
+    }
+  }
+
+  /** COMPAT: some name schemes, have no OpenUri, and do not say so. */
+  private async open(url: string): Promise<void> {
+    try {
+      await this.remote.tell('OpenUri', this.call, 's', [url]);
+    } catch (error) {
+      this.observer.opensNothing = asXpmnError(error).code === 'not-supported';
       throw error;
     }
   }

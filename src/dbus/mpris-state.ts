@@ -36,6 +36,8 @@ export interface MprisState {
   readonly loaded: Loaded | undefined;
   /** What the volume was before we turned it to 0, as MPRIS has no mute. */
   readonly muted: number | undefined;
+  /** What volume it says, and does not change when it is told to; undefined: it was never seen to. */
+  readonly fixedVolume: number | undefined;
   readonly problem: XpmnError | undefined;
 }
 
@@ -50,9 +52,9 @@ export function hasLoaded({ reading: { track }, loaded }: Pick<MprisState, 'read
   return loaded !== undefined && (track.url === undefined ? loaded.phase !== 'kept' : isSameUrl(track.url, loaded.media.url));
 }
 
-/** Whether it has anything. */
-export function hasTrack({ url, title, duration }: MprisTrack): boolean {
-  return url !== undefined || title !== undefined || duration !== undefined;
+/** Whether it has anything. Not by an id: that of mpv that has nothing is `/noplaylist`. */
+export function hasTrack({ url, title, artist, album, duration }: MprisTrack): boolean {
+  return [url, title, artist, album, duration].some((one) => one !== undefined);
 }
 
 /** Characters of an address, from its beginning and its end, that tell it from another one as long: `data:` may be megabytes, and is looked at for each change. */
@@ -64,6 +66,11 @@ export function pictureOf({ art, url, title, album }: MprisTrack): string | unde
   return pictureName(art.slice(0, TELLING), art.slice(-TELLING), String(art.length), url, title, album);
 }
 
+/** Whether it has a volume that can be set. COMPAT: browsers say 1.0, and do nothing with any other. */
+export function knowsVolume({ reading: { volume }, fixedVolume }: Pick<MprisState, 'reading' | 'fixedVolume'>): boolean {
+  return volume !== undefined && volume !== fixedVolume;
+}
+
 /** Seconds. */
 export function lengthOf({ reading: { track }, loaded }: Pick<MprisState, 'reading' | 'loaded'>): number | undefined {
   return loaded?.phase === 'kept' ? loaded.media.item.duration : track.duration ?? loaded?.media.item.duration;
@@ -71,6 +78,7 @@ export function lengthOf({ reading: { track }, loaded }: Pick<MprisState, 'readi
 
 export function snapshotOf(state: MprisState): PlayerSnapshot {
   const { reading, place, isPlaceless, muted, problem } = state;
+  const hasVolume = knowsVolume(state);
   const shown = shownState(state);
   return {
     state: shown,
@@ -79,8 +87,8 @@ export function snapshotOf(state: MprisState): PlayerSnapshot {
     measured: place.measured,
     speed: reading.rate,
     abilities: abilitiesOf(state),
-    volume: reading.volume === undefined ? undefined : muted ?? reading.volume,
-    mute: reading.volume === undefined ? undefined : muted !== undefined,
+    volume: hasVolume ? muted ?? reading.volume : undefined,
+    mute: hasVolume ? muted !== undefined : undefined,
     problem,
   };
 }
@@ -105,9 +113,10 @@ function mediaOf({ reading: { track }, loaded }: MprisState, shown: PlayerState)
 }
 
 /** What was loaded and does not play yet can do what it looks like; what plays, what the player says. */
-function abilitiesOf({ reading, loaded }: MprisState): PlayerAbilities {
+function abilitiesOf(state: MprisState): PlayerAbilities {
+  const { reading, loaded } = state;
   const isWaiting = loaded !== undefined && loaded.phase !== 'on';
-  const volume = reading.canControl && reading.volume !== undefined;
+  const volume = reading.canControl && knowsVolume(state);
   return {
     seek: isWaiting ? reading.canControl && loaded.media.isSeekable : reading.canSeek,
     pause: isWaiting ? reading.canControl : reading.canPause,

@@ -50,8 +50,8 @@ export interface MprisIdentity {
   readonly name: string | undefined;
   /** Its program. */
   readonly desktopEntry: string | undefined;
-  /** In lower case; none: it does not say. */
-  readonly schemes: readonly string[];
+  /** Of what it can be told to open, in lower case; none: nothing; undefined: it does not say. */
+  readonly schemes: readonly string[] | undefined;
 }
 
 /** Properties by name, of any type. */
@@ -102,12 +102,12 @@ export function readTrack(metadata: unknown, { text, url, art }: MprisLimits): M
 }
 
 export function readIdentity({ Identity, DesktopEntry, SupportedUriSchemes: schemes }: MprisProperties, { text }: Pick<MprisLimits, 'text'>): MprisIdentity {
-  const known = Array.isArray(schemes) ? schemes.slice(0, SCHEMES) : [];
+  const known: readonly unknown[] | undefined = Array.isArray(schemes) ? schemes.slice(0, SCHEMES) : undefined;
   return {
     name: readText(Identity, text),
     desktopEntry: readText(DesktopEntry, text),
     // COMPAT: some write `http://`.
-    schemes: known.flatMap((one) => (typeof one === 'string' ? one.toLowerCase().replace(/:.*$/, '') || [] : [])),
+    schemes: known?.flatMap((one) => (typeof one === 'string' ? one.toLowerCase().replace(/:.*$/, '') || [] : [])),
   };
 }
 

@@ -61,6 +61,7 @@ export function createFakeMediaPlayer(clock: Clock, options: FakeMediaPlayerOpti
 /** A player without sound: what it plays passes by its clock. */
 export class FakeMediaPlayer extends EventEmitter<MediaPlayerEvents> implements MediaPlayer {
   feed: FeedTarget = TARGET;
+  takesNothing = false;
   readonly preload?: NonNullable<MediaPlayer['preload']>;
   /** What it was told, in order, for whoever wants to know. */
   readonly told: string[] = [];

@@ -22,6 +22,8 @@ export interface MprisDefects {
   readonly ignoresSeek?: boolean;
   readonly seekIsAbsolute?: boolean;
   readonly seekedInMilliseconds?: boolean;
+  /** Audacious 4.2: that it has jumped, it tells so many milliseconds before its position is another. */
+  readonly seekedBefore?: number;
   readonly alwaysAtZero?: boolean;
   readonly noPosition?: boolean;
   readonly trackId?: 'none' | 'text' | 'stale';
@@ -64,6 +66,10 @@ export class ScriptedMpris {
   more: Record<string, Value> = {};
   /** The members that are refused next, by what error. */
   refusals = new Map<string, string>();
+  /** Audacious, Strawberry: what it plays when it is told to, and does not show while it is stopped. */
+  stoppedList: readonly ScriptedTrack[] = [];
+  /** What it says of its methods; undefined: nothing. */
+  introspection: string | undefined;
   isStalled = false;
   /** Members that it does not answer. */
   readonly silent = new Set<string>();
@@ -101,7 +107,8 @@ export class ScriptedMpris {
   }
 
   play(): void {
-    if (this.track && this.status !== 'Playing') this.setStatus('Playing', this.status === 'Stopped' ? 0 : this.position);
+    if (!this.track && this.stoppedList.length > 0) this.playList(this.stoppedList);
+    else if (this.track && this.status !== 'Playing') this.setStatus('Playing', this.status === 'Stopped' ? 0 : this.position);
   }
 
   pause(): void {
@@ -113,9 +120,11 @@ export class ScriptedMpris {
   }
 
   seek(seconds: number): void {
-    this.go(seconds);
-    if (this.defects.noSeeked) return;
-    const unit = this.defects.seekedInMilliseconds ? 1000 : MICRO;
+    const { noSeeked, seekedInMilliseconds, seekedBefore } = this.defects;
+    if (seekedBefore === undefined) this.go(seconds);
+    else this.clock.after(seekedBefore, () => this.go(seconds));
+    if (noSeeked) return;
+    const unit = seekedInMilliseconds ? 1000 : MICRO;
     void this.peer.signal({ path: PATH, interface: PLAYER, member: 'Seeked', signature: 'x', body: [BigInt(Math.round(seconds * unit))] });
   }
 
@@ -175,6 +184,7 @@ export class ScriptedMpris {
 
   private answer(member: string, body: readonly unknown[]): Answered | undefined {
     if (member === 'Ping') return { signature: '', body: [] };
+    if (member === 'Introspect') return this.introspection === undefined ? { error: 'org.freedesktop.DBus.Error.UnknownMethod' } : { signature: 's', body: [this.introspection] };
     if (this.isStalled || this.silent.has(member)) return undefined;
     if (member === 'GetAll') return this.all(String(body[0]));
     if (member === 'Get') return this.one(String(body[1]));

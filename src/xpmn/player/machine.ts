@@ -23,7 +23,8 @@ const OTHER = { next: 'go', previous: 'go', jump: 'go', close: 'close' } as cons
  * ```
  */
 export const PLAYBACK: Readonly<Record<PlaybackState, Row>> = {
-  idle: { stop: 'done', close: 'done' },
+  // It may have a list of its own that it does not show.
+  idle: { play: 'begin', stop: 'done', close: 'done' },
   opened: { ...OTHER, play: 'begin', stop: 'stop', seek: 'note' },
   buffering: { ...OTHER, play: 'done', pause: 'pause', stop: 'stop', seek: 'seek' },
   playing: { ...OTHER, play: 'done', pause: 'pause', stop: 'stop', seek: 'seek' },
@@ -38,7 +39,6 @@ export const GOES_ON: Readonly<Record<PlaybackState, boolean>> = { idle: false, 
 
 /** Why there is no such action; in the words of whoever has the player before him. */
 const NOTHING: Readonly<Partial<Record<PlaybackCommand, string>>> = {
-  play: 'Nothing was opened that could be played.',
   pause: 'Nothing plays that could be paused.',
   seek: 'Nothing plays that has another place to go to.',
   next: 'Nothing was opened that has a next title.',

@@ -116,6 +116,7 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
 
   async open({ uris, autoplay, position }: OpenRequest, { by, signal }: PlaybackCall): Promise<OpenedList> {
     checkOpen(uris, position, this.options.playlist.items);
+    if (this.deps.player.takesNothing) throw new XpmnError('not-supported', 'The player can\'t be told what to play.');
     return this.job('open', TITLES, signal, async (within) => {
       const session = randomId(this.deps.random);
       await this.mover.go({ session, controller: by, list: playListOf(uris), startAt: position || undefined, plays: autoplay, step: 1, failures: 0 }, within);

@@ -75,6 +75,8 @@ export interface MediaPlayer extends Pick<EventEmitter<MediaPlayerEvents>, 'on' 
   readonly snapshot: PlayerSnapshot;
   /** Where it fetches from, and what it insists on; may change when it moves. */
   readonly feed: FeedTarget;
+  /** It plays only what is chosen at it (browsers): `load` is `not-supported`, and nothing need be looked for. May change. */
+  readonly takesNothing?: boolean;
   load(media: PlayerMedia, options: PlayerCall): Promise<void>;
   preload?(media: PlayerMedia | undefined, options: PlayerCall): Promise<void>;
   play(options: PlayerCall): Promise<void>;

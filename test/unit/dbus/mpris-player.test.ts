@@ -130,7 +130,54 @@ describe('a player by MPRIS', function () {
     rig = await mprisRig(bus);
     await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 'as', value: ['file', 'cdda'] } }), { signal });
     await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'unsupported-type' });
+    await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 's', value: 'file' } }), { signal });
+    await rig.player.load(await rig.media(60), { signal });
+  });
+
+  it('that has nothing does nothing, whatever it says, and is told to play: it may have a list of its own', async () => {
+    rig = await mprisRig(bus);
+    rig.scripted.more = { PlaybackStatus: { signature: 's', value: 'Playing' } };
+    await rig.player.attach(rig.owner, { signal });
+    assert.equal(rig.player.snapshot.state, 'idle');
+    await assert.rejects(rig.player.play({ signal }), { code: 'unexpected-request' });
+    assert.deepEqual(members(), ['Play']);
+    rig.scripted.more = {};
+    rig.scripted.tell('PlaybackStatus');
+    rig.scripted.stoppedList = [{ url: 'file:///music/1.mp3', seconds: 60 }];
+    await rig.player.play({ signal });
+    assert.deepEqual([rig.player.snapshot.state, rig.player.snapshot.media?.url], ['playing', 'file:///music/1.mp3']);
+  });
+
+  it('does not take anything if it opens nothing, as browsers', async () => {
+    rig = await mprisRig(bus);
     await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 'as', value: [] } }), { signal });
+    await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'not-supported' });
+    assert.deepEqual([members(), rig.player.snapshot.state, rig.player.takesNothing], [[], 'idle', true]);
+    rig.player.detach();
+    await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'unreachable' });
+    assert.equal(rig.player.takesNothing, false);
+  });
+
+  it('does not take anything if it says that it has no such method, whatever schemes it names, as Audacious', async () => {
+    rig = await mprisRig(bus);
+    const methods = (names: readonly string[]): string => `<node><interface name="org.mpris.MediaPlayer2.Player">${names.map((name) => `<method name="${name}"/>`).join('')}</interface></node>`;
+    for (const [introspection, takesNothing] of [[methods(['Play', 'OpenUri']), false], ['<node/>', false], [methods(['Play']), true]] as const) {
+      rig.scripted.introspection = introspection;
+      await rig.player.attach(rig.owner, { signal });
+      await rig.settled();
+      assert.equal(rig.player.takesNothing, takesNothing, introspection);
+    }
+    await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'not-supported' });
+  });
+
+  it('does not take anything once it was seen to know no way to open, until it is started anew', async () => {
+    rig = await mprisRig(bus);
+    await rig.player.load(await rig.media(60), { signal });
+    rig.scripted.refusals.set('OpenUri', 'org.freedesktop.DBus.Error.UnknownMethod');
+    await assert.rejects(rig.player.play({ signal }), { code: 'not-supported' });
+    assert.deepEqual([rig.player.snapshot.state, rig.player.snapshot.media], ['idle', undefined]);
+    await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'not-supported' });
+    await rig.player.attach(rig.owner, { signal });
     await rig.player.load(await rig.media(60), { signal });
   });
 
@@ -238,6 +285,20 @@ describe('a player by MPRIS', function () {
       assert.deepEqual([rig.player.snapshot.mute, rig.player.snapshot.volume], [false, 50]);
     });
 
+    it('not, where the volume was seen to stay as it is, until it changes', async () => {
+      await playing({ ignoresVolume: true });
+      await assert.rejects(rig.player.setMute(true, { signal }), { code: 'not-acceptable' });
+      const { volume, mute, abilities } = rig.player.snapshot;
+      assert.deepEqual([volume, mute, abilities.volume, abilities.mute], [undefined, undefined, false, false]);
+      for (const refused of [rig.player.setMute(true, { signal }), rig.player.setVolume(10, { signal })]) await assert.rejects(refused, { code: 'not-supported' });
+      assert.deepEqual(members(), ['Set']);
+      rig.scripted.defects = {};
+      rig.scripted.setVolume(0.4);
+      await rig.settled();
+      await rig.player.setVolume(10, { signal });
+      assert.equal(rig.player.snapshot.volume, 10);
+    });
+
     it('not, where there is no volume', async () => {
       await playing({ noVolume: true });
       assert.deepEqual([rig.player.snapshot.volume, rig.player.snapshot.mute, rig.player.snapshot.abilities.mute], [undefined, undefined, false]);
@@ -257,6 +318,27 @@ describe('a player by MPRIS', function () {
     rig.scripted.seek(10);
     await rig.pass(8_000);
     assert.equal(told.length, 0, 'nobody looks');
+  });
+
+  it('shows what it does not tell of, while somebody looks, however much else it tells', async () => {
+    await playing({ volumeIsNotTold: true });
+    const unwatch = rig.player.watched();
+    rig.scripted.setVolume(0.2);
+    for (let second = 0; second < 6; second += 1) {
+      await rig.pass(1_000);
+      rig.scripted.seek(second + 10);
+    }
+    assert.equal(rig.player.snapshot.volume, 20);
+    unwatch();
+  });
+
+  it('shows a jump that it tells of before it says the new position', async () => {
+    await playing({ seekedBefore: 400 });
+    await rig.pass(1_000);
+    rig.scripted.seek(40);
+    assert.ok(await rig.pass(600, () => Math.abs((rig.player.snapshot.position ?? NaN) - 40) < 1));
+    await rig.player.seek(10, { signal });
+    assert.ok(Math.abs((rig.player.snapshot.position ?? NaN) - 10) < 1);
   });
 
   it('has no place where it always says 0, and what it signals counts', async () => {

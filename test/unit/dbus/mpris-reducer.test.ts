@@ -21,7 +21,7 @@ const reading = (status: string, more: { readonly url?: string | undefined; read
 
 /** It plays what was loaded, and was at `position` at 0 ms. */
 const playing = (position: number, more: Partial<MprisState> = {}): MprisState => ({
-  reading: reading('Playing'), place: { position, measured: 0 }, isPlaceless: false, loaded: { media: playerMedia(URL, 60), phase: 'on' }, muted: undefined, problem: undefined, ...more,
+  reading: reading('Playing'), place: { position, measured: 0 }, isPlaceless: false, loaded: { media: playerMedia(URL, 60), phase: 'on' }, muted: undefined, fixedVolume: undefined, problem: undefined, ...more,
 });
 const after = (state: MprisState, now: number, seen: ReturnType<typeof reading>, position?: number, circumstances: Partial<Circumstances> = {}) =>
   observe(state, { reading: seen, position, now }, { ...TOLD_NOTHING, ...circumstances });
@@ -82,6 +82,8 @@ describe('what is known of a player by MPRIS', () => {
     const { state } = after(kept, 100, readPlayer({ PlaybackStatus: 'Playing', Metadata: { 'mpris:trackid': '/noplaylist' } }, LIMITS), 0);
     assert.deepEqual([snapshotOf(state).state, state.loaded?.phase], ['stopped', 'kept']);
     assert.equal(after(state, 5_000, reading('Playing', { url: 'http://other' }), 0).state.loaded, undefined, 'somebody plays something else then');
+    const nameless = (position: number | undefined) => snapshotOf(after(playing(0, { reading: readPlayer({}, LIMITS), loaded: undefined }), 100, readPlayer({ PlaybackStatus: 'Playing' }, LIMITS), position).state).state;
+    assert.deepEqual([nameless(0), nameless(undefined), nameless(0.5)], ['idle', 'idle', 'playing'], 'what gets on plays');
   });
 
   it('plays what was kept, when somebody begins it there; forgets it, when that is something else', () => {
@@ -105,6 +107,7 @@ describe('what is known of a player by MPRIS', () => {
     assert.deepEqual(after(second, 9_000, reading('Playing'), 9).state.isPlaceless, false);
     assert.equal(after(playing(30), 4_000, reading('Playing'), 0).state.isPlaceless, false, 'it may have gone to the start');
     assert.equal(after(playing(0), 1_000, reading('Playing'), 0).state.isPlaceless, false, 'it may be about to begin');
+    assert.equal(after(playing(0), 4_000, reading('Playing', { url: 'http://next' }), 0).state.isPlaceless, false, 'the next title begins (Rhythmbox, which says whole seconds)');
   });
 
   it('stays muted until somebody turns it up', () => {

@@ -128,6 +128,7 @@ describe('mpris', () => {
   it('knows who plays what', () => {
     const identity = readIdentity({ Identity: 'Mab', DesktopEntry: 'mab', SupportedUriSchemes: ['HTTP', 'file://', 7, ''] }, LIMITS);
     assert.deepEqual(identity, { name: 'Mab', desktopEntry: 'mab', schemes: ['http', 'file'] });
-    assert.deepEqual(readIdentity({}, LIMITS), { name: undefined, desktopEntry: undefined, schemes: [] });
+    assert.deepEqual(readIdentity({}, LIMITS), { name: undefined, desktopEntry: undefined, schemes: undefined });
+    assert.deepEqual(readIdentity({ SupportedUriSchemes: [] }, LIMITS).schemes, []);
   });
 });

@@ -22,7 +22,7 @@ describe('the table of playback', () => {
   const COMMANDS: readonly PlaybackCommand[] = ['play', 'pause', 'stop', 'seek', 'next', 'previous', 'jump', 'close'];
   /** As a letter each, in the order above; `-` is refused. */
   const EXPECTED: Readonly<Record<PlaybackState, string>> = {
-    idle: '--d----d', opened: 'b-sngggc', buffering: 'dpskgggc', playing: 'dpskgggc', paused: 'rdskgggc', stopped: 'b-sngggc', error: 'b-s-gggc',
+    idle: 'b-d----d', opened: 'b-sngggc', buffering: 'dpskgggc', playing: 'dpskgggc', paused: 'rdskgggc', stopped: 'b-sngggc', error: 'b-s-gggc',
   };
   const LETTERS: Readonly<Record<string, string>> = { done: 'd', begin: 'b', resume: 'r', pause: 'p', stop: 's', seek: 'k', note: 'n', go: 'g', close: 'c' };
 

@@ -48,6 +48,14 @@ describe('a playback session', () => {
     assert.deepEqual(feed.asked, [...uris, uris[1]]);
   });
 
+  it('looks for nothing where the player takes nothing, which goes on with what it plays', async () => {
+    const { feed, player } = begin();
+    player.takesNothing = true;
+    player.hand.playOther({ url: undefined, title: 'A page', duration: 60 });
+    await rejects(open(scene.play.title(10)), 'not-supported');
+    assert.deepEqual([feed.asked, player.told, player.snapshot.state, scene.play.control.status.state], [[], [], 'playing', 'playing']);
+  });
+
   it('makes nothing available behind what has no end', async () => {
     const { feed, clock } = begin();
     await open(scene.play.title(undefined), scene.play.title(10));
