@@ -1,7 +1,8 @@
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { withDeadline } from '../../xpmn/kernel/tasks.ts';
-import type { PlaybackState } from '../../xpmn/model/playback.ts';
+import type { PlaybackState, PlaybackStatus } from '../../xpmn/model/playback.ts';
+import { isTitleProblem } from '../../xpmn/player/opened.ts';
 import type { NamedView, Output } from '../control/operations.ts';
 import { printable } from '../text.ts';
 import type { CliContext } from './context.ts';
@@ -39,21 +40,55 @@ export async function play(context: CliContext, words: readonly string[], { from
   context.answer({ ...opened, state: view?.status?.state }, () => `${printable(sentence(opened, view, wait))}\n`);
 }
 
-/** How it is when it plays, or does not after all; undefined where that is not known for long. @throws XpmnError what the player could not play it for */
-async function begun(context: CliContext, { device, session, ...opened }: Opened): Promise<NamedView | undefined> {
+/**
+ * How it is when it plays, or does not after all; undefined where that is not known for long. Titles that the player can't play, and passes
+ * over, are told of. @throws XpmnError what it could not play the last of them for
+ */
+async function begun(context: CliContext, opened: Opened): Promise<NamedView | undefined> {
   const { deps, settings } = context;
-  const isComing = ({ status }: NamedView): boolean => status?.session !== session || COMING.includes(status.state);
+  const { device, session } = opened;
+  let last: NamedView | undefined;
   const view = await withDeadline({ clock: deps.clock, signal: deps.signal, delay: settings.playing, what: 'Playing' }, async (signal) => {
     let heard = await context.call('now', { device }, signal);
-    while (isComing(heard)) heard = await context.call('now-wait', { device, after: heard.revision }, signal);
-    return heard;
+    for (let passed = 0; ;) {
+      if (heard.status?.session === session) {
+        passed = tellPassed(context, opened, heard, passed);
+        if (!isComing(heard.status)) return heard;
+        last = heard;
+      }
+      heard = await context.call('now-wait', { device, after: heard.revision }, signal);
+    }
   }).catch((error: unknown) => {
     // It has been opened: that nothing is heard of it is no failure of that.
     if (deps.signal.aborted || asXpmnError(error).family !== 'unreachable') throw error;
-    return undefined;
+    return last?.status?.state === 'error' ? last : undefined;
   });
-  if (view?.status?.state === 'error') throw cantPlay({ device, session, ...opened }, view);
+  if (view?.status?.state === 'error') throw new XpmnError(codeOf(view.status), cantPlay(opened.name, titleIn(opened, view), codeOf(view.status)));
   return view;
+}
+
+function isComing(status: PlaybackStatus): boolean {
+  return COMING.includes(status.state) || goesOn(status);
+}
+
+/** This title can't be played; the one after it is tried. */
+function goesOn({ state, error, index = 0, count = 1 }: PlaybackStatus): boolean {
+  return state === 'error' && index + 1 < count && (error === undefined || isTitleProblem({ code: error }));
+}
+
+/** Tells of the titles from `passed` on that it has gone past; not every state is heard. Resolves to where it is. */
+function tellPassed(context: CliContext, opened: Opened, view: NamedView, passed: number): number {
+  const { status } = view;
+  const index = status?.index ?? 0;
+  const tell = (title: string, code?: ErrorCode): void => context.notice(printable(cantPlay(opened.name, title, code)));
+  for (let i = passed; i < index; i += 1) tell(titleOf({ item: opened.items[i], status: undefined }) ?? `title ${i + 1}`);
+  if (!status || !goesOn(status)) return Math.max(passed, index);
+  if (passed <= index) tell(titleIn(opened, view), codeOf(status));
+  return Math.max(passed, index + 1);
+}
+
+function codeOf({ error }: PlaybackStatus): ErrorCode {
+  return error ?? 'origin-broken';
 }
 
 function sentence(opened: Opened, view: NamedView | undefined, wait: boolean): string {
@@ -63,7 +98,7 @@ function sentence(opened: Opened, view: NamedView | undefined, wait: boolean): s
 }
 
 function titleIn({ items }: Opened, view: NamedView | undefined): string {
-  return (view && titleOf(view)) ?? items[0]?.item.title ?? 'it';
+  return (view && titleOf(view)) ?? titleOf({ item: items[0], status: undefined }) ?? 'it';
 }
 
 /** ` (1 of 3)`; nothing for a single one. */
@@ -81,7 +116,7 @@ const REASONS: { readonly [C in ErrorCode]?: string } = {
 
 const TO_FETCH: Advice = { 'origin-unreachable': () => '`xpmn get` tries to fetch it from here.' };
 
-function cantPlay(opened: Opened, view: NamedView): XpmnError {
-  const code = view.status?.error ?? 'origin-broken';
-  return new XpmnError(code, `${opened.name} can't play ${titleIn(opened, view)}: ${REASONS[code] ?? `it says ${code}.`}`);
+/** `code` undefined: it was not heard why. */
+function cantPlay(name: string, title: string, code?: ErrorCode): string {
+  return `${name} can't play ${title}${code === undefined ? '.' : `: ${REASONS[code] ?? `it says ${code}.`}`}`;
 }

@@ -9,7 +9,7 @@ import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { FakeGateway, fakeDevice } from '../../../fakes/fake-gateway.ts';
-import { playbackStatus } from '../../../fakes/fake-players.ts';
+import { playbackStatus, playingItem } from '../../../fakes/fake-players.ts';
 import { fakeControlled } from '../../../fakes/fake-setup.ts';
 import { waitUntil } from '../../../peers/wait.ts';
 import { cli } from '../../../support/cli.ts';
@@ -159,6 +159,32 @@ describe('commands for players', () => {
       // What lies on this disk is not fetched.
       gateway.players.after = [{ state: 'error', error: 'origin-unreachable' }];
       assert.equal((await xpmn(['play', await file('a.mp3'), '--on', 'living'])).stderr, 'xpmn: origin-unreachable: Living room can\'t play Title 1: it could not fetch or play it.\n');
+    });
+
+    it('names the titles that it goes past', async () => {
+      const change = (item: string, changes: Parameters<typeof playbackStatus>[0]): void => gateway.players.change({ item: playingItem(item), status: playbackStatus({ session: 's2', count: 4, ...changes }) });
+      gateway.players.after = [{ state: 'buffering' }];
+      const running = xpmn(['play', FILM, FILM, FILM, FILM, '--on', 'living']);
+      await waitUntil('it waits', () => gateway.players.waiting === 1);
+      change('Nemo', { index: 0, state: 'error', error: 'unsupported-type' });
+      await waitUntil('it has heard', () => gateway.players.waitingAfter === gateway.players.view.revision);
+      // The failure of the one between was not heard.
+      change('Creek', { index: 2, state: 'buffering' });
+      await waitUntil('it has heard', () => gateway.players.waitingAfter === gateway.players.view.revision);
+      change('Creek', { index: 2 });
+      assert.deepEqual(await running, { status: 0, stdout: 'playing Creek on Living room (3 of 4)\n', stderr: 'Living room can\'t play Nemo: it does not play media of this kind.\nLiving room can\'t play Title 2.\n' });
+    });
+
+    it('fails when no other title is tried, or the player itself has failed', async () => {
+      const clock = new FakeClock();
+      gateway.players.after = [{ state: 'error', error: 'unsupported-type' }];
+      const running = xpmn(['play', FILM, FILM, '--on', 'living'], { clock });
+      while (gateway.players.waiting === 0) await clock.advance(0);
+      await clock.advance(settings.cli.playing);
+      const { status, stderr } = await running;
+      assert.deepEqual([status, stderr.split('\n').at(-2)], [1, 'xpmn: unsupported-type: Living room can\'t play Title 1: it does not play media of this kind.']);
+      gateway.players.after = [{ state: 'error', error: 'unreachable' }];
+      assert.match((await xpmn(['play', FILM, FILM, '--on', 'living'])).stderr, /^xpmn: unreachable: Living room can't play Title 1/);
     });
 
     it('says so where nothing is heard of it for long, or nobody waits', async () => {
