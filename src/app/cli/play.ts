@@ -30,7 +30,7 @@ export async function play(context: CliContext, words: readonly string[], { from
     if (from !== undefined) throw new XpmnError('usage', '--from is for what is opened: `xpmn seek` goes to a place in what plays already.');
     return tellPlayer(context, 'play', flags);
   }
-  const items = await itemsFor(words, context.playlist, (text) => context.notice(text));
+  const items = await itemsFor(words, { ...context.playlist, entries: context.settings.entries }, (text) => context.notice(text));
   const advice = items.some((item) => 'uri' in item) ? TO_FETCH : {};
   const { opened, view } = await withAdvice(context, flags, async () => {
     const opened = await context.call('play', { ...onDevice(flags), items, ...(from === undefined ? {} : { position: from }) });

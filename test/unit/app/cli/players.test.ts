@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ControlServer } from '../../../../src/app/control/server.ts';
+import { mediaInFolder } from '../../../../src/app/cli/folder-to-play.ts';
 import type { CliDeps } from '../../../../src/app/cli/io.ts';
 import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
@@ -80,11 +81,9 @@ describe('commands for players', () => {
     });
 
     it('refuses what it can\'t play before anything is opened, and names it', async () => {
-      await mkdir(join(home, 'folder'));
       const song = await file('song.mp3');
       const cases: [string, number, RegExp][] = [
         ['none.mp3', 1, /^xpmn: not-found: There is no file "none\.mp3"\.\n$/],
-        [join(home, 'folder'), 2, /^xpmn: usage: ".*folder" is a directory: name the files in it, like .*folder\/\*\.\n$/],
         ['/dev/null', 2, /^xpmn: usage: "\/dev\/null" is no ordinary file\.\n$/],
         ['', 1, /^xpmn: not-found: There is no file ""\.\n$/],
         ['spotify:track:1', 2, /^xpmn: usage: "spotify:track:1" is neither a file nor a kind of URI that can be played: those begin with xmpp:, http: or https:\.\n$/],
@@ -100,6 +99,24 @@ describe('commands for players', () => {
         assert.match(got.stderr, sentence);
       }
       assert.deepEqual([gateway.shared, gateway.players.opened], [[], []]);
+    });
+
+    it('plays what is in a folder, by the names, and no more than a list has', async () => {
+      const folder = join(home, 'music');
+      for (const name of ['Album', 'Album/Live', 'empty']) await mkdir(join(folder, name), { recursive: true });
+      for (const name of ['2 b.mp3', '10 a.flac', 'cover.jpg', 'notes.txt', 'all.m3u', '.hidden.mp3', 'Album/1.ogg', 'Album/Live/film.mkv']) await file(join('music', name));
+      await symlink('..', join(folder, 'Album', 'above'));
+      await symlink('gone.mp3', join(folder, 'Album', 'gone.mp3'));
+      const expected = ['2 b.mp3', '10 a.flac', 'Album/1.ogg', 'Album/Live/film.mkv'].map((name) => ({ file: join(folder, name) }));
+      await said(['play', folder]);
+      assert.deepEqual(gateway.shared.splice(0), expected);
+      assert.equal((await xpmn(['play', join(folder, 'empty'), folder, FILM])).stderr, `There is no music and no film in "${join(folder, 'empty')}".\n`);
+      assert.deepEqual(gateway.shared.splice(0), expected);
+      assert.deepEqual(await xpmn(['play', join(folder, 'empty')]), { status: 1, stdout: '', stderr: `xpmn: not-found: There is no music and no film in "${join(folder, 'empty')}".\n` });
+      const { items } = settings.player.playlist;
+      assert.equal((await xpmn(['play', ...Array.from({ length: items - 1 }, () => FILM), folder])).stderr, `Only the first ${items} of ${items + 3} titles are played: a list has no more.\n`);
+      assert.deepEqual([gateway.players.opened.at(-1)?.uris.length, gateway.shared], [items, [expected[0]]]);
+      assert.equal((await mediaInFolder(folder, { entries: 3 }, assert.fail)).length < expected.length, true);
     });
 
     it('tells when a file may not be read, here or by the gateway', async () => {
