@@ -101,7 +101,7 @@ describe('what can\'t be played', function () {
   });
 
   it('is an item that is not there, or a device that is none', async () => {
-    refused(await controller.xpmn(['play', song.replace(/uid=.*/, 'uid=nothing')]), [1, /^not-found: mpv does not find the item: is it still there\?$/]);
+    refused(await controller.xpmn(['play', song.replace(/uid=.*/, 'uid=nothing')]), [1, /^not-found: mpv does not find the item: `xpmn browse` shows what there is; what is in a container is played with --of\.$/]);
     refused(await controller.xpmn(['play', song.replace(/\/[^?]*/, '/nobody-abcd')]), [3, /^origin-unreachable: mpv can't fetch the item, or can't play it\. `xpmn get`/]);
     refused(await controller.xpmn(['play', song.replace(/uid=.*/, '')]), [2, /^usage: ".*" is no media item: they look like xmpp:…/]);
     refused(await controller.xpmn(['play', song, '--on', 'kitchen']), [1, /^not-found: No device is called "kitchen": `xpmn devices` lists/]);

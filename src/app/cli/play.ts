@@ -6,6 +6,7 @@ import { isTitleProblem } from '../../xpmn/player/opened.ts';
 import type { NamedView, Output } from '../control/operations.ts';
 import { printable } from '../text.ts';
 import type { CliContext } from './context.ts';
+import { itemsOfContainers } from './containers-to-play.ts';
 import { itemsFor } from './items-to-play.ts';
 import { onDevice, tellPlayer, withAdvice } from './player-commands.ts';
 import type { Advice, PlayerFlags } from './player-commands.ts';
@@ -13,6 +14,8 @@ import { titleOf } from './playing-text.ts';
 import { shellQuoted } from './table.ts';
 
 export interface PlayFlags extends PlayerFlags {
+  /** The device of which the words are containers. */
+  readonly of?: string;
   /** Seconds into the first. */
   readonly from?: number;
   /** Whether to wait until it plays, or can't. */
@@ -25,12 +28,13 @@ type Opened = Output<'play'>;
 const COMING: readonly PlaybackState[] = ['opened', 'buffering'];
 
 /** Opens what is named on a player; goes on with what it has where nothing is. */
-export async function play(context: CliContext, words: readonly string[], { from, wait = true, ...flags }: PlayFlags): Promise<void> {
+export async function play(context: CliContext, words: readonly string[], { of, from, wait = true, ...flags }: PlayFlags): Promise<void> {
   if (words.length === 0) {
     if (from !== undefined) throw new XpmnError('usage', '--from is for what is opened: `xpmn seek` goes to a place in what plays already.');
+    if (of !== undefined) throw new XpmnError('usage', `--of is for containers: \`xpmn browse ${shellQuoted(of)}\` lists them.`);
     return tellPlayer(context, 'play', flags);
   }
-  const items = await itemsFor(words, { ...context.playlist, entries: context.settings.entries }, (text) => context.notice(text));
+  const items = of !== undefined ? await itemsOfContainers(context, of, words) : await itemsFor(words, { ...context.playlist, entries: context.settings.entries }, (text) => context.notice(text));
   const advice = items.some((item) => 'uri' in item) ? TO_FETCH : {};
   const { opened, view } = await withAdvice(context, flags, async () => {
     const opened = await context.call('play', { ...onDevice(flags), items, ...(from === undefined ? {} : { position: from }) });

@@ -23,7 +23,7 @@ const WITHOUT_REASON: Sentences = {
 
 /** The same of a player that was to open something. */
 export const OPENING: Sentences = {
-  'not-found': 'does not find the item: is it still there?',
+  'not-found': 'does not find the item: `xpmn browse` shows what there is; what is in a container is played with --of.',
   'not-allowed': 'is not given the item.',
   'origin-unreachable': 'can\'t fetch the item, or can\'t play it.',
 };

@@ -111,6 +111,8 @@ describe('commands', () => {
       assert.deepEqual(await xpmn(['browse', 'nas']), { status, stdout: '', stderr: `xpmn: ${code}: It is\\u000aso.\n` });
     }
     assert.match((await xpmn(['browse', 'kitchen'])).stderr, /^xpmn: not-found: No device is called "kitchen"/);
+    gateway.failure = undefined;
+    assert.equal((await xpmn(['browse', 'nas', 'x\ny'])).stderr, 'xpmn: not-found: NAS of Anna (nas-k3fq) has no container "x\\u000ay": `xpmn browse nas-k3fq` lists those at its top.\n');
   });
 
   it('says how to start a daemon where there is none', async () => {

@@ -119,6 +119,20 @@ describe('commands for players', () => {
       assert.equal((await mediaInFolder(folder, { entries: 3 }, assert.fail)).length < expected.length, true);
     });
 
+    it('plays what is in containers of a server, and no more than a list has', async () => {
+      assert.equal(await said(['play', 'root', 'root', '--of', 'nas', '--on', 'living']), 'playing Title 1 on Living room (1 of 6)\n');
+      const uri = (n: number): string => `xmpp:anna@example.org/nas-k3fq?transfer;uid=film-${n}`;
+      assert.deepEqual(gateway.players.opened[0]?.uris, [0, 1, 2, 0, 1, 2].map(uri));
+      const { items } = settings.player.playlist;
+      gateway.films = items + 1;
+      assert.deepEqual(await xpmn(['play', 'root', 'root', '--of', 'nas']), { status: 0, stdout: `playing Title 1 on Living room (1 of ${items})\n`, stderr: `Only the first ${items} titles are played: a list has no more.\n` });
+      assert.deepEqual([gateway.players.opened[1]?.uris.length, gateway.players.opened[1]?.uris.at(-1)], [items, uri(items - 1)]);
+      gateway.films = 0;
+      assert.deepEqual(await xpmn(['play', 'root', '--of', 'NAS of Anna']), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is nothing to play in "root" itself: `xpmn browse \'NAS of Anna\' root` lists what is in it.\n' });
+      assert.match((await xpmn(['play', '--of', 'nas'])).stderr, /^xpmn: usage: --of is for containers: `xpmn browse nas` lists them\.\n$/);
+      assert.match((await xpmn(['play', 'gone', '--of', 'nas'])).stderr, /^xpmn: not-found: NAS of Anna \(nas-k3fq\) has no container "gone": `xpmn browse nas-k3fq` lists those at its top\.\n$/);
+    });
+
     it('tells when a file may not be read, here or by the gateway', async () => {
       const [song, locked] = [await file('song.mp3'), await file('locked.mp3')];
       const { status: done, stderr: notice } = await xpmn(['play', song, locked, '--on', 'living']);
