@@ -1,4 +1,5 @@
 import type { AccountServicesOptions } from './account-services.ts';
+import type { DeviceNamesOptions } from './device-names.ts';
 import type { DeviceSettings } from '../device/device-settings.ts';
 import type { PoolOptions } from '../jingle/applications/oob-pool.ts';
 import type { InProcessOptions } from '../jingle/security/in-process.ts';
@@ -23,7 +24,7 @@ import type { AnswerLimits } from '../trust/heads.ts';
 import type { PlayerSideSettings } from './player-side.ts';
 import type { MembershipOptions } from './membership.ts';
 
-export interface GatewaySettings extends ExpiryWatchOptions {
+export interface GatewaySettings extends ExpiryWatchOptions, DeviceNamesOptions {
   readonly device: DeviceSettings;
   readonly pool: PoolOptions;
   /** Bytes by which the windows of all sessions together may grow. */
