@@ -14,7 +14,6 @@ import type { DirectoryControllerOptions } from '../profiles/directory-controlle
 import type { DirectoryOptions } from '../profiles/directory.ts';
 import type { PlaybackOptions as PlaybackSessionOptions } from '../player/playback-session.ts';
 import type { PlaybackOptions } from '../profiles/playback.ts';
-import type { PlaybackControllerOptions } from '../profiles/playback-controller.ts';
 import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
 import type { PubsubWireOptions } from '../pubsub/wire.ts';
 import type { PubsubLimits } from '../pubsub/service.ts';
@@ -36,7 +35,7 @@ export interface GatewaySettings extends ExpiryWatchOptions, DeviceNamesOptions 
   readonly directory: DirectoryOptions;
   readonly directoryController: DirectoryControllerOptions;
   readonly transferController: TransferControllerOptions;
-  readonly playback: PlaybackOptions & PlaybackControllerOptions;
+  readonly playback: PlaybackOptions & PlayerSideSettings['playback'];
   /** Of bridged players: their lists. */
   readonly player: PlaybackSessionOptions;
   readonly watch: PlayerSideSettings['watch'];
