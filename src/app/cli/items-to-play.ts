@@ -71,7 +71,8 @@ async function checkedPath(name: string, looksLikeUri = false): Promise<{ readon
   const path = resolve(name);
   const found = name === '' ? undefined : await stat(path).catch((error: NodeJS.ErrnoException) => (error.code === 'EACCES' ? Promise.reject(unreadable(name, error)) : undefined));
   if (!found && looksLikeUri) throw new XpmnError('usage', `"${name}" is neither a file nor a kind of URI that can be played: those begin with xmpp:, http: or https:.`);
-  if (!found) throw new XpmnError('not-found', `There is no file "${name}".`);
+  // Without a folder and an extension, it may be what a container is called.
+  if (!found) throw new XpmnError('not-found', `There is no file "${name}"${/^[^/.]+$/.test(name) ? ': what a server has is named as `xpmn browse` lists it, a container together with --of' : ''}.`);
   if (found.isDirectory()) return { path, isFolder: true };
   if (!found.isFile()) throw new XpmnError('usage', `"${name}" is no ordinary file.`);
   await access(path, constants.R_OK).catch((error: unknown) => Promise.reject(unreadable(name, error)));

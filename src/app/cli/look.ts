@@ -1,3 +1,4 @@
+import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import type { GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage } from '../gateway-api.ts';
 import { formatBytes, formatDuration, printable } from '../text.ts';
 import type { CliContext } from './context.ts';
@@ -46,6 +47,7 @@ export interface BrowseOptions {
 
 /** All pages, one after the other: text is written as it comes, JSON as one document. */
 export async function browse(context: CliContext, device: string, container: string | undefined, { offset = 0, limit }: BrowseOptions): Promise<void> {
+  if (/^xmpp:/i.test(container ?? device)) throw new XpmnError('usage', `"${container ?? device}" is an item: \`xpmn get\` fetches it, \`xpmn play\` plays it.`);
   const children: LibraryEntry[] = [];
   let count = 0;
   let last: Omit<LibraryPage, 'children'> | undefined;

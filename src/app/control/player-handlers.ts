@@ -1,8 +1,9 @@
+import { basename } from 'node:path';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { atATime, throwIfAborted } from '../../xpmn/kernel/tasks.ts';
 import { formatMediaUri, parseMediaUri } from '../../xpmn/model/media-uri.ts';
-import type { PlayerCommand, PlayerView } from '../../xpmn/model/playback.ts';
+import type { PlayerCommand, PlayerView, PlayingItem } from '../../xpmn/model/playback.ts';
 import { findPlayer, playsNothing } from '../find-device.ts';
 import type { Gateway, GatewayDevice } from '../gateway-api.ts';
 import type { Handler, HandlerContext } from './handlers.ts';
@@ -31,7 +32,8 @@ export const PLAYER_HANDLERS: { readonly [N in PlayerOperation]: Handler<N> } = 
       // Of several, the player says what is wrong with the first one that it was given.
       throw items.length > 1 ? ofItem(items[found.findIndex((one) => one === uris[0])] as ItemToPlay, error) : error;
     });
-    return { ...named(player), ...opened, skipped: skipped.map(({ message }) => message) };
+    const names = new Map(found.map((uri, i) => [uri, nameOf(items[i] as ItemToPlay)]));
+    return { ...named(player), ...opened, items: opened.items.map((one) => titled(one, names.get(one.uri ?? ''))), skipped: skipped.map(({ message }) => message) };
   },
 
   async player({ device, command }, { controlled, signal }) {
@@ -80,6 +82,16 @@ async function uriOf(item: ItemToPlay, gateway: Gateway, { signal }: HandlerCont
 function ofItem(item: ItemToPlay, error: unknown): unknown {
   if (!(error instanceof XpmnError) || !OF_ITEMS.includes(error.code)) return error;
   return new XpmnError(error.code, `${placeOf(item)}: ${error.message}`, { cause: error, details: error.details });
+}
+
+/** A file by its name: what it is shared as says nothing to its user. */
+function nameOf(item: ItemToPlay): string | undefined {
+  return 'file' in item ? basename(item.file) : 'url' in item ? placeOf(item) : undefined;
+}
+
+/** What the player has not looked at yet has no title. */
+function titled({ item, ...rest }: PlayingItem, title: string | undefined): PlayingItem {
+  return { ...rest, item: item.title === '' && title !== undefined ? { ...item, title } : item };
 }
 
 /** As the user named it, but for a password in it. */

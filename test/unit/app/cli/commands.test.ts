@@ -112,6 +112,7 @@ describe('commands', () => {
     }
     assert.match((await xpmn(['browse', 'kitchen'])).stderr, /^xpmn: not-found: No device is called "kitchen"/);
     gateway.failure = undefined;
+    for (const argv of [['nas', 'xmpp:a@b/c?transfer;uid=x'], ['xmpp:a@b/c?transfer;uid=x']]) assert.deepEqual(await xpmn(['browse', ...argv]), { status: 2, stdout: '', stderr: 'xpmn: usage: "xmpp:a@b/c?transfer;uid=x" is an item: `xpmn get` fetches it, `xpmn play` plays it.\n' });
     assert.equal((await xpmn(['browse', 'nas', 'x\ny'])).stderr, 'xpmn: not-found: NAS of Anna (nas-k3fq) has no container "x\\u000ay": `xpmn browse nas-k3fq` lists those at its top.\n');
   });
 

@@ -86,6 +86,7 @@ describe('commands for players', () => {
         ['none.mp3', 1, /^xpmn: not-found: There is no file "none\.mp3"\.\n$/],
         ['/dev/null', 2, /^xpmn: usage: "\/dev\/null" is no ordinary file\.\n$/],
         ['', 1, /^xpmn: not-found: There is no file ""\.\n$/],
+        ['NjQkMA', 1, /^xpmn: not-found: There is no file "NjQkMA": what a server has is named as `xpmn browse` lists it, a container together with --of\.\n$/],
         ['spotify:track:1', 2, /^xpmn: usage: "spotify:track:1" is neither a file nor a kind of URI that can be played: those begin with xmpp:, http: or https:\.\n$/],
         ['rtsp://example.org/a', 2, /^xpmn: usage: "rtsp:\/\/example\.org\/a" is neither/],
         ['xmpp:anna@example.org', 2, /^xpmn: usage: "xmpp:anna@example\.org" is no media item: they look like xmpp:…\?transfer;uid=…/],
@@ -204,6 +205,13 @@ describe('commands for players', () => {
       await waitUntil('it has heard', () => gateway.players.waitingAfter === gateway.players.view.revision);
       change('Creek', { index: 2 });
       assert.deepEqual(await running, { status: 0, stdout: 'playing Creek on Living room (3 of 4)\n', stderr: 'Living room can\'t play Nemo: it does not play media of this kind.\nLiving room can\'t play Title 2.\n' });
+    });
+
+    it('calls what is shared by what it is called here', async () => {
+      gateway.players.title = '';
+      gateway.players.after = [{ index: 2, count: 3 }];
+      const { stderr } = await xpmn(['play', await file('broken.mp3'), 'http://me:secret@example.org/radio', FILM, '--on', 'living']);
+      assert.equal(stderr, 'Living room can\'t play broken.mp3.\nLiving room can\'t play http://example.org/radio.\n');
     });
 
     it('fails when no other title is tried, or the player itself has failed', async () => {
