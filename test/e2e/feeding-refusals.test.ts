@@ -60,7 +60,7 @@ describe('what can\'t be played', function () {
     assert.doesNotMatch(line, /The peer answered|undefined|stack/);
   };
 
-  it('is nothing where there is no player', () => refused(withoutPlayers, [1, /^not-found: There is no player in the media network: `xpmn devices`/]));
+  it('is nothing where there is no player', () => refused(withoutPlayers, [1, /^not-found: There is no player in the media network that is on: `xpmn devices`/]));
 
   it('is a file that is none, or no media: it is named', async () => {
     const cases: Readonly<Record<string, Refusal>> = {

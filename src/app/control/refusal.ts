@@ -30,7 +30,7 @@ export const OPENING: Sentences = {
 
 /** Nobody has said it: what has become of the question is not known. */
 const ON_THE_WAY: Sentences = {
-  'peer-unavailable': 'can\'t be reached now.',
+  'peer-unavailable': 'can\'t be reached now: `xpmn devices` shows what can.',
   'timeout': 'did not answer in time.',
   'connection-lost': 'did not answer: the connection to it broke.',
   'transport-failed': 'did not answer: the connection to it broke.',

@@ -151,7 +151,7 @@ describe('commands for players', () => {
       gateway.list.push(fakeDevice('kitchen-bbbb', 'Kitchen', { services: ['playback'] }));
       assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: bad-request: There are several players: Living room (living-aaaa), Kitchen (kitchen-bbbb). Say which with --on.\n' });
       gateway.list.length = 2;
-      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is no player in the media network: `xpmn devices` shows what there is.\n' });
+      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is no player in the media network that is on: `xpmn devices` shows what there is.\n' });
     });
 
     it('says that a device is no player, or not there', async () => {
@@ -161,7 +161,7 @@ describe('commands for players', () => {
       gateway.players.failure = new XpmnError('not-supported', 'It knows nothing of that.');
       assert.match((await xpmn(['play', FILM, '--on', 'old'])).stderr, /^xpmn: not-supported: Old \(old-cccc\) is no player: /);
       gateway.players.failure = new XpmnError('peer-unavailable', 'It is not there.');
-      assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: Old can\'t be reached now. `xpmn devices` shows what can be reached.\n' });
+      assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: Old can\'t be reached now: `xpmn devices` shows what can.\n' });
     });
 
     it('waits until it plays', async () => {
@@ -315,7 +315,7 @@ describe('commands for players', () => {
       const cases: [ErrorCode, string[], number, string][] = [
         ['unexpected-request', ['next'], 1, 'It is so. `xpmn now --on living` shows what it does.'], ['not-pausable', ['pause'], 1, 'It is so. It can be stopped: `xpmn stop --on living`.'],
         ['not-seekable', ['seek', '10'], 1, 'It is so.'], ['not-acceptable', ['seek', '10'], 1, 'It is so. `xpmn now --on living` shows what it plays.'],
-        ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now. `xpmn devices` shows what can be reached.'], ['unreachable', ['stop'], 3, 'It is so.'],
+        ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now: `xpmn devices` shows what can.'], ['unreachable', ['stop'], 3, 'It is so.'],
         ['timeout', ['stop'], 3, 'Living room did not answer in time.'], ['transport-failed', ['stop'], 3, 'Living room did not answer: the connection to it broke.'], ['not-trusted', ['stop'], 4, 'It is so.'],
         ['not-found', ['volume', '5'], 1, 'Living room has no volume that can be reached from here: use its own controls.'], ['not-supported', ['mute', 'on'], 1, 'Living room has no way to mute it that can be reached from here: use its own controls.'],
       ];
