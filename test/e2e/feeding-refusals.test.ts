@@ -32,7 +32,7 @@ describe('what can\'t be played', function () {
     const [{ out }, den] = [world.network, world.host('a', 1)];
     [controller] = await Promise.all([world.founder(den), world.minidlna()]);
     folder = join(controller.folder, 'files');
-    await mkdir(folder);
+    await mkdir(join(folder, 'empty'), { recursive: true });
     await generateSong(join(folder, 'song.mp3'), { title: 'One', artist: 'The Watchmen', album: 'Night', track: 1, duration: 2 });
     for (const [name, text] of [['letter.txt', 'Dear Nurse\n'], ['broken.mp3', 'Dear Nurse\n'], ['empty.m3u8', '#EXTM3U\n'], ['gone.m3u8', '#EXTM3U\nnowhere.mp3\n']] as const) await writeFile(join(folder, name), text);
     web = await startFileServer(folder, { netns: den.ns, address: den.address });
@@ -65,7 +65,7 @@ describe('what can\'t be played', function () {
   it('is a file that is none, or no media: it is named', async () => {
     const cases: Readonly<Record<string, Refusal>> = {
       'nothing.mp3': [1, /^not-found: There is no file ".*\/nothing\.mp3"\.$/],
-      '': [2, /^usage: ".*files" is a directory: name the files in it/],
+      'empty': [1, /^not-found: There is no music and no film in ".*\/empty"\.$/],
       'letter.txt': [1, /^unsupported-type: .*\/letter\.txt: That file is no media/],
       'empty.m3u8': [1, /^not-found: ".*empty\.m3u8" names nothing that could be played\.$/],
     };
