@@ -52,7 +52,7 @@ export function playsNothing(device: Named, cause?: unknown): XpmnError {
 
 function onlyOne<D extends Named>(players: readonly D[]): D {
   const [player, ...others] = players;
-  if (!player) throw new XpmnError('not-found', 'There is no player in the media network: `xpmn devices` shows what there is.');
+  if (!player) throw new XpmnError('not-found', 'There is no player in the media network that is on: `xpmn devices` shows what there is.');
   if (others.length > 0) throw new XpmnError('bad-request', `There are several players: ${namesOf(players)}. Say which with --on.`);
   return player;
 }
@@ -61,7 +61,7 @@ function search<D extends Named>(wanted: string, devices: readonly D[]): D | und
   for (const rule of wanted === '' ? [] : RULES) {
     const found = devices.filter((device) => rule(device, wanted));
     if (found.length === 1) return found[0];
-    if (found.length > 1) throw new XpmnError('bad-request', `Several devices are meant by "${wanted}": ${namesOf(found)}.`);
+    if (found.length > 1) throw new XpmnError('bad-request', `Several devices are meant by "${wanted}": ${namesOf(found)}. What is in parentheses names one alone.`);
   }
   return undefined;
 }

@@ -12,7 +12,7 @@ export interface InitOptions {
   readonly server?: { readonly host: string; readonly port: number } | undefined;
   /** PEM certificates to trust for the server instead of the system's authorities. */
   readonly ca?: string | undefined;
-  /** Friendly name of this machine; the host name where none is given. */
+  /** Friendly name of this machine from now on; where none is given, the one that it has, or the host name. */
   readonly name?: string | undefined;
   /** Whether the account is tried first; it is, where this is not given. */
   readonly check?: boolean | undefined;

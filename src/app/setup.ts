@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { throwIfAborted } from '../xpmn/kernel/tasks.ts';
+import type { Jid } from '../xpmn/model/jid.ts';
 import { decodeCredentials } from '../xpmn/trust/credentials-file.ts';
 import { LoginRecords } from '../xpmn/login/login-records.ts';
 import { Network } from '../xpmn/trust/network.ts';
@@ -16,21 +17,27 @@ import { readStanding } from './standing.ts';
 import { counted, networkDeps, refuseReplacement, takeOver } from './take-over.ts';
 
 /** The media network of this installation; a local-only one is made where there is none. */
-export async function loadOrCreateNetwork(deps: SetupDeps, name = hostname()): Promise<Network> {
+export async function loadOrCreateNetwork(deps: SetupDeps, { name = hostname(), account }: { readonly name?: string | undefined; readonly account?: Jid | undefined } = {}): Promise<Network> {
   const options = trustOptions(deps.config);
-  return (await Network.load(networkDeps(deps), options)) ?? Network.create(networkDeps(deps), options, { name });
+  return (await Network.load(networkDeps(deps), options)) ?? Network.create(networkDeps(deps), options, { name, account });
+}
+
+/** The same, where this machine is called what the user wants. */
+async function namedNetwork(deps: SetupDeps, name: string | undefined, account?: Jid): Promise<Network> {
+  const network = await loadOrCreateNetwork(deps, { name, account });
+  if (name !== undefined && network.name !== name) await network.rename(name);
+  return network;
 }
 
 async function prepareInit(deps: SetupDeps, options: InitOptions, { signal }: { readonly signal: AbortSignal }): Promise<SetupChange> {
-  const { name = hostname(), check = true } = options;
-  if (options.jid === undefined) return async () => resultOf(await loadOrCreateNetwork(deps, name), false);
+  const { check = true } = options;
+  if (options.jid === undefined) return async () => resultOf(await namedNetwork(deps, options.name), false);
   const account = accountIn(options);
   await refuseMove(deps, account, options);
   if (check) await checkAccount(deps, account, { signal });
   throwIfAborted(signal);
   return async () => {
-    const existing = await Network.load(networkDeps(deps), trustOptions(deps.config));
-    const network = existing ?? (await Network.create(networkDeps(deps), trustOptions(deps.config), { name, account: account.jid }));
+    const network = await namedNetwork(deps, options.name, account.jid);
     if (network.bare !== account.jid) await network.extend(account.jid);
     // Last: a password without a network in that account would be of no use, and a secret too many.
     // The owner has spoken: what a server has refused before is tried again.

@@ -81,7 +81,7 @@ export class UpnpAdapter extends EventEmitter<DeviceSourceEvents> implements Dev
   private changed(change: TrackerChange): void {
     const { udn } = change;
     if (change.kind === 'appeared' && !this.deps.isOwnDevice(udn)) {
-      const deps = { ...this.deps, isOwnAddress: (address: string) => this.isOwnAddress(address) };
+      const deps = { ...this.deps, isOwnAddress: (address: string) => this.isOwnAddress(address), refused: () => this.discovery.refused(udn) };
       const remote = new RemoteDevice(deps, this.options, udn, (device) => this.emit('deviceAppeared', device));
       this.remotes.set(udn, remote);
       remote.moved(change.locations);

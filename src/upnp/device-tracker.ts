@@ -4,7 +4,7 @@ import type { SsdpSighting } from './ssdp.ts';
 /**
  * Which devices are there, from sightings and time alone: no socket, no timer.
  *
- *            alive                 byebye, or all locations expired
+ *            alive                 byebye, refused, or all locations expired
  *   (none) ────────► present ────────────────────────────────────────► doubted
  *                       ▲   alive                                        │  │ grace is over
  *                       └────────────────────────────────────────────────┘  └────────► gone
@@ -83,6 +83,12 @@ export class DeviceTracker {
     const seen: Seen = { location: place, bootId, configId, expires: now + 1000 * this.maxAge(sighting.maxAge) };
     if (!device) return this.isInteresting(sighting.target) ? this.add(sighting.udn, seen, sender) : [];
     return this.refresh(device, sighting, seen, sender, now);
+  }
+
+  /** It has refused what it was asked: it may have gone without a word. */
+  refused(udn: string, now: number): TrackerChange[] {
+    const device = this.tracked.get(udn);
+    return device ? this.doubt(udn, device, now) : [];
   }
 
   /** What time alone has changed; call it at `nextDue`. */

@@ -70,6 +70,11 @@ export class Discovery {
     this.search(this.deps.ssdp.interfaces(), this.options.searchTargets);
   }
 
+  /** Nothing listens any more where a device was asked: unless it answers now, it is gone. */
+  refused(udn: string): void {
+    this.apply(this.tracker.refused(udn, this.deps.clock.now()));
+  }
+
   private async searchAgain(signal: AbortSignal): Promise<void> {
     for (;;) {
       await sleep(this.deps.clock, this.options.searchInterval * (0.9 + 0.2 * this.deps.random.fraction()), signal);

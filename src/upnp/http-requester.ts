@@ -163,8 +163,11 @@ function headersOf(incoming: IncomingMessage): Record<string, string> {
   return headers;
 }
 
+/** A port without a listener, a machine that is not there. */
+const NOBODY_THERE = ['ECONNREFUSED', 'EHOSTUNREACH'];
+
 function failure(error: NodeJS.ErrnoException, answered: boolean): XpmnError {
   if (error.code?.startsWith('HPE_') === true) return new XpmnError('protocol-violation', 'A device\'s answer is not HTTP.', { cause: error });
   if (answered) return new XpmnError('truncated', 'A device\'s answer ends too early.', { cause: error });
-  return new XpmnError('unreachable', 'A device does not answer.', { cause: error });
+  return new XpmnError('unreachable', 'A device does not answer.', { cause: error, details: error.code !== undefined && NOBODY_THERE.includes(error.code) ? { refused: true } : {} });
 }

@@ -34,6 +34,8 @@ export interface RemoteDeviceDeps {
   readonly quirks: readonly QuirkEntry[];
   /** Whether an address is one of this machine's. */
   isOwnAddress(address: string): boolean;
+  /** Nothing listens where the device is told what to do. */
+  refused(): void;
 }
 
 /**
@@ -50,6 +52,7 @@ export class RemoteDevice {
   private readonly udn: string;
   private readonly onReady: (device: MediaDevice) => void;
   private readonly describer: Describer<RemoteDescription>;
+  private readonly requester: Requester;
 
   constructor(deps: RemoteDeviceDeps, options: UpnpOptions, udn: string, onReady: (device: MediaDevice) => void) {
     this.deps = deps;
@@ -57,6 +60,7 @@ export class RemoteDevice {
     this.udn = udn;
     this.onReady = onReady;
     const { requester, clock, random, log } = deps;
+    this.requester = noticing(requester, () => deps.refused());
     this.describer = new Describer({
       clock, random, log, udn,
       fetch: (location, signal) => fetchDescription(udn, { requester, options, location, signal }),
@@ -107,7 +111,7 @@ export class RemoteDevice {
   }
 
   private library(): MediaServerLibrary {
-    const { requester, log, openOrigin, clock } = this.deps;
+    const { deps: { log, openOrigin, clock }, requester } = this;
     const known = (): Known<DescribedServer> => this.last('server');
     const directory = new ContentDirectory({ requester, log, endpoint: () => known().part.directory }, this.options.contentDirectory);
     return new MediaServerLibrary(
@@ -124,7 +128,7 @@ export class RemoteDevice {
   }
 
   private player({ device }: DescribedRenderer): MediaRenderer {
-    const { requester, clock, log, events, quirks } = this.deps;
+    const { deps: { clock, log, events, quirks }, requester } = this;
     const services = (): DescribedRenderer['services'] => this.last('renderer').part.services;
     return new MediaRenderer({
       requester, clock, log, events,
@@ -142,6 +146,21 @@ export class RemoteDevice {
     if (address === undefined || this.deps.isOwnAddress(address)) return undefined;
     return scope === undefined ? address : `${address}%${scope}`;
   }
+}
+
+/** Who is busy, or slow, still listens: only where nobody does, the device may have gone. What is no command may have been for another host. */
+function noticing(requester: Requester, refused: () => void): Requester {
+  return {
+    async request(request, options) {
+      try {
+        return await requester.request(request, options);
+      } catch (error) {
+        if (request.method === 'POST' && error instanceof XpmnError && error.details['refused'] === true) refused();
+        throw error;
+      }
+    },
+    close: () => requester.close(),
+  };
 }
 
 function namesOf({ friendlyName: name, manufacturer, modelName: model }: UpnpDevice): Pick<MediaDevice['description'], 'name' | 'manufacturer' | 'model'> {

@@ -24,7 +24,8 @@ export interface HttpResponse {
 
 /**
  * One method. Resolves with any status but a redirect that is followed. Contract:
- * - Rejects `not-allowed` (scheme, credentials, host not allowed, too many redirects), `unreachable` (nobody answers),
+ * - Rejects `not-allowed` (scheme, credentials, host not allowed, too many redirects), `unreachable` (nobody answers; with `details.refused` where
+ *   nothing listens, as on a machine that is off),
  *   `timeout`, `too-large` (body), `truncated` (ends early), `protocol-violation` (no HTTP), or the signal's reason.
  * - GET follows redirects to allowed hosts; the others never do, they get the status.
  * - A body is sent with its length in bytes. Sent once, unless `idempotent` and the connection was dead before a byte came.

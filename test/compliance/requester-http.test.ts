@@ -111,7 +111,10 @@ describe('requester over node:http', () => {
 
   it('says when nobody listens', async () => {
     const url = new URL('http://127.0.0.1:1/');
-    await assert.rejects(requester.request({ method: 'GET', url, allowedHosts: ['127.0.0.1'], idempotent: true }, { signal }), { code: 'unreachable' });
+    await assert.rejects(requester.request({ method: 'GET', url, allowedHosts: ['127.0.0.1'], idempotent: true }, { signal }), { code: 'unreachable', details: { refused: true } });
+    // That is another thing.
+    serve = (socket) => socket.resetAndDestroy();
+    await assert.rejects(ask('POST', false), { code: 'unreachable', details: {} });
   });
 
   it('uses the scope id for the socket and keeps it out of Host', async () => {

@@ -32,7 +32,7 @@ describe('what can\'t be played', function () {
     const [{ out }, den] = [world.network, world.host('a', 1)];
     [controller] = await Promise.all([world.founder(den), world.minidlna()]);
     folder = join(controller.folder, 'files');
-    await mkdir(folder);
+    await mkdir(join(folder, 'empty'), { recursive: true });
     await generateSong(join(folder, 'song.mp3'), { title: 'One', artist: 'The Watchmen', album: 'Night', track: 1, duration: 2 });
     for (const [name, text] of [['letter.txt', 'Dear Nurse\n'], ['broken.mp3', 'Dear Nurse\n'], ['empty.m3u8', '#EXTM3U\n'], ['gone.m3u8', '#EXTM3U\nnowhere.mp3\n']] as const) await writeFile(join(folder, name), text);
     web = await startFileServer(folder, { netns: den.ns, address: den.address });
@@ -60,12 +60,12 @@ describe('what can\'t be played', function () {
     assert.doesNotMatch(line, /The peer answered|undefined|stack/);
   };
 
-  it('is nothing where there is no player', () => refused(withoutPlayers, [1, /^not-found: There is no player in the media network: `xpmn devices`/]));
+  it('is nothing where there is no player', () => refused(withoutPlayers, [1, /^not-found: There is no player in the media network that is on: `xpmn devices`/]));
 
   it('is a file that is none, or no media: it is named', async () => {
     const cases: Readonly<Record<string, Refusal>> = {
       'nothing.mp3': [1, /^not-found: There is no file ".*\/nothing\.mp3"\.$/],
-      '': [2, /^usage: ".*files" is a directory: name the files in it/],
+      'empty': [1, /^not-found: There is no music and no film in ".*\/empty"\.$/],
       'letter.txt': [1, /^unsupported-type: .*\/letter\.txt: That file is no media/],
       'empty.m3u8': [1, /^not-found: ".*empty\.m3u8" names nothing that could be played\.$/],
     };
@@ -101,7 +101,7 @@ describe('what can\'t be played', function () {
   });
 
   it('is an item that is not there, or a device that is none', async () => {
-    refused(await controller.xpmn(['play', song.replace(/uid=.*/, 'uid=nothing')]), [1, /^not-found: mpv does not find the item: is it still there\?$/]);
+    refused(await controller.xpmn(['play', song.replace(/uid=.*/, 'uid=nothing')]), [1, /^not-found: mpv does not find the item: `xpmn browse` shows what there is; what is in a container is played with --of\.$/]);
     refused(await controller.xpmn(['play', song.replace(/\/[^?]*/, '/nobody-abcd')]), [3, /^origin-unreachable: mpv can't fetch the item, or can't play it\. `xpmn get`/]);
     refused(await controller.xpmn(['play', song.replace(/uid=.*/, '')]), [2, /^usage: ".*" is no media item: they look like xmpp:…/]);
     refused(await controller.xpmn(['play', song, '--on', 'kitchen']), [1, /^not-found: No device is called "kitchen": `xpmn devices` lists/]);

@@ -23,6 +23,8 @@ export class FakePlayers implements PlayersControl {
   readonly commands: PlayerCommand[] = [];
   /** What `open` and `command` fail with. */
   failure: XpmnError | undefined;
+  /** What the titles are called, instead of by their places. */
+  title: string | undefined;
   /** States that follow an `open`, in turn. */
   after: Partial<PlaybackStatus>[] = [{}];
   view: Omit<PlayerView, 'device'> = { revision: 1, reach: 'there', status: playbackStatus(), heard: Date.UTC(2026, 0, 1), item: playingItem('Nemo', { artist: 'Nightwish', album: 'Once' }), volume: 35, mute: false };
@@ -35,7 +37,7 @@ export class FakePlayers implements PlayersControl {
   async open(device: Jid, request: OpenRequest): Promise<OpenedList> {
     if (this.failure) throw this.failure;
     this.opened.push({ device, ...request });
-    const items = request.uris.map((uri, i) => ({ ...playingItem(`Title ${i + 1}`), uri }));
+    const items = request.uris.map((uri, i) => ({ ...playingItem(this.title ?? `Title ${i + 1}`), uri }));
     const session = `s${this.opened.length + 1}`;
     const [first, ...later] = this.after.map((changes) => playbackStatus({ session, index: 0, count: items.length, position: request.position ?? 0, ...changes }));
     if (first) this.change({ status: first, item: items[0] });

@@ -16,6 +16,7 @@ import { MemoryLibrary } from '../fakes/memory-library.ts';
 import { waitUntil } from '../peers/wait.ts';
 import { firstNetwork, nextNetwork, testGateway } from '../support/gateways.ts';
 import type { TestAccount, TestGatewayOptions } from '../support/gateways.ts';
+import { MemoryStorage } from '../support/memory-storage.ts';
 
 const never = new AbortController().signal;
 const account: TestAccount = { jid: 'romeo@home.test', password: 'secret', host: '', port: 0, ca: '' };
@@ -78,6 +79,26 @@ describe('gateways of one owner', function () {
     for (const gateway of [home, away]) assert.deepEqual(gateway.devices().filter((device) => device.jid === jid).map(({ name, services }) => ({ name, services })), [{ name: 'The NAS', services: [] }]);
     devices.appear(nas());
     await waitUntil('it is back under the same name', () => libraries(away)[0] === jid);
+  });
+
+  it('still knows what a device is called that is off, when it is started anew', async () => {
+    const memory = { storage: new MemoryStorage(), password: account.password };
+    const devices = new MemoryDevices();
+    const [home, second] = [await start(network, { sources: [devices] }), await nextNetwork(network, 'away')];
+    const away = await start(second, { memory });
+    devices.appear(nas());
+    await waitUntil('it is seen', () => libraries(away).length === 1);
+    const [jid] = libraries(away);
+    running.length = 0;
+    await Promise.all([away.stop(), home.stop()]);
+    const named = async (storage: MemoryStorage): Promise<(string | undefined)[]> => {
+      const gateway = await start(second, { memory: { ...memory, storage } });
+      return gateway.devices().filter((device) => device.jid === jid).map(({ name }) => name);
+    };
+    assert.deepEqual(await named(memory.storage), ['The NAS']);
+    await running.splice(0)[0]?.stop();
+    await memory.storage.put('device-names', Buffer.from('{"names": 7'));
+    assert.deepEqual(await named(memory.storage), [undefined], 'damaged, it says nothing');
   });
 
   it('bridges a device that two gateways see once, by the one with the lower key, and hands it over', async () => {

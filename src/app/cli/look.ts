@@ -1,6 +1,8 @@
+import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import type { GatewayDevice, GatewayStatus, LibraryEntry, LibraryPage } from '../gateway-api.ts';
 import { formatBytes, formatDuration, printable } from '../text.ts';
 import type { CliContext } from './context.ts';
+import { libraryPages } from './library-pages.ts';
 import { formatTable, shellQuoted } from './table.ts';
 
 export async function showStatus(context: CliContext): Promise<void> {
@@ -45,22 +47,18 @@ export interface BrowseOptions {
 
 /** All pages, one after the other: text is written as it comes, JSON as one document. */
 export async function browse(context: CliContext, device: string, container: string | undefined, { offset = 0, limit }: BrowseOptions): Promise<void> {
-  const wanted = Math.min(limit ?? Infinity, context.settings.entries);
+  if (/^xmpp:/i.test(container ?? device)) throw new XpmnError('usage', `"${container ?? device}" is an item: \`xpmn get\` fetches it, \`xpmn play\` plays it.`);
   const children: LibraryEntry[] = [];
   let count = 0;
-  let page: LibraryPage;
-  let isMore: boolean;
-  do {
-    const left = wanted - count;
-    const wantedPage = { device, offset: offset + count, limit: left, ...(container === undefined ? {} : { container }) };
-    page = await context.patiently(() => context.call('browse', wantedPage));
+  let last: Omit<LibraryPage, 'children'> | undefined;
+  let isMore = false;
+  for await (const { page, hasNext } of libraryPages(context, { device, container, offset, limit: Math.min(limit ?? Infinity, context.settings.entries) })) {
     if (context.isJson) children.push(...page.children);
     else context.deps.stdout.write(pageText(page, count === 0));
     count += page.children.length;
-    // A library that doesn't know its size ends with an empty page.
-    isMore = page.children.length > 0 && (page.total === undefined || offset + count < page.total);
-  } while (isMore && count < wanted);
-  if (context.isJson) context.answer({ container: page.container, offset, total: page.total, children }, () => '');
+    [last, isMore] = [page, hasNext];
+  }
+  if (context.isJson) context.answer({ container: last?.container, offset, total: last?.total, children }, () => '');
   else if (count === 0) context.notice('There is nothing in it.');
   if (isMore) context.notice(`There is more: go on with --offset ${offset + count}.`);
 }

@@ -1,10 +1,12 @@
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { withDeadline } from '../../xpmn/kernel/tasks.ts';
-import type { PlaybackState } from '../../xpmn/model/playback.ts';
+import type { PlaybackState, PlaybackStatus } from '../../xpmn/model/playback.ts';
+import { isTitleProblem } from '../../xpmn/player/opened.ts';
 import type { NamedView, Output } from '../control/operations.ts';
 import { printable } from '../text.ts';
 import type { CliContext } from './context.ts';
+import { itemsOfContainers } from './containers-to-play.ts';
 import { itemsFor } from './items-to-play.ts';
 import { onDevice, tellPlayer, withAdvice } from './player-commands.ts';
 import type { Advice, PlayerFlags } from './player-commands.ts';
@@ -12,6 +14,8 @@ import { titleOf } from './playing-text.ts';
 import { shellQuoted } from './table.ts';
 
 export interface PlayFlags extends PlayerFlags {
+  /** The device of which the words are containers. */
+  readonly of?: string;
   /** Seconds into the first. */
   readonly from?: number;
   /** Whether to wait until it plays, or can't. */
@@ -24,12 +28,13 @@ type Opened = Output<'play'>;
 const COMING: readonly PlaybackState[] = ['opened', 'buffering'];
 
 /** Opens what is named on a player; goes on with what it has where nothing is. */
-export async function play(context: CliContext, words: readonly string[], { from, wait = true, ...flags }: PlayFlags): Promise<void> {
+export async function play(context: CliContext, words: readonly string[], { of, from, wait = true, ...flags }: PlayFlags): Promise<void> {
   if (words.length === 0) {
     if (from !== undefined) throw new XpmnError('usage', '--from is for what is opened: `xpmn seek` goes to a place in what plays already.');
+    if (of !== undefined) throw new XpmnError('usage', `--of is for containers: \`xpmn browse ${shellQuoted(of)}\` lists them.`);
     return tellPlayer(context, 'play', flags);
   }
-  const items = await itemsFor(words, context.playlist, (text) => context.notice(text));
+  const items = of !== undefined ? await itemsOfContainers(context, of, words) : await itemsFor(words, { ...context.playlist, entries: context.settings.entries }, (text) => context.notice(text));
   const advice = items.some((item) => 'uri' in item) ? TO_FETCH : {};
   const { opened, view } = await withAdvice(context, flags, async () => {
     const opened = await context.call('play', { ...onDevice(flags), items, ...(from === undefined ? {} : { position: from }) });
@@ -39,21 +44,55 @@ export async function play(context: CliContext, words: readonly string[], { from
   context.answer({ ...opened, state: view?.status?.state }, () => `${printable(sentence(opened, view, wait))}\n`);
 }
 
-/** How it is when it plays, or does not after all; undefined where that is not known for long. @throws XpmnError what the player could not play it for */
-async function begun(context: CliContext, { device, session, ...opened }: Opened): Promise<NamedView | undefined> {
+/**
+ * How it is when it plays, or does not after all; undefined where that is not known for long. Titles that the player can't play, and passes
+ * over, are told of. @throws XpmnError what it could not play the last of them for
+ */
+async function begun(context: CliContext, opened: Opened): Promise<NamedView | undefined> {
   const { deps, settings } = context;
-  const isComing = ({ status }: NamedView): boolean => status?.session !== session || COMING.includes(status.state);
+  const { device, session } = opened;
+  let last: NamedView | undefined;
   const view = await withDeadline({ clock: deps.clock, signal: deps.signal, delay: settings.playing, what: 'Playing' }, async (signal) => {
     let heard = await context.call('now', { device }, signal);
-    while (isComing(heard)) heard = await context.call('now-wait', { device, after: heard.revision }, signal);
-    return heard;
+    for (let passed = 0; ;) {
+      if (heard.status?.session === session) {
+        passed = tellPassed(context, opened, heard, passed);
+        if (!isComing(heard.status)) return heard;
+        last = heard;
+      }
+      heard = await context.call('now-wait', { device, after: heard.revision }, signal);
+    }
   }).catch((error: unknown) => {
     // It has been opened: that nothing is heard of it is no failure of that.
     if (deps.signal.aborted || asXpmnError(error).family !== 'unreachable') throw error;
-    return undefined;
+    return last?.status?.state === 'error' ? last : undefined;
   });
-  if (view?.status?.state === 'error') throw cantPlay({ device, session, ...opened }, view);
+  if (view?.status?.state === 'error') throw new XpmnError(codeOf(view.status), cantPlay(opened.name, titleIn(opened, view), codeOf(view.status)));
   return view;
+}
+
+function isComing(status: PlaybackStatus): boolean {
+  return COMING.includes(status.state) || goesOn(status);
+}
+
+/** This title can't be played; the one after it is tried. */
+function goesOn({ state, error, index = 0, count = 1 }: PlaybackStatus): boolean {
+  return state === 'error' && index + 1 < count && (error === undefined || isTitleProblem({ code: error }));
+}
+
+/** Tells of the titles from `passed` on that it has gone past; not every state is heard. Resolves to where it is. */
+function tellPassed(context: CliContext, opened: Opened, view: NamedView, passed: number): number {
+  const { status } = view;
+  const index = status?.index ?? 0;
+  const tell = (title: string, code?: ErrorCode): void => context.notice(printable(cantPlay(opened.name, title, code)));
+  for (let i = passed; i < index; i += 1) tell(titleOf({ item: opened.items[i], status: undefined }) ?? `title ${i + 1}`);
+  if (!status || !goesOn(status)) return Math.max(passed, index);
+  if (passed <= index) tell(titleIn(opened, view), codeOf(status));
+  return Math.max(passed, index + 1);
+}
+
+function codeOf({ error }: PlaybackStatus): ErrorCode {
+  return error ?? 'origin-broken';
 }
 
 function sentence(opened: Opened, view: NamedView | undefined, wait: boolean): string {
@@ -63,7 +102,7 @@ function sentence(opened: Opened, view: NamedView | undefined, wait: boolean): s
 }
 
 function titleIn({ items }: Opened, view: NamedView | undefined): string {
-  return (view && titleOf(view)) ?? items[0]?.item.title ?? 'it';
+  return (view && titleOf(view)) ?? titleOf({ item: items[0], status: undefined }) ?? 'it';
 }
 
 /** ` (1 of 3)`; nothing for a single one. */
@@ -81,7 +120,7 @@ const REASONS: { readonly [C in ErrorCode]?: string } = {
 
 const TO_FETCH: Advice = { 'origin-unreachable': () => '`xpmn get` tries to fetch it from here.' };
 
-function cantPlay(opened: Opened, view: NamedView): XpmnError {
-  const code = view.status?.error ?? 'origin-broken';
-  return new XpmnError(code, `${opened.name} can't play ${titleIn(opened, view)}: ${REASONS[code] ?? `it says ${code}.`}`);
+/** `code` undefined: it was not heard why. */
+function cantPlay(name: string, title: string, code?: ErrorCode): string {
+  return `${name} can't play ${title}${code === undefined ? '.' : `: ${REASONS[code] ?? `it says ${code}.`}`}`;
 }

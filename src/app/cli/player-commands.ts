@@ -72,8 +72,6 @@ export async function withAdvice<T>(context: CliContext, { on }: PlayerFlags, wo
   }
 }
 
-const REACH = (): string => '`xpmn devices` shows what can be reached.';
-
 /** By code; `on` names the player as the user did. */
 export type Advice = { readonly [C in ErrorCode]?: (on: string) => string };
 
@@ -81,7 +79,6 @@ const ADVICE: Advice = {
   'unexpected-request': (on) => `\`xpmn now${on}\` shows what it does.`,
   'not-pausable': (on) => `It can be stopped: \`xpmn stop${on}\`.`,
   'not-acceptable': (on) => `\`xpmn now${on}\` shows what it plays.`,
-  'peer-unavailable': REACH,
 };
 
 const TO_OPEN: Advice = { 'unexpected-request': (on) => `\`xpmn play ITEM${on}\` opens something there.` };

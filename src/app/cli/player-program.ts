@@ -22,8 +22,9 @@ export function addPlaying(root: Command, context: () => CliContext): void {
   root
     .command('play')
     .description('Play something on a player of the network, wherever the two are. Without anything to play, go on with what the player has, as resume does.')
-    .argument('[uri...]', 'items as browse lists them (xmpp:…?transfer;uid=…), files of this machine, playlists of them (M3U, PLS, XSPF), URLs (http, https); in this order')
+    .argument('[uri...]', 'items as browse lists them (xmpp:…?transfer;uid=…), files and folders of this machine, playlists of files (M3U, PLS, XSPF), URLs (http, https); in this order')
     .option(...ON)
+    .option('--of <device>', 'what is named are containers of this device, as browse lists them: the items in each, one after another')
     .option('--from <pos>', 'where to begin in the first: 90, 1:30, 1:02:03', usage(parsePosition))
     .option('--no-wait', 'end when the player has taken it, and not when it plays')
     .action((uris: string[], options: PlayFlags) => play(context(), uris, options));

@@ -132,7 +132,7 @@ function addSetup(root: Command, context: () => CliContext): void {
     .option(...PASSWORD_FILE)
     .option(...SERVER)
     .option(...CA)
-    .option('--name <name>', 'what this machine is called (else its host name)')
+    .option('--name <name>', 'what this machine is called from now on (else as it was, or its host name)')
     .option('--no-check', 'do not try the account first')
     .option('--replace', 'move the network here from the account that it is in, with its devices and keys')
     .option(...YES)

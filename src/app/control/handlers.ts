@@ -41,8 +41,10 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
     const gateway = controlled.gateway();
     const found = findDevice(device, gateway.devices());
     return gateway.browse(found.jid, container, { offset, limit: Math.min(limit ?? page, page), signal }).catch((error: unknown) => {
-      const hasNone = error instanceof XpmnError && error.code === 'not-supported';
-      throw hasNone ? new XpmnError('not-supported', `${labelOf(found)} has no library: \`xpmn devices\` shows which devices have one (directory).`, { cause: error }) : toldBy(found, error);
+      const code = error instanceof XpmnError ? error.code : undefined;
+      if (code === 'not-supported') throw new XpmnError(code, `${labelOf(found)} has no library: \`xpmn devices\` shows which devices have one (directory).`, { cause: error });
+      if (code === 'not-found') throw new XpmnError(code, `${labelOf(found)} has no container "${container}": \`xpmn browse ${found.id}\` lists those at its top.`, { cause: error });
+      throw toldBy(found, error);
     });
   },
 

@@ -1,15 +1,20 @@
+import { basename } from 'node:path';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
+import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { atATime, throwIfAborted } from '../../xpmn/kernel/tasks.ts';
 import { formatMediaUri, parseMediaUri } from '../../xpmn/model/media-uri.ts';
-import type { PlayerCommand, PlayerView } from '../../xpmn/model/playback.ts';
+import type { PlayerCommand, PlayerView, PlayingItem } from '../../xpmn/model/playback.ts';
 import { findPlayer, playsNothing } from '../find-device.ts';
-import type { Gateway, GatewayDevice, SharedSource } from '../gateway-api.ts';
+import type { Gateway, GatewayDevice } from '../gateway-api.ts';
 import type { Handler, HandlerContext } from './handlers.ts';
 import type { ItemToPlay, NamedView } from './operations.ts';
 import { OPENING, toldBy } from './refusal.ts';
 
 /** Web servers are slow to say no, some of them: a list waits for the slowest, not for one after the other. */
 const SHARED_AT_A_TIME = 8;
+
+/** What a player says of an item, and not of itself. */
+const OF_ITEMS: readonly ErrorCode[] = ['not-found', 'not-allowed', 'not-acceptable', 'unsupported-type', 'origin-unreachable', 'origin-broken'];
 
 type PlayerOperation = 'play' | 'player' | 'now' | 'now-wait';
 
@@ -23,8 +28,12 @@ export const PLAYER_HANDLERS: { readonly [N in PlayerOperation]: Handler<N> } = 
     if (uris.length === 0) throw skipped[0] as XpmnError;
     // It is a place in the first, not in what comes in its stead.
     const from = found[0] === uris[0] ? position : undefined;
-    const opened = await asPlayer(player, gateway.players.open(player.jid, { uris, position: from, autoplay }, context), undefined, OPENING);
-    return { ...named(player), ...opened, skipped: skipped.map(({ message }) => message) };
+    const opened = await asPlayer(player, gateway.players.open(player.jid, { uris, position: from, autoplay }, context), undefined, OPENING).catch((error: unknown) => {
+      // Of several, the player says what is wrong with the first one that it was given.
+      throw items.length > 1 ? ofItem(items[found.findIndex((one) => one === uris[0])] as ItemToPlay, error) : error;
+    });
+    const names = new Map(found.map((uri, i) => [uri, nameOf(items[i] as ItemToPlay)]));
+    return { ...named(player), ...opened, items: opened.items.map((one) => titled(one, names.get(one.uri ?? ''))), skipped: skipped.map(({ message }) => message) };
   },
 
   async player({ device, command }, { controlled, signal }) {
@@ -69,8 +78,25 @@ async function uriOf(item: ItemToPlay, gateway: Gateway, { signal }: HandlerCont
   }
 }
 
+/** What is wrong with an item, under the name that the user gave it; another failure as it is. */
+function ofItem(item: ItemToPlay, error: unknown): unknown {
+  if (!(error instanceof XpmnError) || !OF_ITEMS.includes(error.code)) return error;
+  return new XpmnError(error.code, `${placeOf(item)}: ${error.message}`, { cause: error, details: error.details });
+}
+
+/** A file by its name: what it is shared as says nothing to its user. */
+function nameOf(item: ItemToPlay): string | undefined {
+  return 'file' in item ? basename(item.file) : 'url' in item ? placeOf(item) : undefined;
+}
+
+/** What the player has not looked at yet has no title. */
+function titled({ item, ...rest }: PlayingItem, title: string | undefined): PlayingItem {
+  return { ...rest, item: item.title === '' && title !== undefined ? { ...item, title } : item };
+}
+
 /** As the user named it, but for a password in it. */
-function placeOf(source: SharedSource): string {
+function placeOf(source: ItemToPlay): string {
+  if ('uri' in source) return source.uri;
   if ('file' in source) return source.file;
   if (!URL.canParse(source.url)) return source.url;
   const url = new URL(source.url);

@@ -23,14 +23,14 @@ const WITHOUT_REASON: Sentences = {
 
 /** The same of a player that was to open something. */
 export const OPENING: Sentences = {
-  'not-found': 'does not find the item: is it still there?',
+  'not-found': 'does not find the item: `xpmn browse` shows what there is; what is in a container is played with --of.',
   'not-allowed': 'is not given the item.',
   'origin-unreachable': 'can\'t fetch the item, or can\'t play it.',
 };
 
 /** Nobody has said it: what has become of the question is not known. */
 const ON_THE_WAY: Sentences = {
-  'peer-unavailable': 'can\'t be reached now.',
+  'peer-unavailable': 'can\'t be reached now: `xpmn devices` shows what can.',
   'timeout': 'did not answer in time.',
   'connection-lost': 'did not answer: the connection to it broke.',
   'transport-failed': 'did not answer: the connection to it broke.',

@@ -1,4 +1,5 @@
 import type { AccountServicesOptions } from './account-services.ts';
+import type { DeviceNamesOptions } from './device-names.ts';
 import type { DeviceSettings } from '../device/device-settings.ts';
 import type { PoolOptions } from '../jingle/applications/oob-pool.ts';
 import type { InProcessOptions } from '../jingle/security/in-process.ts';
@@ -13,7 +14,6 @@ import type { DirectoryControllerOptions } from '../profiles/directory-controlle
 import type { DirectoryOptions } from '../profiles/directory.ts';
 import type { PlaybackOptions as PlaybackSessionOptions } from '../player/playback-session.ts';
 import type { PlaybackOptions } from '../profiles/playback.ts';
-import type { PlaybackControllerOptions } from '../profiles/playback-controller.ts';
 import type { TransferControllerOptions } from '../profiles/transfer-controller.ts';
 import type { PubsubWireOptions } from '../pubsub/wire.ts';
 import type { PubsubLimits } from '../pubsub/service.ts';
@@ -23,7 +23,7 @@ import type { AnswerLimits } from '../trust/heads.ts';
 import type { PlayerSideSettings } from './player-side.ts';
 import type { MembershipOptions } from './membership.ts';
 
-export interface GatewaySettings extends ExpiryWatchOptions {
+export interface GatewaySettings extends ExpiryWatchOptions, DeviceNamesOptions {
   readonly device: DeviceSettings;
   readonly pool: PoolOptions;
   /** Bytes by which the windows of all sessions together may grow. */
@@ -35,7 +35,7 @@ export interface GatewaySettings extends ExpiryWatchOptions {
   readonly directory: DirectoryOptions;
   readonly directoryController: DirectoryControllerOptions;
   readonly transferController: TransferControllerOptions;
-  readonly playback: PlaybackOptions & PlaybackControllerOptions;
+  readonly playback: PlaybackOptions & PlayerSideSettings['playback'];
   /** Of bridged players: their lists. */
   readonly player: PlaybackSessionOptions;
   readonly watch: PlayerSideSettings['watch'];

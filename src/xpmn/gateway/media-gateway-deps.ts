@@ -21,7 +21,7 @@ export interface MediaGatewayDeps {
   readonly network: Network;
   /** How to log in; undefined while the network is local-only, or nobody has told. */
   readonly access: AccountAccess | undefined;
-  /** Where it is kept how far the devices have come with that. */
+  /** Where it is kept how far the devices have come with that, and what they are called. */
   readonly storage: Storage;
   readonly sources: readonly DeviceSource[];
   /** Where players get from what they are to play; left out: from the media port here. */

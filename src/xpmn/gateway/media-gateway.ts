@@ -23,7 +23,7 @@ import { Membership } from './membership.ts';
 import { servePairing } from './pairing-service.ts';
 import type { GatewaySettings } from './gateway-settings.ts';
 import { DeviceNames } from './device-names.ts';
-import { knownDevices } from './known-devices.ts';
+import { knownDevices, listedDevices } from './known-devices.ts';
 import type { KnownDevice } from './known-devices.ts';
 import { LocalSide, gatewayLink } from './local-side.ts';
 import type { MediaGatewayDeps } from './media-gateway-deps.ts';
@@ -58,7 +58,7 @@ export class MediaGateway {
   private readonly pairing: PairingSide;
   /** Who is there, on the link or by the server's word. */
   private readonly directory: PeerDirectory;
-  private readonly names = new DeviceNames();
+  private readonly names: DeviceNames;
   private readonly seeker: AccountSeeker | undefined;
   private readonly bridge: Bridge;
   private readonly media: MediaSide;
@@ -73,6 +73,7 @@ export class MediaGateway {
     this.deps = deps;
     this.settings = settings;
     const { clock, log, network } = deps;
+    this.names = new DeviceNames(deps.storage, settings);
     // Every device listens for changed lists, and there may be many.
     network.lists.setMaxListeners(0);
     this.wasManagement = network.isManagement;
@@ -98,7 +99,7 @@ export class MediaGateway {
     this.pairing = new PairingSide({ ...deps, tasks, controller }, settings);
     this.directory = this.local ? new Directories(this.local.neighbourhood, this.services) : this.services;
     this.media = new MediaSide({ ...deps, controller, libraryOf: (jid) => this.bridge.libraryOf(jid) }, settings);
-    this.bridge = new Bridge({ ...deps, feed: deps.feed ?? this.media.feed, shared, tasks: this.tasks, directory: this.directory, link: this.link, logins: this.logins, onBridged: (jid) => this.players.appeared(jid) }, settings);
+    this.bridge = new Bridge({ ...deps, feed: deps.feed ?? this.media.feed, shared, tasks: this.tasks, directory: this.directory, link: this.link, logins: this.logins, onBridged: (jid) => this.appeared(jid) }, settings);
     this.expiry = new ExpiryWatch({ lists: network.lists, clock, onExpired: () => this.reconsiderPeers() }, settings);
     this.membership = new Membership({ network, clock, links: this.controller.links, publish: (signal) => this.services.publish(signal) }, settings.pairing);
     servePairing({ registry: this.controller.router, network, membership: this.membership, window: deps.pairing, button: deps.button, log, signal: this.tasks.signal, logins: this.logins }, settings.pairing);
@@ -109,12 +110,13 @@ export class MediaGateway {
   /** @throws XpmnError `bad-configuration` if a port can't be had; the server and the LAN may come later */
   async start({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     try {
+      await this.names.load();
       await this.listener.listen();
       await this.media.start();
       await this.link?.start({ signal });
       this.controller.connection?.on('stateChanged', (state, reason) => (this.problem = state === 'online' ? undefined : (reason ?? this.problem)));
       this.deps.network.lists.on('changed', this.onListChanged);
-      this.directory.on('changed', this.onDirectory);
+      this.directory.on('changed', this.noteNames);
       this.expiry.start();
       this.services.start();
       this.controller.start();
@@ -139,7 +141,7 @@ export class MediaGateway {
     const timer = this.deps.clock.after(this.settings.stopTimeout, () => late.abort(new XpmnError('timeout', 'Closing took too long.')));
     const within = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
     this.deps.network.lists.off('changed', this.onListChanged);
-    this.directory.off('changed', this.onDirectory);
+    this.directory.off('changed', this.noteNames);
     this.players.stop();
     this.pairing.stop();
     this.seeker?.stop();
@@ -188,14 +190,14 @@ export class MediaGateway {
 
   /** All devices that the lists name, and what is known of them now. */
   devices(): KnownDevice[] {
-    return this.names.complete(knownDevices(this.deps.network, {
+    return knownDevices(this.deps.network, {
       directory: this.directory,
       isHere: (jid) => this.isHere(jid),
       isOnLink: (jid) => this.local?.neighbourhood.find(jid) !== undefined,
       path: (jid) => (jid === this.jid ? 'in-process' : this.controller.links.find(jid)?.path),
       featuresOf: (jid) => this.bridge.featuresOf(jid),
-      nameOf: (jid) => (jid === this.jid ? this.deps.network.name : this.bridge.nameOf(jid)),
-    }));
+      nameOf: (jid) => this.nameOf(jid) ?? this.names.of(jid),
+    });
   }
 
   browse(device: Jid, request: BrowseRequest, signal: AbortSignal): Promise<MediaPage> {
@@ -278,8 +280,21 @@ export class MediaGateway {
     return jid === this.jid || this.bridge.has(jid);
   }
 
+  private nameOf(jid: Jid): string | undefined {
+    return jid === this.jid ? this.deps.network.name : this.bridge.nameOf(jid);
+  }
+
+  /** No presence tells of it. */
+  private appeared(jid: Jid): void {
+    this.noteNames();
+    this.players.appeared(jid);
+  }
+
   /** Whoever goes next keeps the name that it has now. */
-  private readonly onDirectory = (): void => void this.devices();
+  private readonly noteNames = (): void => {
+    const { deps: { network }, directory } = this;
+    this.tasks.run(() => this.names.learn(listedDevices(network).map(({ jid }) => ({ jid, name: directory.find(jid)?.name ?? this.nameOf(jid) }))));
+  };
 
   /** Who was removed has nothing to say to the others any more; what it bridges, the bridge lets go. */
   private readonly onListChanged = (): void => {

@@ -2,6 +2,7 @@ import type { Device } from '../device/device.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import { withDeadline } from '../kernel/tasks.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import type { Jid } from '../model/jid.ts';
 import type { Picture } from '../model/picture.ts';
@@ -29,12 +30,18 @@ export interface PlayerSideDeps {
 }
 
 export interface PlayerSideSettings {
-  readonly playback: PlaybackControllerOptions;
+  readonly playback: PlaybackControllerOptions & {
+    /** Milliseconds for what a player answers by itself. */
+    readonly promptTimeout: number;
+  };
   readonly watch: PlayerWatchOptions & {
     /** Players that are watched at the same time. */
     readonly players: number;
   };
 }
+
+/** Before they are answered, media may have to be fetched from afar. */
+const BRINGS_A_TITLE: readonly PlayerCommand['name'][] = ['play', 'next', 'previous', 'jump'];
 
 /**
  * What a gateway does with players elsewhere for those who sit at it: it opens things, gives commands, and looks how they
@@ -79,17 +86,14 @@ export class PlayerSide {
 
   /** @throws XpmnError as `PlaybackControl` has it; could not reach; `not-allowed` */
   command(device: Jid, command: PlayerCommand, signal: AbortSignal): Promise<void> {
-    const link = this.deps.controller.links.to(device);
-    return this.ask(device, async () => {
-      if (command.name === 'set') await setOnPlayer(await link.channel({ signal }), [command.variable], this.within(signal));
-      else await commandPlayer(link, command, this.within(signal));
-    });
+    if (BRINGS_A_TITLE.includes(command.name)) return this.ask(device, () => this.tell(device, command, signal));
+    return this.promptly(signal, (within) => this.ask(device, () => this.tell(device, command, within)));
   }
 
   /** How the player is now: it is asked. @throws XpmnError could not reach; `not-allowed`; `not-supported` by what is no player */
   async now(device: Jid, signal: AbortSignal): Promise<PlayerView> {
     const asked = this.revisions.last;
-    const { heard, ...fresh } = await this.ask(device, () => this.fetch(device, signal));
+    const { heard, ...fresh } = await this.promptly(signal, (within) => this.ask(device, () => this.fetch(device, within)));
     const watch = this.watches.get(device);
     if (!watch) return { ...fresh, heard, device, revision: this.revisions.next() };
     watch.answered(fresh, { asked, heard });
@@ -154,6 +158,17 @@ export class PlayerSide {
       orNothing(variablesOfPlayer(channel, [], context)),
     ]);
     return { reach: 'there', status, heard, item, volume: undefined, mute: undefined, ...variableNews(variables ?? []) };
+  }
+
+  private async tell(device: Jid, command: PlayerCommand, signal: AbortSignal): Promise<void> {
+    const link = this.deps.controller.links.to(device);
+    if (command.name === 'set') await setOnPlayer(await link.channel({ signal }), [command.variable], this.within(signal));
+    else await commandPlayer(link, command, this.within(signal));
+  }
+
+  /** What needs no more than the player: somebody sits there and waits. */
+  private promptly<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline({ clock: this.deps.clock, signal, delay: this.settings.playback.promptTimeout, what: 'The answer of the player' }, work);
   }
 
   private ask<T>(device: Jid, ask: () => Promise<T>): Promise<T> {

@@ -344,6 +344,11 @@ export class Network {
     });
   }
 
+  /** What this gateway is called from now on; what names it in the network stays. @throws XpmnError `storage-failed` */
+  rename(name: string): Promise<void> {
+    return this.queue.run(() => this.documents.save((this.record = { ...this.record, name })));
+  }
+
   /**
    * Follows the newest `devices` list: if it gives this device another JID, the certificates and the hosted devices do, too.
    * Where the user key is at hand, lists that are wrong by what is known now are mended.

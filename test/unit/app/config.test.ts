@@ -91,6 +91,7 @@ describe('configuration', () => {
     // The look before it, and the one after it.
     assert.ok(player.commandTimeout > mpris.player.startTimeout + 2 * mpris.player.positionTimeout, 'a title that can\'t be fetched is no player that does not answer');
     assert.ok(playback.answerTimeout > player.feedTimeout + 2 * player.commandTimeout, 'whoever opens something hears what came of it');
+    assert.ok(playback.promptTimeout > player.commandTimeout, 'a device that does not answer its gateway is told of by that gateway');
   });
 
   it('has no setting in the schema that is not shipped', () => {

@@ -113,6 +113,17 @@ describe('setup', function () {
     assert.equal(extended.jid, `romeo@home.test/${local.jid.split('/')[1] ?? ''}`);
   });
 
+  it('is called what the user last wanted, under the same JID', async () => {
+    const name = async (): Promise<string | undefined> => (await Network.load({ ...machine.deps, generateKey }, trustOptions(settings)))?.name;
+    const { jid } = await machine.init({ name: 'Pi' });
+    await machine.init({});
+    assert.equal(await name(), 'Pi');
+    assert.equal((await machine.init({ name: 'Den' })).jid, jid);
+    assert.equal(await name(), 'Den');
+    await machine.init({ ...account, check: false, name: 'Attic' });
+    assert.equal(await name(), 'Attic');
+  });
+
   it('takes another password for the same account', async () => {
     await machine.init({ ...account, password: 'old', check: false });
     await machine.init(account);

@@ -67,6 +67,23 @@ describe('players as a controller sees them', () => {
     await assert.rejects(side.open(device(), { uris: ['http://away.test/a'], autoplay: true }, never), isCode('peer-unavailable'));
   });
 
+  it('that hang are not waited for longer than people wait, but where media may have to be fetched first', async () => {
+    const { side } = controller;
+    await side.now(device(), never);
+    for (const pair of rig.pairs) pair.hold('b');
+    const { promptTimeout } = settings.playback;
+    const isTimeout = isCode('timeout');
+    const refused = [assert.rejects(side.now(device(), never), isTimeout), ...(['pause', 'stop'] as const).map((name) => assert.rejects(side.command(device(), { name }, never), isTimeout)), assert.rejects(side.command(device(), { name: 'set', variable: { name: 'volume', value: 9 } }, never), isTimeout)];
+    const [leave, next] = [new AbortController(), { isOver: false }];
+    const going = side.command(device(), { name: 'next' }, leave.signal).finally(() => (next.isOver = true));
+    await settle();
+    await rig.clock.advance(promptTimeout);
+    await Promise.all(refused);
+    assert.equal(next.isOver, false);
+    leave.abort(new XpmnError('aborted', 'Enough.'));
+    await assert.rejects(going, isCode('aborted'));
+  });
+
   it('are asked how they are, with all that there is', async () => {
     rig.control.say({ state: 'playing', position: 5 });
     rig.control.show(playingItem('Lark'));

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { createUpnpAdapter } from '../../../src/upnp/adapter.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import { deferred } from '../../../src/xpmn/kernel/tasks.ts';
@@ -27,12 +29,15 @@ class Rig {
   readonly devices: MediaDevice[] = [];
   readonly gone: string[] = [];
   readonly hosts: string[] = [];
+  /** What requests fail with. */
+  failure: XpmnError | undefined;
   readonly adapter;
 
   constructor(describe: (text: string) => string = (text) => text, local = '192.0.2.50') {
     this.ssdp.setInterfaces([{ name: 'eth0', family: 4, address: local }]);
     const requester = new FakeRequester(this.clock, upnp.requester, (received) => {
       this.hosts.push(received.headers.host ?? '');
+      if (this.failure) throw this.failure;
       const answer = this.device.handle(received);
       return received.path === '/desc.xml' ? { ...answer, body: describe(String(answer.body)) } : answer;
     });
@@ -135,6 +140,26 @@ describe('UPnP adapter and renderers', () => {
     await rig.hear('alive', 'fd00::7');
     assert.deepEqual([player?.feed.address, rig.devices.length], ['192.0.2.7', 1]);
     await rig.adapter.stop();
+  });
+
+  it('asks for one that has died without a word, as soon as nothing listens there, and believes its silence', async () => {
+    for (const [details, answers] of [[{ refused: true }, false], [{ refused: true }, true], [{}, false]] as const) {
+      const rig = await new Rig().start();
+      await rig.clock.advance(1000);
+      const player = rig.devices[0]?.player;
+      rig.failure = new XpmnError('unreachable', 'A device does not answer.', { details });
+      const searched = once(rig.ssdp, 'sent');
+      await assert.rejects(async () => player?.setVolume(7, { signal }), { code: 'unreachable' });
+      if (details.refused) assert.match(String((await searched)[0]), /\nST: uuid:renderer\r/);
+      if (answers) {
+        rig.failure = undefined;
+        await rig.hear('alive');
+      }
+      await rig.clock.advance(upnp.discovery.tracker.grace + 1);
+      // Who does not answer in time, or breaks off, may be busy.
+      assert.deepEqual(rig.gone, details.refused && !answers ? ['uuid:renderer'] : []);
+      await rig.adapter.stop();
+    }
   });
 
   it('ends what its player does when it goes', async () => {

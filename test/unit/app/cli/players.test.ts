@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ControlServer } from '../../../../src/app/control/server.ts';
+import { mediaInFolder } from '../../../../src/app/cli/folder-to-play.ts';
 import type { CliDeps } from '../../../../src/app/cli/io.ts';
 import { XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../../src/xpmn/kernel/log.ts';
 import { FakeGateway, fakeDevice } from '../../../fakes/fake-gateway.ts';
-import { playbackStatus } from '../../../fakes/fake-players.ts';
+import { playbackStatus, playingItem } from '../../../fakes/fake-players.ts';
 import { fakeControlled } from '../../../fakes/fake-setup.ts';
 import { waitUntil } from '../../../peers/wait.ts';
 import { cli } from '../../../support/cli.ts';
@@ -80,13 +81,12 @@ describe('commands for players', () => {
     });
 
     it('refuses what it can\'t play before anything is opened, and names it', async () => {
-      await mkdir(join(home, 'folder'));
       const song = await file('song.mp3');
       const cases: [string, number, RegExp][] = [
         ['none.mp3', 1, /^xpmn: not-found: There is no file "none\.mp3"\.\n$/],
-        [join(home, 'folder'), 2, /^xpmn: usage: ".*folder" is a directory: name the files in it, like .*folder\/\*\.\n$/],
         ['/dev/null', 2, /^xpmn: usage: "\/dev\/null" is no ordinary file\.\n$/],
         ['', 1, /^xpmn: not-found: There is no file ""\.\n$/],
+        ['NjQkMA', 1, /^xpmn: not-found: There is no file "NjQkMA": what a server has is named as `xpmn browse` lists it, a container together with --of\.\n$/],
         ['spotify:track:1', 2, /^xpmn: usage: "spotify:track:1" is neither a file nor a kind of URI that can be played: those begin with xmpp:, http: or https:\.\n$/],
         ['rtsp://example.org/a', 2, /^xpmn: usage: "rtsp:\/\/example\.org\/a" is neither/],
         ['xmpp:anna@example.org', 2, /^xpmn: usage: "xmpp:anna@example\.org" is no media item: they look like xmpp:…\?transfer;uid=…/],
@@ -100,6 +100,38 @@ describe('commands for players', () => {
         assert.match(got.stderr, sentence);
       }
       assert.deepEqual([gateway.shared, gateway.players.opened], [[], []]);
+    });
+
+    it('plays what is in a folder, by the names, and no more than a list has', async () => {
+      const folder = join(home, 'music');
+      for (const name of ['Album', 'Album/Live', 'empty']) await mkdir(join(folder, name), { recursive: true });
+      for (const name of ['2 b.mp3', '10 a.flac', 'cover.jpg', 'notes.txt', 'all.m3u', '.hidden.mp3', 'Album/1.ogg', 'Album/Live/film.mkv']) await file(join('music', name));
+      await symlink('..', join(folder, 'Album', 'above'));
+      await symlink('gone.mp3', join(folder, 'Album', 'gone.mp3'));
+      const expected = ['2 b.mp3', '10 a.flac', 'Album/1.ogg', 'Album/Live/film.mkv'].map((name) => ({ file: join(folder, name) }));
+      await said(['play', folder]);
+      assert.deepEqual(gateway.shared.splice(0), expected);
+      assert.equal((await xpmn(['play', join(folder, 'empty'), folder, FILM])).stderr, `There is no music and no film in "${join(folder, 'empty')}".\n`);
+      assert.deepEqual(gateway.shared.splice(0), expected);
+      assert.deepEqual(await xpmn(['play', join(folder, 'empty')]), { status: 1, stdout: '', stderr: `xpmn: not-found: There is no music and no film in "${join(folder, 'empty')}".\n` });
+      const { items } = settings.player.playlist;
+      assert.equal((await xpmn(['play', ...Array.from({ length: items - 1 }, () => FILM), folder])).stderr, `Only the first ${items} of ${items + 3} titles are played: a list has no more.\n`);
+      assert.deepEqual([gateway.players.opened.at(-1)?.uris.length, gateway.shared], [items, [expected[0]]]);
+      assert.equal((await mediaInFolder(folder, { entries: 3 }, assert.fail)).length < expected.length, true);
+    });
+
+    it('plays what is in containers of a server, and no more than a list has', async () => {
+      assert.equal(await said(['play', 'root', 'root', '--of', 'nas', '--on', 'living']), 'playing Title 1 on Living room (1 of 6)\n');
+      const uri = (n: number): string => `xmpp:anna@example.org/nas-k3fq?transfer;uid=film-${n}`;
+      assert.deepEqual(gateway.players.opened[0]?.uris, [0, 1, 2, 0, 1, 2].map(uri));
+      const { items } = settings.player.playlist;
+      gateway.films = items + 1;
+      assert.deepEqual(await xpmn(['play', 'root', 'root', '--of', 'nas']), { status: 0, stdout: `playing Title 1 on Living room (1 of ${items})\n`, stderr: `Only the first ${items} titles are played: a list has no more.\n` });
+      assert.deepEqual([gateway.players.opened[1]?.uris.length, gateway.players.opened[1]?.uris.at(-1)], [items, uri(items - 1)]);
+      gateway.films = 0;
+      assert.deepEqual(await xpmn(['play', 'root', '--of', 'NAS of Anna']), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is nothing to play in "root" itself: `xpmn browse \'NAS of Anna\' root` lists what is in it.\n' });
+      assert.match((await xpmn(['play', '--of', 'nas'])).stderr, /^xpmn: usage: --of is for containers: `xpmn browse nas` lists them\.\n$/);
+      assert.match((await xpmn(['play', 'gone', '--of', 'nas'])).stderr, /^xpmn: not-found: NAS of Anna \(nas-k3fq\) has no container "gone": `xpmn browse nas-k3fq` lists those at its top\.\n$/);
     });
 
     it('tells when a file may not be read, here or by the gateway', async () => {
@@ -119,7 +151,7 @@ describe('commands for players', () => {
       gateway.list.push(fakeDevice('kitchen-bbbb', 'Kitchen', { services: ['playback'] }));
       assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: bad-request: There are several players: Living room (living-aaaa), Kitchen (kitchen-bbbb). Say which with --on.\n' });
       gateway.list.length = 2;
-      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is no player in the media network: `xpmn devices` shows what there is.\n' });
+      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is no player in the media network that is on: `xpmn devices` shows what there is.\n' });
     });
 
     it('says that a device is no player, or not there', async () => {
@@ -129,7 +161,7 @@ describe('commands for players', () => {
       gateway.players.failure = new XpmnError('not-supported', 'It knows nothing of that.');
       assert.match((await xpmn(['play', FILM, '--on', 'old'])).stderr, /^xpmn: not-supported: Old \(old-cccc\) is no player: /);
       gateway.players.failure = new XpmnError('peer-unavailable', 'It is not there.');
-      assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: Old can\'t be reached now. `xpmn devices` shows what can be reached.\n' });
+      assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: Old can\'t be reached now: `xpmn devices` shows what can.\n' });
     });
 
     it('waits until it plays', async () => {
@@ -159,6 +191,39 @@ describe('commands for players', () => {
       // What lies on this disk is not fetched.
       gateway.players.after = [{ state: 'error', error: 'origin-unreachable' }];
       assert.equal((await xpmn(['play', await file('a.mp3'), '--on', 'living'])).stderr, 'xpmn: origin-unreachable: Living room can\'t play Title 1: it could not fetch or play it.\n');
+    });
+
+    it('names the titles that it goes past', async () => {
+      const change = (item: string, changes: Parameters<typeof playbackStatus>[0]): void => gateway.players.change({ item: playingItem(item), status: playbackStatus({ session: 's2', count: 4, ...changes }) });
+      gateway.players.after = [{ state: 'buffering' }];
+      const running = xpmn(['play', FILM, FILM, FILM, FILM, '--on', 'living']);
+      await waitUntil('it waits', () => gateway.players.waiting === 1);
+      change('Nemo', { index: 0, state: 'error', error: 'unsupported-type' });
+      await waitUntil('it has heard', () => gateway.players.waitingAfter === gateway.players.view.revision);
+      // The failure of the one between was not heard.
+      change('Creek', { index: 2, state: 'buffering' });
+      await waitUntil('it has heard', () => gateway.players.waitingAfter === gateway.players.view.revision);
+      change('Creek', { index: 2 });
+      assert.deepEqual(await running, { status: 0, stdout: 'playing Creek on Living room (3 of 4)\n', stderr: 'Living room can\'t play Nemo: it does not play media of this kind.\nLiving room can\'t play Title 2.\n' });
+    });
+
+    it('calls what is shared by what it is called here', async () => {
+      gateway.players.title = '';
+      gateway.players.after = [{ index: 2, count: 3 }];
+      const { stderr } = await xpmn(['play', await file('broken.mp3'), 'http://me:secret@example.org/radio', FILM, '--on', 'living']);
+      assert.equal(stderr, 'Living room can\'t play broken.mp3.\nLiving room can\'t play http://example.org/radio.\n');
+    });
+
+    it('fails when no other title is tried, or the player itself has failed', async () => {
+      const clock = new FakeClock();
+      gateway.players.after = [{ state: 'error', error: 'unsupported-type' }];
+      const running = xpmn(['play', FILM, FILM, '--on', 'living'], { clock });
+      while (gateway.players.waiting === 0) await clock.advance(0);
+      await clock.advance(settings.cli.playing);
+      const { status, stderr } = await running;
+      assert.deepEqual([status, stderr.split('\n').at(-2)], [1, 'xpmn: unsupported-type: Living room can\'t play Title 1: it does not play media of this kind.']);
+      gateway.players.after = [{ state: 'error', error: 'unreachable' }];
+      assert.match((await xpmn(['play', FILM, FILM, '--on', 'living'])).stderr, /^xpmn: unreachable: Living room can't play Title 1/);
     });
 
     it('says so where nothing is heard of it for long, or nobody waits', async () => {
@@ -250,7 +315,7 @@ describe('commands for players', () => {
       const cases: [ErrorCode, string[], number, string][] = [
         ['unexpected-request', ['next'], 1, 'It is so. `xpmn now --on living` shows what it does.'], ['not-pausable', ['pause'], 1, 'It is so. It can be stopped: `xpmn stop --on living`.'],
         ['not-seekable', ['seek', '10'], 1, 'It is so.'], ['not-acceptable', ['seek', '10'], 1, 'It is so. `xpmn now --on living` shows what it plays.'],
-        ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now. `xpmn devices` shows what can be reached.'], ['unreachable', ['stop'], 3, 'It is so.'],
+        ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now: `xpmn devices` shows what can.'], ['unreachable', ['stop'], 3, 'It is so.'],
         ['timeout', ['stop'], 3, 'Living room did not answer in time.'], ['transport-failed', ['stop'], 3, 'Living room did not answer: the connection to it broke.'], ['not-trusted', ['stop'], 4, 'It is so.'],
         ['not-found', ['volume', '5'], 1, 'Living room has no volume that can be reached from here: use its own controls.'], ['not-supported', ['mute', 'on'], 1, 'Living room has no way to mute it that can be reached from here: use its own controls.'],
       ];

@@ -59,6 +59,6 @@ describe('a playlist on the disk', () => {
   it('is one of the words of a command', async () => {
     await read('list.m3u', 'one.mp3\nsub/two words.mp3');
     const words = ['http://web.test/a', join(folder, 'list.m3u'), join(folder, 'one.mp3')];
-    assert.deepEqual(await itemsFor(words, settings.player.playlist, () => assert.fail()), [{ url: 'http://web.test/a' }, file('one.mp3'), file('sub/two words.mp3'), file('one.mp3')]);
+    assert.deepEqual(await itemsFor(words, { ...settings.player.playlist, entries: settings.cli.entries }, () => assert.fail()), [{ url: 'http://web.test/a' }, file('one.mp3'), file('sub/two words.mp3'), file('one.mp3')]);
   });
 });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { ControlClient } from '../../../../src/app/control/client.ts';
 import { OPERATIONS, operationPath } from '../../../../src/app/control/operations.ts';
-import type { OperationName } from '../../../../src/app/control/operations.ts';
+import type { ItemToPlay, OperationName } from '../../../../src/app/control/operations.ts';
 import { ControlServer, statusOf } from '../../../../src/app/control/server.ts';
 import { ERROR_CODES, XpmnError } from '../../../../src/xpmn/kernel/errors.ts';
 import type { ErrorCode } from '../../../../src/xpmn/kernel/errors.ts';
@@ -113,6 +113,14 @@ describe('control API', () => {
     // Seconds into the first are none into the second.
     assert.deepEqual(gateway.players.opened.map(({ uris, position }) => [uris.length, position]), [[1, 7], [1, undefined]]);
     await assert.rejects(client.call('play', { items: [locked, { url: 'http://example.org/locked' }] }, { signal }), { code: 'not-allowed', message: '/locked.mp3: It can\'t be read.' });
+    const refused = (code: ErrorCode, items: readonly ItemToPlay[]): Promise<unknown> => {
+      gateway.players.failure = new XpmnError(code, 'The peer answered.', { details: { said: '' } });
+      return client.call('play', { items }, { signal });
+    };
+    const message = 'Living room can\'t fetch the item, or can\'t play it.';
+    await assert.rejects(refused('origin-unreachable', [locked, song, song]), { code: 'origin-unreachable', message: `/a.mp3: ${message}` });
+    await assert.rejects(refused('origin-unreachable', [song]), { message });
+    await assert.rejects(refused('timeout', [song, song]), { message: 'Living room did not answer its gateway in time.' });
     gateway.failure = new XpmnError('unreachable', 'The peer answered remote-server-not-found.', { details: { said: '' } });
     await assert.rejects(client.call('url', { uri: 'xmpp:anna@example.org/gone-aaaa?transfer;uid=x' }, { signal }), { code: 'unreachable', message: 'gone-aaaa does not answer its gateway: is it switched on?' });
   });
