@@ -106,8 +106,7 @@ export class MprisObserver {
       this.beginAnew();
       await this.observe(remote);
       void this.learnOpening(remote);
-      // Another program may be read by now.
-      if (this.remote === remote) this.isAway = false;
+      if (this.hasToldChanges) void this.look(false);
     } catch (error) {
       if (this.remote === remote) this.detach();
       throw error;
@@ -215,7 +214,8 @@ export class MprisObserver {
 
   private async lookNow(isFull: boolean): Promise<void> {
     const { remote } = this;
-    if (!remote) return;
+    // Before all was read, what it has told is not the whole of it.
+    if (!remote || this.isAway) return;
     try {
       if (isFull) {
         this.toldMeanwhile = {};
@@ -247,7 +247,7 @@ export class MprisObserver {
     if (reading.status === 'playing' && this.known.reading.status !== 'playing') this.told = undefined;
     const { told, isVolumeOurs, options: { endTolerance } } = this;
     const { state, ended } = observe(this.known, { reading, position, now }, { told, isVolumeOurs, endTolerance });
-    [this.known, this.trouble] = [state, undefined];
+    [this.known, this.trouble, this.isAway] = [state, undefined, false];
     this.publish();
     if (ended !== undefined && !this.isClosed) this.events.ended(ended);
     this.news.tell();
