@@ -18,22 +18,22 @@ export interface UserKeyDeskDeps {
 export function userKeyControl({ network, issueDue, handOver }: UserKeyDeskDeps): UserKeyControl {
   return {
     async lock(password) {
-      if (password !== undefined && network.hasUserKeyPassword) throw new XpmnError('conflict', 'The user key has a password already.');
-      await network.lockUserKey(password);
+      if (password !== undefined && network.keyPassword.isSet) throw new XpmnError('conflict', 'The user key has a password already.');
+      await network.keyPassword.lock(password);
     },
     async unlock(password) {
-      await network.unlockUserKey(password);
+      await network.keyPassword.unlock(password);
       return (await issueDue()).map(({ type }) => type);
     },
-    changePassword: ({ current, next }) => network.changeUserKeyPassword(current, next),
-    removePassword: (current) => network.removeUserKeyPassword(current),
+    changePassword: ({ current, next }) => network.keyPassword.change(current, next),
+    removePassword: (current) => network.keyPassword.remove(current),
     handOver,
   };
 }
 
-export function userKeyState({ isManagement, isLocked, hasUserKeyPassword }: Network): UserKeyState {
+export function userKeyState({ isManagement, isLocked, keyPassword }: Network): UserKeyState {
   if (!isManagement) return 'elsewhere';
-  if (!hasUserKeyPassword) return 'plain';
+  if (!keyPassword.isSet) return 'plain';
   return isLocked ? 'locked' : 'unlocked';
 }
 

@@ -42,7 +42,7 @@ describe('a network whose user key is locked', function () {
     clock = new FakeClock(Date.now() - settings.trust.reissueAfter);
     network = await firstNetwork(account, 'home', { clock });
     other = await nextNetwork(network, 'second');
-    await network.lockUserKey(PASSWORD);
+    await network.keyPassword.lock(PASSWORD);
     await clock.advance(settings.trust.reissueAfter);
     [first, second] = [testGateway(network, account, { server }), testGateway(other, account, { server })];
     for (const gateway of [first, second]) await gateway.start({ signal });
@@ -84,7 +84,7 @@ describe('a network whose user key is locked', function () {
   it('has them issued and published as soon as it is unlocked, and its certificates signed', async () => {
     const before = newest(network) as VerifiedList;
     assert.equal(await signed(), 0);
-    await network.unlockUserKey(PASSWORD);
+    await network.keyPassword.unlock(PASSWORD);
     const types = (await first.issueDue()).map(({ type }) => type);
     const isThere = onServer().includes(serialise((newest(network) as VerifiedList).element));
     assert.deepEqual(types, ['devices']);

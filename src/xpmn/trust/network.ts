@@ -31,6 +31,7 @@ import type { VerifiedList } from './signed-list.ts';
 import { devicesList, hostedList, isRemoved } from './snapshot.ts';
 import { UserKey } from './user-key.ts';
 import type { StoredUserKey } from './user-key.ts';
+import { UserKeyPassword } from './user-key-password.ts';
 import { UserKeyTransfer } from './user-key-transfer.ts';
 import { UserLists } from './user-lists.ts';
 import type { Unlisted } from './user-lists.ts';
@@ -53,6 +54,7 @@ export class Network {
   readonly lists: ListStore;
   /** The user key, on its way to another device or here from one. */
   readonly transfer: UserKeyTransfer;
+  readonly keyPassword: UserKeyPassword;
   private readonly deps: NetworkDeps;
   private readonly options: TrustOptions;
   private readonly documents: NetworkDocuments;
@@ -74,6 +76,7 @@ export class Network {
     this.issuer = new ListIssuer({ lists, clock: deps.clock }, options, network);
     this.userLists = new UserLists({ lists, issuer: this.issuer, clock: deps.clock, userKey: this.userKey }, options, network);
     this.transfer = new UserKeyTransfer({ lists, queue: this.queue, userKey: this.userKey, userLists: this.userLists }, network, this.gateway.key);
+    this.keyPassword = new UserKeyPassword({ queue: this.queue, userKey: this.userKey });
     this.hosted = new HostedDevices({ ...deps, lists, issuer: this.issuer, documents: this.documents }, options, network, parts.hosted);
   }
 
@@ -184,11 +187,6 @@ export class Network {
     if (this.isLocked) this.userKey.required();
   }
 
-  /** Whether the user key lies under a password, locked or not. */
-  get hasUserKeyPassword(): boolean {
-    return this.userKey.hasPassword;
-  }
-
   /** Lists that wait for the user key to be unlocked: it is time to issue them again, or they are wrong. Others go on with what they have; friends do not for ever. */
   get waitingLists(): readonly VerifiedList[] {
     return this.isLocked ? this.userLists.pending(this.asManagement) : [];
@@ -287,36 +285,6 @@ export class Network {
     const userKey = this.userKey.required();
     const lists = inReadingOrder([...overtaken, ...snapshot.lists], this.id).slice(0, this.options.heads);
     return { account, name, userKey, userCertificate, lists: lists.map(({ element }) => element), removed: snapshot.removed };
-  }
-
-  /**
-   * Lets go of the user key until it is unlocked. With a password, it lies under that one from now on, also where it had
-   * another before, and nowhere without it when this resolves; a rejection changes nothing.
-   * @throws XpmnError `not-allowed` (no user key here), `not-authorized` (it is locked already), `bad-password` (an empty one; none, while it has none), `storage-failed`
-   */
-  lockUserKey(password?: string): Promise<void> {
-    return this.queue.run(() => this.userKey.lock(password));
-  }
-
-  /**
-   * Puts the user key at hand until it is locked again or the process ends: in memory only. `refresh` then issues what waited.
-   * @throws XpmnError `not-allowed` (no user key here), `bad-password`
-   */
-  unlockUserKey(password: string): Promise<void> {
-    return this.queue.run(() => this.userKey.unlock(password));
-  }
-
-  /**
-   * Puts the user key under a password, or under another one than `current`; it is as locked as before.
-   * @throws XpmnError `not-allowed` (no user key here), `bad-password` (an empty one, or `current` is not the one it has), `storage-failed`
-   */
-  changeUserKeyPassword(current: string | undefined, next: string): Promise<void> {
-    return this.queue.run(() => this.userKey.changePassword(current, next));
-  }
-
-  /** Lets the user key lie without a password again. @throws XpmnError `not-allowed` (no user key here), `bad-password`, `storage-failed` */
-  removeUserKeyPassword(password: string): Promise<void> {
-    return this.queue.run(() => this.userKey.removePassword(password));
   }
 
   /**

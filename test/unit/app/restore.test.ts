@@ -97,7 +97,7 @@ describe('restoring, with a look at the account', function () {
     const { userKey, ...content } = await decodeBackup(await make(), PASSWORD, options);
     assert.deepEqual([keyNameOf(userKey), content.account, content.password, content.server, content.ca], [network.id, account, login.password, login.server, login.ca]);
     assert.equal((await restore({ check: false, file: await make() })).network, network.id);
-    await network.lockUserKey('honey');
+    await network.keyPassword.lock('honey');
     await assert.rejects(make(), { code: 'not-authorized' });
   });
 

@@ -202,7 +202,7 @@ describe('setup', function () {
     it('is not moved while its user key is under a password: nobody is asked for that here', async () => {
       await machine.init({ ...account, ...mistyped });
       const network = await Network.load({ ...machine.deps, generateKey }, trustOptions(settings));
-      await network?.lockUserKey('milk');
+      await network?.keyPassword.lock('milk');
       await assert.rejects(machine.init({ ...account, replace: 'always' }), { code: 'not-allowed', message: /key password --remove/ });
       assert.equal((await machine.init({ ...account, ...mistyped })).jid.startsWith('rome@'), true);
     });

@@ -98,9 +98,9 @@ describe('handing over the management', function () {
   });
 
   it('is not begun while the key is locked, or where it is not', async () => {
-    await former.lockUserKey('milk');
+    await former.keyPassword.lock('milk');
     await assert.rejects(hand(), { code: 'not-authorized' });
-    await former.unlockUserKey('milk');
+    await former.keyPassword.unlock('milk');
     await hand();
     assertDone();
     await assert.rejects(hand(), { code: 'not-allowed' });

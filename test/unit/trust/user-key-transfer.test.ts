@@ -21,8 +21,8 @@ describe('the transfer of a user key', function () {
   });
 
   it('leaves the key on the disk of the next holder, and on no other', async () => {
-    await former.lockUserKey('milk');
-    await former.unlockUserKey('milk');
+    await former.keyPassword.lock('milk');
+    await former.keyPassword.unlock('milk');
     await next.transfer.take(former.transfer.parts());
     assert.deepEqual(nas.keys, ['device', 'user']);
     const list = await former.transfer.moveRole(next.gateway.key);
@@ -46,14 +46,14 @@ describe('the transfer of a user key', function () {
     assert.deepEqual([nas.keys, next.isManagement], [['device'], false]);
     await next.transfer.take(parts);
     await assert.rejects(next.transfer.take(other), { code: 'not-acceptable' });
-    await next.lockUserKey('honey');
+    await next.keyPassword.lock('honey');
     await next.transfer.take({ ...parts, removed: new Map([['devices', [fakeKey('tablet')]]]) });
     assert.deepEqual([nas.keys, next.isLocked], [['device', 'user-sealed'], true], 'its owner has put it under a password');
     assert.equal(next.lists.removedBy({ network: former.id, type: 'devices', signer: former.id }).size, 0);
   });
 
   it('needs the key at hand', async () => {
-    await former.lockUserKey('milk');
+    await former.keyPassword.lock('milk');
     assert.throws(() => former.transfer.parts(), { code: 'not-authorized' });
     await assert.rejects(former.transfer.moveRole(next.gateway.key), { code: 'not-authorized' });
     assert.throws(() => next.transfer.parts(), { code: 'not-allowed' });
