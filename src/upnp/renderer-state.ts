@@ -94,6 +94,8 @@ export interface FactsOptions {
   readonly slack: number;
   /** Milliseconds of a title within which that it has stopped is no one's wish: nobody is as quick. */
   readonly falseStart: number;
+  /** Milliseconds after which one that still says that it is where it began may only not know where it is. */
+  readonly startPatience: number;
   /** Milliseconds until it is looked whether that stays so. */
   readonly settle: number;
   readonly failure: () => XpmnError;
@@ -166,9 +168,10 @@ function withPhase(state: RendererState, { phase, hasFailed, position }: Transpo
  * COMPAT: some say that they play before they have opened what they were given, and that they have stopped when they can't. It is as if they had just
  * been told to play: whether they do is looked at.
  */
-function isFalseStart(state: RendererState, now: number, { falseStart }: FactsOptions): boolean {
+function isFalseStart(state: RendererState, now: number, { falseStart, startPatience }: FactsOptions): boolean {
   const { own, wasHeard, isStopped, began, stalledAt } = state;
-  if (!own || !wasHeard || isStopped || (!began && stalledAt === undefined)) return false;
+  const isBeginning = began !== undefined && now < began.at + startPatience;
+  if (!own || !wasHeard || isStopped || (!isBeginning && stalledAt === undefined)) return false;
   const [played, duration] = [positionAt(state, now) ?? 0, durationOf(state) ?? Infinity];
   const margin = falseStart / 1000;
   return (stalledAt !== undefined || played < margin) && duration - played > margin;
@@ -179,7 +182,7 @@ function withPosition(state: RendererState, position: number, now: number, slack
   if (state.phase === 'stopped' || state.phase === 'idle') return state;
   if (isLeftover(state, position, now, slack)) return state;
   const expected = positionAt(state, now);
-  const began = state.began && hasMoved(state.began.position, position) ? undefined : state.began && { ...state.began, position: Math.min(state.began.position, position) };
+  const began = state.began && position <= state.began.position + 1 ? { ...state.began, position: Math.min(state.began.position, position) } : undefined;
   const isRight = expected !== undefined && expected >= position - slack && expected <= position + (Number.isInteger(position) ? 1 : 0) + slack;
   return isRight ? { ...state, began } : { ...state, began, position, measured: now };
 }

@@ -35,7 +35,7 @@ class Play {
 
   hears(after: number, facts: TransportFacts): this {
     this.now += after;
-    return this.become(withFacts(this.state, facts, this.now, { slack, falseStart, settle, failure }));
+    return this.become(withFacts(this.state, facts, this.now, { slack, falseStart, startPatience, settle, failure }));
   }
 
   become(next: RendererState): this {
@@ -70,6 +70,13 @@ describe('what is known of a renderer', () => {
     'failed': playing().hears(58_000, { phase: 'stopped', hasFailed: true }),
   };
   for (const [name, play] of Object.entries(NO_END)) it(`has not ended when it was ${name}`, () => assert.deepEqual(play.ended, []));
+
+  it('was stopped by somebody where it stops in the middle, though it says for ever that it is at the beginning', () => {
+    const play = playing();
+    for (let second = 1; second <= 20; second += 1) play.hears(1000, { position: 0 });
+    play.hears(500, { phase: 'stopped' }).hears(settle, { phase: 'stopped' });
+    assert.deepEqual([play.seen, play.ended, play.state.failure], ['stopped', [], undefined]);
+  });
 
   it('has ended where nobody can tell how long it is', () => {
     const live = playerMedia('http://192.0.2.1/live', undefined);
