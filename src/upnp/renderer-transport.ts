@@ -94,17 +94,20 @@ export class RendererTransport {
   /** To so many seconds: in whatever way it understands. */
   async seek(position: number, signal: AbortSignal): Promise<void> {
     const { clock, tracker } = this.deps;
-    const isEarly = tracker.state.began !== undefined;
+    const { began } = tracker.state;
+    const isEarly = began !== undefined && clock.monotonic() < began.at + this.options.startPatience;
     const go = async (): Promise<void> => {
       await this.seekSomehow(position, signal);
       tracker.set(afterSeek(tracker.state, position, clock.monotonic()));
     };
     await go();
     // COMPAT: some take it before they have opened what they play, and forget it: where they stand then is not there.
-    for (const until = clock.monotonic() + this.options.retryFor; isEarly && clock.monotonic() < until; await go()) {
+    for (const until = clock.monotonic() + this.options.retryFor; isEarly && clock.monotonic() < until; ) {
       await sleep(clock, this.options.settle, signal);
       await this.deps.ask({ signal });
       if (!this.isOn || Math.abs((positionAt(tracker.state, clock.monotonic()) ?? position) - position) <= 2) return;
+      // On their way, they may still tell where they were.
+      if (tracker.state.phase === 'playing') await go();
     }
   }
 

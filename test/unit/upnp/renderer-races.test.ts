@@ -38,4 +38,54 @@ describe('media renderer, while something else happens', () => {
     await clock.advance(5000);
     assert.deepEqual([device.state, player.snapshot.state], ['STOPPED', 'stopped']);
   });
+
+  /** Whatever it answers, that is where it says it is. */
+  function says(place: () => string | undefined): void {
+    const { device } = rig;
+    const { handle } = device;
+    device.handle = (received) => {
+      const answer = handle.call(device, received);
+      const said = place();
+      return said === undefined || !('body' in answer) ? answer : { ...answer, body: String(answer.body).replace(/<RelTime>[^<]*/, `<RelTime>${said}`) };
+    };
+  }
+  async function plays(player: RendererRig['player'], url: string): Promise<void> {
+    await player.load(playerMedia(url, 60), { signal });
+    await player.play({ signal });
+  }
+
+  it('is told once where to go, though it says where it was until it is there', async () => {
+    const player = await begin({ defects: { startsIn: 1200 } });
+    const { device, clock } = rig;
+    await plays(player, ONE);
+    await clock.advance(1500);
+    says(() => (device.state === 'TRANSITIONING' ? '0:00:01' : undefined));
+    await player.seek(40, { signal });
+    await clock.advance(3000);
+    assert.deepEqual([device.calls.filter((call) => call === 'Seek').length, player.snapshot.state], [1, 'playing']);
+    assert.ok((player.snapshot.position ?? 0) >= 40);
+  });
+
+  it('is told once where to go in the middle of a title, though it never says where it is', async () => {
+    const player = await begin();
+    const { device, clock } = rig;
+    says(() => '0:00:00');
+    await plays(player, ONE);
+    await clock.advance(10_000);
+    await player.seek(40, { signal });
+    assert.equal(device.calls.filter((call) => call === 'Seek').length, 1);
+  });
+
+  it('is not taken for one that says where it is because it did not follow a seek with its position', async () => {
+    const player = await begin();
+    const { clock } = rig;
+    says(() => '0:00:00');
+    await plays(player, ONE);
+    await clock.advance(500);
+    await player.seek(40, { signal });
+    await clock.advance(1000);
+    await plays(player, ONE);
+    await clock.advance(30_000);
+    assert.deepEqual([player.snapshot.state, player.snapshot.problem], ['playing', undefined]);
+  });
 });
