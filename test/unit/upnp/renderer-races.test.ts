@@ -39,6 +39,26 @@ describe('media renderer, while something else happens', () => {
     assert.deepEqual([device.state, player.snapshot.state], ['STOPPED', 'stopped']);
   });
 
+  it('stops it also where an answer was under way that is older than the command', async () => {
+    const player = await begin({ defects: { startsIn: 1000 } });
+    const { device, clock } = rig;
+    await player.load(playerMedia(ONE, 60), { signal });
+    const enough = new AbortController();
+    let command: Promise<void> | undefined;
+    const { handle } = device;
+    device.handle = (received) => {
+      const answer = handle.call(device, received);
+      const action = device.calls.at(-1);
+      if (action === 'GetTransportInfo' && !command) command = assert.rejects(rig.player.play({ signal: enough.signal }), { code: 'aborted' });
+      if (action === 'Play') enough.abort(new XpmnError('aborted', 'Enough.'));
+      return answer;
+    };
+    for (let passed = 0; !command && passed < 10_000; passed += 10) await clock.advance(10);
+    await command;
+    await player.stop({ signal });
+    assert.deepEqual([device.state, device.calls.filter((call) => call === 'Stop').length], ['STOPPED', 1]);
+  });
+
   /** Whatever it answers, that is where it says it is. */
   function says(place: () => string | undefined): void {
     const { device } = rig;
