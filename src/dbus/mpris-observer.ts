@@ -202,9 +202,10 @@ export class MprisObserver {
 
   /** COMPAT: Audacious tells of a jump a moment before it says the new position; others say another unit, so that only looking helps. */
   private async lookForSeeked(said: number | undefined, looks: number): Promise<void> {
-    this.seekedTimer?.cancel();
     await this.look(false);
     const { clock, options: { jump, lookInterval } } = this;
+    // Many jumps are one look.
+    this.seekedTimer?.cancel();
     if (said === undefined || looks <= 1 || !this.remote || Math.abs(this.here - said) * 1000 <= jump) return;
     this.seekedTimer = clock.after(lookInterval, () => void this.lookForSeeked(said, looks - 1));
   }
