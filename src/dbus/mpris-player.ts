@@ -29,6 +29,9 @@ export interface MprisPlayerDeps {
   readonly pictures?: PictureLoader | undefined;
 }
 
+/** The steps of a volume may be as large: that it does not go a smaller one says nothing. */
+const VOLUME_STEP = 10;
+
 type Flag = 'canControl' | 'canPlay' | 'canPause' | 'canSeek' | 'canGoNext' | 'canGoPrevious';
 
 /**
@@ -238,13 +241,14 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
 
   private async turn(remote: MprisRemote, volume: number, call: PlayerCall): Promise<void> {
     const { observer } = this;
-    const before = observer.state.reading.volume;
+    const { volume: before = volume } = observer.state.reading;
     await remote.set('Volume', { signature: 'd', value: mprisVolume(volume) }, call);
     try {
       // Players round.
       await this.confirm((reading) => Math.abs((reading.volume ?? NaN) - volume) <= 1, call);
     } catch (error) {
-      if (asXpmnError(error).code === 'not-acceptable' && observer.state.reading.volume === before) observer.update({ fixedVolume: before });
+      const isUnmoved = observer.state.reading.volume === before && Math.abs(before - volume) > VOLUME_STEP;
+      if (isUnmoved && asXpmnError(error).code === 'not-acceptable') observer.update({ fixedVolume: before });
       throw error;
     }
   }

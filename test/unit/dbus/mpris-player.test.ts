@@ -299,6 +299,12 @@ describe('a player by MPRIS', function () {
       assert.equal(rig.player.snapshot.volume, 10);
     });
 
+    it('all the same, where it only does not go so small a step', async () => {
+      await playing({ ignoresVolume: true });
+      await assert.rejects(rig.player.setVolume(56, { signal }), { code: 'not-acceptable' });
+      assert.deepEqual([rig.player.snapshot.volume, rig.player.snapshot.abilities.volume], [50, true]);
+    });
+
     it('not, where there is no volume', async () => {
       await playing({ noVolume: true });
       assert.deepEqual([rig.player.snapshot.volume, rig.player.snapshot.mute, rig.player.snapshot.abilities.mute], [undefined, undefined, false]);
@@ -339,6 +345,14 @@ describe('a player by MPRIS', function () {
     assert.ok(await rig.pass(600, () => Math.abs((rig.player.snapshot.position ?? NaN) - 40) < 1));
     await rig.player.seek(10, { signal });
     assert.ok(Math.abs((rig.player.snapshot.position ?? NaN) - 10) < 1);
+  });
+
+  it('is looked at no more often for many jumps at once than for one', async () => {
+    await playing({ seekedBefore: 60_000 });
+    const before = rig.clock.pending;
+    for (let place = 1; place <= 20; place += 1) rig.scripted.seek(30 + place);
+    await rig.settled();
+    assert.ok(rig.clock.pending <= before + 20 + 1, `${rig.clock.pending - before} timers`);
   });
 
   it('has no place where it always says 0, and what it signals counts', async () => {
