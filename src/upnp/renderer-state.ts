@@ -38,7 +38,7 @@ export interface RendererState {
   readonly isOver: boolean;
   /** When and where it began, or went on, to play, as it says; undefined once its position has been seen to go on since. */
   readonly began: { readonly at: number; readonly position: number } | undefined;
-  /** Where it was when it stopped, or was given something else. */
+  /** Where it was when it stopped, or was given something else; undefined since it was told to go somewhere. */
   readonly left: number | undefined;
   /** It says that it plays, and stands still: at which second. */
   readonly stalledAt: number | undefined;
@@ -76,7 +76,7 @@ export function beforeStop(state: RendererState): RendererState {
 }
 
 export function afterSeek(state: RendererState, position: number, now: number): RendererState {
-  return { ...state, position, measured: now, isOver: false, began: state.began && { at: now, position } };
+  return { ...state, position, measured: now, isOver: false, left: undefined, began: state.began && { at: now, position } };
 }
 
 /** What was loaded is at its end, though the device does not say so. */

@@ -86,6 +86,22 @@ describe('media renderer, while something else happens', () => {
     assert.ok((player.snapshot.position ?? 0) >= 40);
   });
 
+  it('goes on where it was left, and is told so once', async () => {
+    const player = await begin();
+    const { device, clock } = rig;
+    await plays(player, ONE);
+    await clock.advance(20_000);
+    await player.stop({ signal });
+    await plays(player, ONE);
+    await clock.advance(500);
+    says(() => (device.state === 'TRANSITIONING' ? '0:00:01' : undefined));
+    device.defects.startsIn = 700;
+    await player.seek(20, { signal });
+    await clock.advance(500);
+    assert.ok((player.snapshot.position ?? 0) >= 20, String(player.snapshot.position));
+    assert.equal(device.calls.filter((call) => call === 'Seek').length, 1);
+  });
+
   it('is told once where to go in the middle of a title, though it never says where it is', async () => {
     const player = await begin();
     const { device, clock } = rig;
