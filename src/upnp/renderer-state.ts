@@ -103,11 +103,12 @@ export interface FactsOptions {
 
 /** `state` with what was said at `now`. */
 export function withFacts(state: RendererState, facts: TransportFacts, now: number, options: FactsOptions): RendererState {
-  const phased = withPhase(withUris(state, facts, now), facts, now, options);
+  const placed = withUris(state, facts, now);
+  const phased = withPhase(placed, facts, now, options);
   const told: RendererState = {
     ...phased,
     media: facts.media ?? phased.media, duration: facts.duration ?? facts.media?.duration ?? phased.duration,
-    failure: failureOf(state, phased, facts) ? (phased.failure ?? options.failure()) : phased.phase === 'playing' ? undefined : phased.failure,
+    failure: failureOf(placed, phased, facts) ? (phased.failure ?? options.failure()) : phased.phase === 'playing' ? undefined : phased.failure,
     speed: facts.speed ?? phased.speed, tracks: facts.tracks ?? phased.tracks,
     actions: facts.actions === 'unknown' ? undefined : (facts.actions ?? phased.actions),
   };
@@ -129,7 +130,7 @@ function withUris(state: RendererState, facts: TransportFacts, now: number): Ren
   if (following && (sameUri(facts.uri, following.url) || sameUri(facts.trackUri, following.url))) {
     return { ...fresh(next, now), own: following, wasHeard: false, isOver: false };
   }
-  if (own && uri !== '' && uri !== state.uri && !sameUri(uri, own.url)) return { ...fresh(next, now), own: undefined, wasHeard: false, isOver: false };
+  if (own && uri !== '' && uri !== state.uri && !sameUri(uri, own.url)) return { ...fresh(next, now), own: undefined, wasHeard: false, isOver: false, expectedUntil: undefined };
   const isAnother = !sameUri(currentUri(next), currentUri(state)) && !sameUri(currentUri(next), own?.url) && currentUri(next) !== '';
   return isAnother && !own ? fresh(next, now) : next;
 }

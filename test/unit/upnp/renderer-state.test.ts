@@ -78,6 +78,14 @@ describe('what is known of a renderer', () => {
     assert.deepEqual([play.seen, play.ended, play.state.failure], ['stopped', [], undefined]);
   });
 
+  it('is in no error with what somebody else has only set, though it was told to play what was there before', () => {
+    const OTHER = { phase: 'stopped', uri: 'http://192.0.2.9/x' } as const;
+    for (const play of [new Play().load().play(), playing().hears(300, { phase: 'stopped' })]) {
+      play.hears(100, OTHER).hears(startPatience, OTHER);
+      assert.deepEqual([play.seen, play.state.own, play.state.failure], ['stopped', undefined, undefined]);
+    }
+  });
+
   it('has ended where nobody can tell how long it is', () => {
     const live = playerMedia('http://192.0.2.1/live', undefined);
     assert.deepEqual(new Play().load(live).play().hears(100, { phase: 'playing' }).hears(5000, { phase: 'stopped' }).ended, [live.url]);
