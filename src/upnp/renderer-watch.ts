@@ -152,7 +152,8 @@ export class RendererWatch {
     }
     this.confirmAt = this.mutedAt === undefined ? undefined : this.mutedAt + this.options.settle;
     this.isDoubted = false;
-    tracker.heard(transport);
+    // What it can do in another state it has not told yet.
+    tracker.heard(media || (transport.phase ?? phase) === phase ? transport : { ...transport, actions: 'unknown' });
     // COMPAT: that some tell nothing of their ends is no loss.
     if (!isEnd && this.isLive('AVTransport') && transport.phase !== undefined && transport.phase !== phase && tracker.state.phase !== phase) this.missed();
     this.isLoudnessDoubted = !volume.heard(loudness);
