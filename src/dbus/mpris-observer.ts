@@ -9,6 +9,7 @@ import type { PlayerSnapshot } from '../xpmn/ports/media-player.ts';
 import type { MessageBus } from './bus.ts';
 import type { MprisPlayerOptions } from './mpris-options.ts';
 import { observe } from './mpris-reducer.ts';
+import type { Circumstances } from './mpris-reducer.ts';
 import { MprisRemote } from './mpris-remote.ts';
 import { hasLoaded, lengthOf, placeBy, snapshotOf } from './mpris-state.ts';
 import type { MprisState } from './mpris-state.ts';
@@ -31,7 +32,7 @@ export class MprisObserver {
   /** Undefined while it is away. */
   remote: MprisRemote | undefined;
   /** What it was told to do, since it last began to play. */
-  told: 'stop' | 'pause' | undefined;
+  told: Circumstances['told'];
   isVolumeOurs = false;
   /** It said that it has what was loaded, if only for a moment. */
   wasSighted = false;
