@@ -9,6 +9,7 @@ import type { PlayerSnapshot } from '../xpmn/ports/media-player.ts';
 import type { MessageBus } from './bus.ts';
 import type { MprisPlayerOptions } from './mpris-options.ts';
 import { observe } from './mpris-reducer.ts';
+import type { Circumstances } from './mpris-reducer.ts';
 import { MprisRemote } from './mpris-remote.ts';
 import { hasLoaded, lengthOf, placeBy, snapshotOf } from './mpris-state.ts';
 import type { MprisState } from './mpris-state.ts';
@@ -31,7 +32,7 @@ export class MprisObserver {
   /** Undefined while it is away. */
   remote: MprisRemote | undefined;
   /** What it was told to do, since it last began to play. */
-  told: 'stop' | 'pause' | undefined;
+  told: Circumstances['told'];
   isVolumeOurs = false;
   /** It said that it has what was loaded, if only for a moment. */
   wasSighted = false;
@@ -201,9 +202,10 @@ export class MprisObserver {
 
   /** COMPAT: Audacious tells of a jump a moment before it says the new position; others say another unit, so that only looking helps. */
   private async lookForSeeked(said: number | undefined, looks: number): Promise<void> {
-    this.seekedTimer?.cancel();
     await this.look(false);
     const { clock, options: { jump, lookInterval } } = this;
+    // Many jumps are one look.
+    this.seekedTimer?.cancel();
     if (said === undefined || looks <= 1 || !this.remote || Math.abs(this.here - said) * 1000 <= jump) return;
     this.seekedTimer = clock.after(lookInterval, () => void this.lookForSeeked(said, looks - 1));
   }

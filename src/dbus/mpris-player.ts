@@ -29,6 +29,9 @@ export interface MprisPlayerDeps {
   readonly pictures?: PictureLoader | undefined;
 }
 
+/** The steps of a volume may be as large: that it does not go a smaller one says nothing. */
+const VOLUME_STEP = 10;
+
 type Flag = 'canControl' | 'canPlay' | 'canPause' | 'canSeek' | 'canGoNext' | 'canGoPrevious';
 
 /**
@@ -100,21 +103,11 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
 
   async play(call: PlayerCall): Promise<void> {
     const remote = await this.ready(call);
-    const { observer } = this;
-    const { loaded, reading } = observer.state;
-    if (loaded?.phase === 'kept') {
-      await this.dontRepeat(remote, call);
-      return new MprisStart(observer, remote, this.options, call).begin(loaded.media);
-    }
-    if (reading.status === 'playing' || loaded?.phase === 'begun') return;
     try {
-      await this.insist('canPlay', 'not-acceptable', call);
-      await remote.tell('Play', call);
-      await this.confirm(({ status }) => status === 'playing', call);
+      await this.begin(remote, call);
     } catch (error) {
-      // A list of its own many do not show while they are stopped (Audacious, Strawberry): only trying helps.
-      if (reading.status !== 'stopped' || hasTrack(reading.track) || !isRefusal(error)) throw error;
-      throw new XpmnError('unexpected-request', 'There is nothing to play.', { cause: error });
+      if (call.signal.aborted) this.observer.told = 'play';
+      throw error;
     }
   }
 
@@ -182,6 +175,25 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     }
   }
 
+  private async begin(remote: MprisRemote, call: PlayerCall): Promise<void> {
+    const { observer } = this;
+    const { loaded, reading } = observer.state;
+    if (loaded?.phase === 'kept') {
+      await this.dontRepeat(remote, call);
+      return new MprisStart(observer, remote, this.options, call).begin(loaded.media);
+    }
+    if (reading.status === 'playing' || loaded?.phase === 'begun') return;
+    try {
+      await this.insist('canPlay', 'not-acceptable', call);
+      await remote.tell('Play', call);
+      await this.confirm(({ status }) => status === 'playing', call);
+    } catch (error) {
+      // A list of its own many do not show while they are stopped (Audacious, Strawberry): only trying helps.
+      if (reading.status !== 'stopped' || hasTrack(reading.track) || !isRefusal(error)) throw error;
+      throw new XpmnError('unexpected-request', 'There is nothing to play.', { cause: error });
+    }
+  }
+
   /** SECURITY: whatever is asked for, only what the player itself names now is fetched. */
   private async loadPicture(name: string, pictures: PictureLoader, call: PlayerCall): Promise<Picture> {
     const { isAway, state: { reading: { track } } } = this.observer;
@@ -219,11 +231,11 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     return remote;
   }
 
-  /** Ends what plays, also what has not come to playing. COMPAT: what can't be stopped is paused. */
+  /** Ends what plays, also what has not come to playing, or was to and was broken off. COMPAT: what can't be stopped is paused. */
   private async silence(remote: MprisRemote, call: PlayerCall): Promise<void> {
     const { observer } = this;
     const { reading: { status }, loaded } = observer.state;
-    if (status === 'stopped' && loaded?.phase !== 'begun') return;
+    if (status === 'stopped' && loaded?.phase !== 'begun' && observer.told !== 'play') return;
     observer.told = 'stop';
     await this.tellOrForget(() => remote.tell('Stop', call));
     await this.confirm((reading) => reading.status !== 'playing', call);
@@ -238,13 +250,14 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
 
   private async turn(remote: MprisRemote, volume: number, call: PlayerCall): Promise<void> {
     const { observer } = this;
-    const before = observer.state.reading.volume;
+    const { volume: before = volume } = observer.state.reading;
     await remote.set('Volume', { signature: 'd', value: mprisVolume(volume) }, call);
     try {
       // Players round.
       await this.confirm((reading) => Math.abs((reading.volume ?? NaN) - volume) <= 1, call);
     } catch (error) {
-      if (asXpmnError(error).code === 'not-acceptable' && observer.state.reading.volume === before) observer.update({ fixedVolume: before });
+      const isUnmoved = observer.state.reading.volume === before && Math.abs(before - volume) > VOLUME_STEP;
+      if (isUnmoved && asXpmnError(error).code === 'not-acceptable') observer.update({ fixedVolume: before });
       throw error;
     }
   }

@@ -14,8 +14,8 @@ export interface Observation {
 }
 
 export interface Circumstances {
-  /** What we have told it to do, since it last began to play. */
-  readonly told: 'stop' | 'pause' | undefined;
+  /** What we have told it to do, since it last began to play; `play` if that was broken off. */
+  readonly told: 'stop' | 'pause' | 'play' | undefined;
   /** The volume is being set by us. */
   readonly isVolumeOurs: boolean;
   /** Milliseconds. */

@@ -91,6 +91,10 @@ export class DeviceTracker {
     return device ? this.doubt(udn, device, now) : [];
   }
 
+  isDoubted(udn: string): boolean {
+    return this.tracked.get(udn)?.goneAt !== undefined;
+  }
+
   /** What time alone has changed; call it at `nextDue`. */
   expire(now: number): TrackerChange[] {
     const changes: TrackerChange[] = [];

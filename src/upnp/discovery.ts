@@ -109,7 +109,7 @@ export class Discovery {
     this.keepTime();
   }
 
-  /** Asks the device itself, by its name; twice a grace at most, or forged byebyes would make us shout. */
+  /** Asks the device itself, by its name, and once more if it stays silent: it may have been out of reach. Twice a grace at most, or forged byebyes would make us shout. */
   private probe(udn: string): void {
     const now = this.deps.clock.monotonic();
     const before = this.probes.get(udn) ?? -Infinity;
@@ -119,6 +119,8 @@ export class Discovery {
     this.tasks.run(async (signal) => {
       if (at > now) await sleep(this.deps.clock, at - now, signal);
       this.search(this.deps.ssdp.interfaces(), [udn]);
+      await sleep(this.deps.clock, this.options.tracker.grace / 2, signal);
+      if (this.tracker.isDoubted(udn)) this.probe(udn);
     });
   }
 

@@ -38,7 +38,7 @@ export interface RendererState {
   readonly isOver: boolean;
   /** When and where it began, or went on, to play, as it says; undefined once its position has been seen to go on since. */
   readonly began: { readonly at: number; readonly position: number } | undefined;
-  /** Where it was when it stopped, or was given something else. */
+  /** Where it was when it stopped, or was given something else; undefined since it was told to go somewhere. */
   readonly left: number | undefined;
   /** It says that it plays, and stands still: at which second. */
   readonly stalledAt: number | undefined;
@@ -76,7 +76,7 @@ export function beforeStop(state: RendererState): RendererState {
 }
 
 export function afterSeek(state: RendererState, position: number, now: number): RendererState {
-  return { ...state, position, measured: now, isOver: false, began: state.began && { at: now, position } };
+  return { ...state, position, measured: now, isOver: false, left: undefined, began: state.began && { at: now, position } };
 }
 
 /** What was loaded is at its end, though the device does not say so. */
@@ -94,6 +94,8 @@ export interface FactsOptions {
   readonly slack: number;
   /** Milliseconds of a title within which that it has stopped is no one's wish: nobody is as quick. */
   readonly falseStart: number;
+  /** Milliseconds after which one that still says that it is where it began may only not know where it is. */
+  readonly startPatience: number;
   /** Milliseconds until it is looked whether that stays so. */
   readonly settle: number;
   readonly failure: () => XpmnError;
@@ -101,11 +103,12 @@ export interface FactsOptions {
 
 /** `state` with what was said at `now`. */
 export function withFacts(state: RendererState, facts: TransportFacts, now: number, options: FactsOptions): RendererState {
-  const phased = withPhase(withUris(state, facts, now), facts, now, options);
+  const placed = withUris(state, facts, now);
+  const phased = withPhase(placed, facts, now, options);
   const told: RendererState = {
     ...phased,
     media: facts.media ?? phased.media, duration: facts.duration ?? facts.media?.duration ?? phased.duration,
-    failure: failureOf(state, phased, facts) ? (phased.failure ?? options.failure()) : phased.phase === 'playing' ? undefined : phased.failure,
+    failure: failureOf(placed, phased, facts) ? (phased.failure ?? options.failure()) : phased.phase === 'playing' ? undefined : phased.failure,
     speed: facts.speed ?? phased.speed, tracks: facts.tracks ?? phased.tracks,
     actions: facts.actions === 'unknown' ? undefined : (facts.actions ?? phased.actions),
   };
@@ -127,7 +130,7 @@ function withUris(state: RendererState, facts: TransportFacts, now: number): Ren
   if (following && (sameUri(facts.uri, following.url) || sameUri(facts.trackUri, following.url))) {
     return { ...fresh(next, now), own: following, wasHeard: false, isOver: false };
   }
-  if (own && uri !== '' && uri !== state.uri && !sameUri(uri, own.url)) return { ...fresh(next, now), own: undefined, wasHeard: false, isOver: false };
+  if (own && uri !== '' && uri !== state.uri && !sameUri(uri, own.url)) return { ...fresh(next, now), own: undefined, wasHeard: false, isOver: false, expectedUntil: undefined };
   const isAnother = !sameUri(currentUri(next), currentUri(state)) && !sameUri(currentUri(next), own?.url) && currentUri(next) !== '';
   return isAnother && !own ? fresh(next, now) : next;
 }
@@ -166,9 +169,10 @@ function withPhase(state: RendererState, { phase, hasFailed, position }: Transpo
  * COMPAT: some say that they play before they have opened what they were given, and that they have stopped when they can't. It is as if they had just
  * been told to play: whether they do is looked at.
  */
-function isFalseStart(state: RendererState, now: number, { falseStart }: FactsOptions): boolean {
+function isFalseStart(state: RendererState, now: number, { falseStart, startPatience }: FactsOptions): boolean {
   const { own, wasHeard, isStopped, began, stalledAt } = state;
-  if (!own || !wasHeard || isStopped || (!began && stalledAt === undefined)) return false;
+  const isBeginning = began !== undefined && now < began.at + startPatience;
+  if (!own || !wasHeard || isStopped || (!isBeginning && stalledAt === undefined)) return false;
   const [played, duration] = [positionAt(state, now) ?? 0, durationOf(state) ?? Infinity];
   const margin = falseStart / 1000;
   return (stalledAt !== undefined || played < margin) && duration - played > margin;
@@ -179,7 +183,7 @@ function withPosition(state: RendererState, position: number, now: number, slack
   if (state.phase === 'stopped' || state.phase === 'idle') return state;
   if (isLeftover(state, position, now, slack)) return state;
   const expected = positionAt(state, now);
-  const began = state.began && hasMoved(state.began.position, position) ? undefined : state.began && { ...state.began, position: Math.min(state.began.position, position) };
+  const began = state.began && position <= state.began.position + 1 ? { ...state.began, position: Math.min(state.began.position, position) } : undefined;
   const isRight = expected !== undefined && expected >= position - slack && expected <= position + (Number.isInteger(position) ? 1 : 0) + slack;
   return isRight ? { ...state, began } : { ...state, began, position, measured: now };
 }

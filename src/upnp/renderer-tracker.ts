@@ -5,7 +5,7 @@ import type { PlayerAbilities, PlayerSnapshot } from '../xpmn/ports/media-player
 import { endedBetween, initialState, isNews, snapshotOf, withFacts } from './renderer-state.ts';
 import type { FactsOptions, RendererState } from './renderer-state.ts';
 
-export interface TrackerOptions extends Pick<FactsOptions, 'slack' | 'falseStart' | 'settle'> {
+export interface TrackerOptions extends Pick<FactsOptions, 'slack' | 'falseStart' | 'startPatience' | 'settle'> {
   /** Seconds before the end from which on it may have come to it. */
   readonly endMargin: number;
   /** Milliseconds that it has to go on with what it was told comes next. */

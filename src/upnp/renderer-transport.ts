@@ -94,17 +94,22 @@ export class RendererTransport {
   /** To so many seconds: in whatever way it understands. */
   async seek(position: number, signal: AbortSignal): Promise<void> {
     const { clock, tracker } = this.deps;
-    const isEarly = tracker.state.began !== undefined;
+    const { began, left } = tracker.state;
+    const isEarly = began !== undefined && clock.monotonic() < began.at + this.options.startPatience;
     const go = async (): Promise<void> => {
       await this.seekSomehow(position, signal);
       tracker.set(afterSeek(tracker.state, position, clock.monotonic()));
     };
     await go();
-    // COMPAT: some take it before they have opened what they play, and forget it: where they stand then is not there.
-    for (const until = clock.monotonic() + this.options.retryFor; isEarly && clock.monotonic() < until; await go()) {
+    // COMPAT: some take it before they have opened what they play, and forget it: where they stand then is not there, or where they were left.
+    const wasLeftThere = left !== undefined && Math.abs(left - position) <= 2;
+    for (const until = clock.monotonic() + this.options.retryFor; isEarly && clock.monotonic() < until; ) {
       await sleep(clock, this.options.settle, signal);
       await this.deps.ask({ signal });
-      if (!this.isOn || Math.abs((positionAt(tracker.state, clock.monotonic()) ?? position) - position) <= 2) return;
+      const isThere = Math.abs((positionAt(tracker.state, clock.monotonic()) ?? position) - position) <= 2;
+      if (!this.isOn || (isThere && !(wasLeftThere && tracker.state.began))) return;
+      // On their way, they may still tell where they were.
+      if (!isThere && tracker.state.phase === 'playing') await go();
     }
   }
 

@@ -113,9 +113,10 @@ export class RendererWatch {
     this.schedule();
   }
 
-  /** A command was broken off: it may take effect. */
+  /** A command was broken off: it may take effect, also after what is being answered now. */
   brokenOff(): void {
     this.isDoubted = true;
+    this.deps.tracker.revision += 1;
     this.confirm();
   }
 
@@ -140,7 +141,7 @@ export class RendererWatch {
     const media = !this.isLive('AVTransport') || tracker.state.lost !== undefined;
     const rendering = !this.isLive('RenderingControl') || tracker.state.lost !== undefined || this.isLoudnessDoubted;
     const { transport, rendering: loudness } = await services.ask({ media, rendering }, { signal });
-    [this.asked, this.isDoubted] = [clock.monotonic(), false];
+    this.asked = clock.monotonic();
     // Whoever was away may have started anew, and knows of no subscriptions then: nobody would hear of that for as long as they last.
     if (this.unanswered > 0 || (this.mutedAt !== undefined && this.asked >= this.mutedAt + this.options.settle)) this.subscribeAnew();
     this.answered();
@@ -150,7 +151,9 @@ export class RendererWatch {
       return;
     }
     this.confirmAt = this.mutedAt === undefined ? undefined : this.mutedAt + this.options.settle;
-    tracker.heard(transport);
+    this.isDoubted = false;
+    // What it can do in another state it has not told yet.
+    tracker.heard(media || (transport.phase ?? phase) === phase ? transport : { ...transport, actions: 'unknown' });
     // COMPAT: that some tell nothing of their ends is no loss.
     if (!isEnd && this.isLive('AVTransport') && transport.phase !== undefined && transport.phase !== phase && tracker.state.phase !== phase) this.missed();
     this.isLoudnessDoubted = !volume.heard(loudness);

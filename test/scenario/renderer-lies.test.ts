@@ -138,6 +138,18 @@ describe('a renderer that lies', () => {
     assert.deepEqual(now(), ['stopped', undefined]);
   });
 
+  it('forgets that also where it says, until it has opened the title, that it is there: it was left there', async () => {
+    await begin({ opensIn: 800 });
+    await open(ONE);
+    await rig.clock.advance(15_000);
+    await within(session.stop({ by: BY, signal }));
+    await within(session.open({ uris: [ONE], autoplay: true, position: 14 }, { by: BY, signal }));
+    await rig.clock.advance(5000);
+    assert.ok((session.status.position ?? 0) > 14, String(session.status.position));
+    await rig.clock.advance(17_000);
+    assert.deepEqual(now(), ['stopped', undefined]);
+  });
+
   it('has no Pause, and refuses to seek: each is said, and it plays on', async () => {
     await begin({ missing: ['Pause'], faults: { Seek: 710 } });
     await plays();

@@ -35,6 +35,8 @@ export interface MprisDefects {
   /** mpv-mpris 0.7: that it has nothing, since it was stopped, it tells so many milliseconds after it has got the next. */
   readonly tellsEndLate?: number;
   readonly onlyLoads?: boolean;
+  /** It begins what it opens so many milliseconds later, unless it is stopped before. */
+  readonly opensIn?: number;
   readonly volumeIsNotTold?: boolean;
   readonly noVolume?: boolean;
   readonly ignoresVolume?: boolean;
@@ -83,6 +85,7 @@ export class ScriptedMpris {
   private shown = 'Stopped';
   private count = 0;
   private timer: Timer | undefined;
+  private opening: Timer | undefined;
   private readonly peer: BusPeer;
   private readonly clock: Clock;
 
@@ -116,6 +119,7 @@ export class ScriptedMpris {
   }
 
   stop(): void {
+    this.opening?.cancel();
     this.setStatus('Stopped', 0);
   }
 
@@ -145,6 +149,7 @@ export class ScriptedMpris {
 
   close(): void {
     this.timer?.cancel();
+    this.opening?.cancel();
   }
 
   private changed(values: Record<string, unknown>, hidden: readonly string[] = []): void {
@@ -200,7 +205,7 @@ export class ScriptedMpris {
     const [first, second, third] = body;
     const seconds = (value: unknown): number => Number(value) / MICRO;
     switch (member) {
-      case 'OpenUri': return this.open(String(first));
+      case 'OpenUri': return this.openSoon(String(first));
       case 'Play': return this.play();
       case 'Pause': return this.pause();
       case 'Stop': return this.stop();
@@ -212,6 +217,13 @@ export class ScriptedMpris {
         if (second === 'Volume') this.setVolume(Number(valueOf(third)));
         if (second === 'LoopStatus') this.loop = String(valueOf(third));
     }
+  }
+
+  private openSoon(url: string): void {
+    const { opensIn } = this.defects;
+    this.opening?.cancel();
+    if (opensIn === undefined) this.open(url);
+    else this.opening = this.clock.after(opensIn, () => this.open(url));
   }
 
   private open(url: string): void {

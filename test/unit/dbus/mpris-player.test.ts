@@ -323,6 +323,12 @@ describe('a player by MPRIS', function () {
       assert.equal(rig.player.snapshot.volume, 10);
     });
 
+    it('all the same, where it only does not go so small a step', async () => {
+      await playing({ ignoresVolume: true });
+      await assert.rejects(rig.player.setVolume(56, { signal }), { code: 'not-acceptable' });
+      assert.deepEqual([rig.player.snapshot.volume, rig.player.snapshot.abilities.volume], [50, true]);
+    });
+
     it('not, where there is no volume', async () => {
       await playing({ noVolume: true });
       assert.deepEqual([rig.player.snapshot.volume, rig.player.snapshot.mute, rig.player.snapshot.abilities.mute], [undefined, undefined, false]);

@@ -122,6 +122,23 @@ describe('UPnP adapter', () => {
     assert.deepEqual([rig.events, rig.adapter.devices().length], [['appeared uuid:one', 'gone uuid:one'], 0]);
   });
 
+  it('asks a doubted device once more before it believes its silence: it may have been out of reach for a moment', async () => {
+    const rig = await new Rig().start();
+    await rig.hear('alive');
+    await rig.clock.advance(1000);
+    rig.searches.length = 0;
+    await rig.hear('byebye');
+    const { tracker: { grace }, searchRepeats } = upnp.discovery;
+    await rig.clock.advance(grace / 2 - 1);
+    assert.equal(rig.searches.length, searchRepeats);
+    await rig.clock.advance(1000);
+    assert.deepEqual(rig.searches, Array.from({ length: 2 * searchRepeats }, () => 'uuid:one'));
+    await rig.hear('alive');
+    await rig.clock.advance(2 * grace);
+    assert.deepEqual([rig.searches.length, rig.events], [2 * searchRepeats, ['appeared uuid:one']]);
+    await rig.adapter.stop();
+  });
+
   it('forgets a device that said byebye while it was described', async () => {
     const rig = await new Rig(() => ({ silent: true })).start();
     await rig.hear('alive');

@@ -38,4 +38,90 @@ describe('media renderer, while something else happens', () => {
     await clock.advance(5000);
     assert.deepEqual([device.state, player.snapshot.state], ['STOPPED', 'stopped']);
   });
+
+  it('stops it also where an answer was under way that is older than the command', async () => {
+    const player = await begin({ defects: { startsIn: 1000 } });
+    const { device, clock } = rig;
+    await player.load(playerMedia(ONE, 60), { signal });
+    const enough = new AbortController();
+    let command: Promise<void> | undefined;
+    const { handle } = device;
+    device.handle = (received) => {
+      const answer = handle.call(device, received);
+      const action = device.calls.at(-1);
+      if (action === 'GetTransportInfo' && !command) command = assert.rejects(rig.player.play({ signal: enough.signal }), { code: 'aborted' });
+      if (action === 'Play') enough.abort(new XpmnError('aborted', 'Enough.'));
+      return answer;
+    };
+    for (let passed = 0; !command && passed < 10_000; passed += 10) await clock.advance(10);
+    await command;
+    await player.stop({ signal });
+    assert.deepEqual([device.state, device.calls.filter((call) => call === 'Stop').length], ['STOPPED', 1]);
+  });
+
+  /** Whatever it answers, that is where it says it is. */
+  function says(place: () => string | undefined): void {
+    const { device } = rig;
+    const { handle } = device;
+    device.handle = (received) => {
+      const answer = handle.call(device, received);
+      const said = place();
+      return said === undefined || !('body' in answer) ? answer : { ...answer, body: String(answer.body).replace(/<RelTime>[^<]*/, `<RelTime>${said}`) };
+    };
+  }
+  async function plays(player: RendererRig['player'], url: string): Promise<void> {
+    await player.load(playerMedia(url, 60), { signal });
+    await player.play({ signal });
+  }
+
+  it('is told once where to go, though it says where it was until it is there', async () => {
+    const player = await begin({ defects: { startsIn: 1200 } });
+    const { device, clock } = rig;
+    await plays(player, ONE);
+    await clock.advance(1500);
+    says(() => (device.state === 'TRANSITIONING' ? '0:00:01' : undefined));
+    await player.seek(40, { signal });
+    await clock.advance(3000);
+    assert.deepEqual([device.calls.filter((call) => call === 'Seek').length, player.snapshot.state], [1, 'playing']);
+    assert.ok((player.snapshot.position ?? 0) >= 40);
+  });
+
+  it('goes on where it was left, and is told so once', async () => {
+    const player = await begin();
+    const { device, clock } = rig;
+    await plays(player, ONE);
+    await clock.advance(20_000);
+    await player.stop({ signal });
+    await plays(player, ONE);
+    await clock.advance(500);
+    says(() => (device.state === 'TRANSITIONING' ? '0:00:01' : undefined));
+    device.defects.startsIn = 700;
+    await player.seek(20, { signal });
+    await clock.advance(500);
+    assert.ok((player.snapshot.position ?? 0) >= 20, String(player.snapshot.position));
+    assert.equal(device.calls.filter((call) => call === 'Seek').length, 1);
+  });
+
+  it('is told once where to go in the middle of a title, though it never says where it is', async () => {
+    const player = await begin();
+    const { device, clock } = rig;
+    says(() => '0:00:00');
+    await plays(player, ONE);
+    await clock.advance(10_000);
+    await player.seek(40, { signal });
+    assert.equal(device.calls.filter((call) => call === 'Seek').length, 1);
+  });
+
+  it('is not taken for one that says where it is because it did not follow a seek with its position', async () => {
+    const player = await begin();
+    const { clock } = rig;
+    says(() => '0:00:00');
+    await plays(player, ONE);
+    await clock.advance(500);
+    await player.seek(40, { signal });
+    await clock.advance(1000);
+    await plays(player, ONE);
+    await clock.advance(30_000);
+    assert.deepEqual([player.snapshot.state, player.snapshot.problem], ['playing', undefined]);
+  });
 });

@@ -35,7 +35,7 @@ class Play {
 
   hears(after: number, facts: TransportFacts): this {
     this.now += after;
-    return this.become(withFacts(this.state, facts, this.now, { slack, falseStart, settle, failure }));
+    return this.become(withFacts(this.state, facts, this.now, { slack, falseStart, startPatience, settle, failure }));
   }
 
   become(next: RendererState): this {
@@ -70,6 +70,21 @@ describe('what is known of a renderer', () => {
     'failed': playing().hears(58_000, { phase: 'stopped', hasFailed: true }),
   };
   for (const [name, play] of Object.entries(NO_END)) it(`has not ended when it was ${name}`, () => assert.deepEqual(play.ended, []));
+
+  it('was stopped by somebody where it stops in the middle, though it says for ever that it is at the beginning', () => {
+    const play = playing();
+    for (let second = 1; second <= 20; second += 1) play.hears(1000, { position: 0 });
+    play.hears(500, { phase: 'stopped' }).hears(settle, { phase: 'stopped' });
+    assert.deepEqual([play.seen, play.ended, play.state.failure], ['stopped', [], undefined]);
+  });
+
+  it('is in no error with what somebody else has only set, though it was told to play what was there before', () => {
+    const OTHER = { phase: 'stopped', uri: 'http://192.0.2.9/x' } as const;
+    for (const play of [new Play().load().play(), playing().hears(300, { phase: 'stopped' })]) {
+      play.hears(100, OTHER).hears(startPatience, OTHER);
+      assert.deepEqual([play.seen, play.state.own, play.state.failure], ['stopped', undefined, undefined]);
+    }
+  });
 
   it('has ended where nobody can tell how long it is', () => {
     const live = playerMedia('http://192.0.2.1/live', undefined);

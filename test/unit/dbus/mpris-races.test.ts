@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
+import { startBus } from '../../peers/dbus.ts';
+import type { Bus } from '../../peers/dbus.ts';
+import { mprisRig } from '../../support/mpris-rig.ts';
+import type { MprisRig } from '../../support/mpris-rig.ts';
+
+const signal = new AbortController().signal;
+
+describe('a player by MPRIS, while something else happens', function () {
+  this.timeout(20_000);
+  let bus: Bus;
+  let rig: MprisRig;
+
+  before(async () => {
+    bus = await startBus();
+  });
+
+  after(async () => {
+    await bus.stop();
+  });
+
+  afterEach(async () => {
+    await rig.close();
+  });
+
+  const members = (): string[] => rig.scripted.calls.map((call) => call.split(' ')[0] as string);
+
+  it('is stopped also where it may still begin what it was told before that was broken off', async () => {
+    rig = await mprisRig(bus, { opensIn: 500 });
+    const [one, two] = [await rig.media(60), await rig.media(60)];
+    for (const end of ['stop', 'load'] as const) {
+      await rig.player.load(one, { signal });
+      rig.scripted.calls.length = 0;
+      const enough = new AbortController();
+      const broken = assert.rejects(rig.player.play({ signal: enough.signal }), { code: 'aborted' });
+      await rig.pass(100, () => members().includes('OpenUri'));
+      enough.abort(new XpmnError('aborted', 'Enough.'));
+      await broken;
+      if (end === 'stop') await rig.player.stop({ signal });
+      else await rig.player.load(two, { signal });
+      await rig.pass(2_000);
+      assert.deepEqual([members(), rig.scripted.status, rig.player.snapshot.state], [['OpenUri', 'Stop'], 'Stopped', 'stopped']);
+    }
+    assert.equal(rig.player.snapshot.media?.url, two.url);
+  });
+
+  it('is looked at no more often for many jumps at once than for one', async () => {
+    rig = await mprisRig(bus, { seekedBefore: 60_000 });
+    rig.scripted.playList([{ url: 'http://127.0.0.1/a.mp3', seconds: 100 }]);
+    await rig.settled();
+    const before = rig.clock.pending;
+    for (let place = 1; place <= 20; place += 1) rig.scripted.seek(30 + place);
+    await rig.settled();
+    assert.ok(rig.clock.pending <= before + 20 + 1, `${rig.clock.pending - before} timers`);
+  });
+});
