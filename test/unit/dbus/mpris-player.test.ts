@@ -196,30 +196,6 @@ describe('a player by MPRIS', function () {
     await assert.rejects(next, { code: 'unreachable' });
   });
 
-  it('shows nothing before it has been read, whatever it tells meanwhile; that is not lost', async () => {
-    await playing();
-    rig.player.detach();
-    rig.scripted.silent.add('GetAll');
-    const attached = rig.player.attach(rig.owner, { signal }).catch(() => undefined);
-    await rig.settled();
-    told.length = 0;
-    rig.scripted.setVolume(0.7);
-    await rig.settled();
-    assert.deepEqual(told, []);
-    rig.player.detach();
-    await attached;
-    rig.scripted.silent.clear();
-    rig.scripted.silent.add('Get');
-    const again = rig.player.attach(rig.owner, { signal });
-    await rig.settled();
-    rig.scripted.setVolume(0.9);
-    await rig.settled();
-    rig.scripted.silent.clear();
-    assert.ok(await rig.pass(settings.mpris.player.positionTimeout + 1000, () => rig.player.snapshot.volume === 90));
-    await again;
-    await rig.player.pause({ signal });
-  });
-
   const restarted = async (root: MprisRig['scripted']['root']): Promise<string> => {
     rig.scripted.root = root;
     return rig.owner;

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
+import type { PlayerSnapshot } from '../../../src/xpmn/ports/media-player.ts';
 import { startBus } from '../../peers/dbus.ts';
 import type { Bus } from '../../peers/dbus.ts';
 import { mprisRig } from '../../support/mpris-rig.ts';
 import type { MprisRig } from '../../support/mpris-rig.ts';
+import { settings } from '../../support/settings.ts';
 
 const signal = new AbortController().signal;
 
@@ -53,5 +55,32 @@ describe('a player by MPRIS, while something else happens', function () {
     for (let place = 1; place <= 20; place += 1) rig.scripted.seek(30 + place);
     await rig.settled();
     assert.ok(rig.clock.pending <= before + 20 + 1, `${rig.clock.pending - before} timers`);
+  });
+
+  it('shows nothing before it has been read, whatever it tells meanwhile; that is not lost', async () => {
+    rig = await mprisRig(bus);
+    const told: PlayerSnapshot[] = [];
+    await rig.player.load(await rig.media(60), { signal });
+    await rig.player.play({ signal });
+    rig.player.detach();
+    rig.scripted.silent.add('GetAll');
+    const attached = rig.player.attach(rig.owner, { signal }).catch(() => undefined);
+    await rig.settled();
+    rig.player.on('changed', (snapshot) => told.push(snapshot));
+    rig.scripted.setVolume(0.7);
+    await rig.settled();
+    assert.deepEqual(told, []);
+    rig.player.detach();
+    await attached;
+    rig.scripted.silent.clear();
+    rig.scripted.silent.add('Get');
+    const again = rig.player.attach(rig.owner, { signal });
+    await rig.settled();
+    rig.scripted.setVolume(0.9);
+    await rig.settled();
+    rig.scripted.silent.clear();
+    assert.ok(await rig.pass(settings.mpris.player.positionTimeout + 1000, () => rig.player.snapshot.volume === 90));
+    await again;
+    await rig.player.pause({ signal });
   });
 });
