@@ -13,7 +13,7 @@ export interface Judgement {
   readonly problem?: XpmnError | undefined;
 }
 
-const ACTIVE: Readonly<Record<PlayerState, boolean>> = { idle: false, stopped: false, buffering: true, playing: true, paused: true };
+export const ACTIVE: Readonly<Record<PlayerState, boolean>> = { idle: false, stopped: false, buffering: true, playing: true, paused: true };
 
 /** `isHalting`: it was told to stop. */
 export function judge(opened: Opened, snapshot: PlayerSnapshot, isHalting = false): Judgement {

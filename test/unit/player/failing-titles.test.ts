@@ -96,6 +96,27 @@ describe('titles that can\'t be played', () => {
     assert.ok(scene.told.every(({ state }) => state !== 'error'), states());
   });
 
+  it('goes on with a title whose bytes broke off where that was', async () => {
+    const { player, feed, clock, control } = begin({ preload: false });
+    const uri = scene.play.title(100);
+    await open(uri);
+    await clock.advance(40_000);
+    feed.breakOff(uri, 'peer-unavailable');
+    player.hand.stop();
+    await settle(20);
+    await clock.advance(60_000);
+    assert.deepEqual([control.status.state, control.status.position, control.status.duration], ['error', 40, 100]);
+    feed.breakOff(uri, undefined);
+    await control.play(call());
+    await clock.advance(1000);
+    assert.deepEqual([control.status.state, control.status.position], ['playing', 41]);
+    feed.breakOff(uri, 'peer-unavailable');
+    player.hand.stop();
+    await settle(20);
+    await control.stop(call());
+    assert.deepEqual([control.status.state, control.status.position], ['stopped', 0]);
+  });
+
   it('says why a title does not begin, if it is that its bytes do not come', async () => {
     const { player, feed, clock } = begin();
     const uri = scene.play.title(10);
