@@ -106,6 +106,10 @@ describe('titles that can\'t be played', () => {
     await settle(20);
     await clock.advance(60_000);
     assert.deepEqual([control.status.state, control.status.position, control.status.duration], ['error', 40, 100]);
+    feed.fail(uri, 'peer-unavailable');
+    await rejects(control.play(call()), 'origin-unreachable');
+    assert.deepEqual([control.status.state, control.status.position], ['error', 40], 'it is still away');
+    feed.fail(uri, undefined);
     feed.breakOff(uri, undefined);
     await control.play(call());
     await clock.advance(1000);
@@ -115,6 +119,15 @@ describe('titles that can\'t be played', () => {
     await settle(20);
     await control.stop(call());
     assert.deepEqual([control.status.state, control.status.position], ['stopped', 0]);
+  });
+
+  it('still says what it is that the player refused', async () => {
+    const { player, feed, control } = begin();
+    const uri = scene.play.title(10);
+    player.play = () => Promise.reject(new XpmnError('origin-unreachable', 'It can\'t play that.'));
+    await rejects(control.open({ uris: [uri], autoplay: true, position: undefined }, call()), 'origin-unreachable');
+    assert.deepEqual([control.status.state, control.item?.item.title], ['error', `Title of ${uri}`]);
+    assert.deepEqual(feed.asked, [uri]);
   });
 
   it('says why a title does not begin, if it is that its bytes do not come', async () => {
