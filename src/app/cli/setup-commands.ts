@@ -47,7 +47,7 @@ export async function init(context: CliContext, { name, check, replace, yes, ...
   };
   if (account && check && context.deps.stderr.isTTY) context.notice(`Logging in as ${account.jid}, to try it …`);
   const { byDaemon, ...result } = await advised(INIT_ADVICE, () => initialised(context, options));
-  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${account ? `${nextStep(result, { check, byDaemon })}\n` : ''}`);
+  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${name === undefined ? '' : `It is called "${printable(name)}".\n`}${account ? `${nextStep(result, { check, byDaemon })}\n` : ''}`);
 }
 
 function notWithoutAccount(): XpmnError {
