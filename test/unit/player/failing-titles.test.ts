@@ -121,6 +121,18 @@ describe('titles that can\'t be played', () => {
     assert.deepEqual([control.status.state, control.status.position], ['stopped', 0]);
   });
 
+  it('stands still in what is told of a player that does not answer', async () => {
+    const { player, clock, control } = begin();
+    await open(scene.play.title(100));
+    await clock.advance(10_000);
+    player.hand.trouble('unreachable');
+    await clock.advance(10_000);
+    assert.deepEqual([control.status.state, control.status.position], ['error', 10]);
+    player.hand.recover();
+    await clock.advance(1000);
+    assert.deepEqual([control.status.state, control.status.position], ['playing', 21]);
+  });
+
   it('still says what it is that the player refused', async () => {
     const { player, feed, control } = begin();
     const uri = scene.play.title(10);
