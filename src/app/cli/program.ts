@@ -22,7 +22,7 @@ const PASSWORD_FILE = ['--password-file <file>', 'read the password from the fir
 const SERVER = ['--server <host:port>', 'where to connect, instead of what DNS says', usage(parseServer)] as const;
 const CA = ['--ca <file>', 'PEM certificates to trust for the server, instead of the system\'s'] as const;
 const YES = ['--yes', 'do not ask whether to go on with --replace'] as const;
-const DEVICE = 'a device: its full JID, its id, its name, or the beginning of one of these two';
+const DEVICE = 'a device: its full JID, its id, its name, or the beginning of one of these two or of a word in its name';
 const EXIT = `
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 could not reach, 4 not paired or not trusted.`;
 

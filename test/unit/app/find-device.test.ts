@@ -10,6 +10,7 @@ describe('finding the device that a user means', () => {
     fakeDevice('nas-bbbb', 'Büro'),
     fakeDevice('nas-bbbb', 'Bob\'s NAS', { jid: parseJid('bob@example.org/nas-bbbb') }),
     fakeDevice('tv-cccc', 'living-room-tv-k3fq'),
+    fakeDevice('cellar-dddd', 'Cellar (Settop)'),
   ];
   const found = (wanted: string): string => findDevice(wanted, devices).jid;
 
@@ -23,6 +24,7 @@ describe('finding the device that a user means', () => {
       ['living-room-t', 'anna@example.org/living-room-tv-k3fq'],
       ['bu\u0308RO', 'anna@example.org/nas-bbbb'],
       ['bob', 'bob@example.org/nas-bbbb'],
+      ['set', 'anna@example.org/cellar-dddd'],
     ] as const) assert.equal(found(wanted), jid, wanted);
   });
 
