@@ -51,6 +51,8 @@ function progress(opened: Opened, state: PlayerState): Judgement {
   const { phase, media, hasBegun } = opened;
   if (!media) return { opened, effect: 'none' };
   const on = { opened: { ...opened, phase: 'on', error: undefined }, effect: 'none' } as const;
+  // It goes on by itself after all, where it is.
+  if (state === 'playing' && phase === 'failed') return { ...on, opened: { ...on.opened, startAt: undefined }, effect: 'begun' };
   if (state === 'playing') return phase === 'on' && opened.startAt === undefined ? { opened, effect: 'none' } : { ...on, effect: 'begun' };
   if (phase === 'on') return { opened, effect: 'none' };
   if (phase === 'starting') {
