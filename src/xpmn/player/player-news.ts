@@ -91,7 +91,7 @@ export class PlayerNews {
     if (isDeepStrictEqual(before, now)) this.deps.announcer.jumped();
     this.last = snapshot;
     if (ACTIVE[snapshot.state]) this.active = snapshot;
-    if (!snapshot.problem) this.deps.stage.forgive();
+    this.deps.stage.hear(snapshot);
     this.refreshSoon();
   };
 

@@ -57,8 +57,7 @@ function ourStatus(opened: Opened, { snapshot, now }: Seen): PlaybackStatus {
   const state = trouble ? 'error' : ourState(opened, snapshot);
   const duration = media && isLive(media) ? undefined : known(isSeen ? snapshot.media?.duration : undefined) ?? known(media?.item.duration ?? currentTitle(list).duration);
   const isOn = phase === 'on' && state !== 'stopped';
-  // Of one that does not answer nobody knows whether it goes on.
-  const position = startAt ?? (isOn ? positionOf(snapshot, trouble ? snapshot.measured : now) : 0);
+  const position = startAt ?? (isOn ? positionOf(snapshot, now) : 0);
   const told = isSeen ? snapshot.abilities : { seek: true, pause: true };
   return {
     state, duration, position: clamp(position, duration), speed: isOn ? snapshot.speed : 1,
