@@ -115,7 +115,6 @@ describe('gateways of one owner', function () {
       const hosted = lower.devices().find(({ jid }) => jid === seen[0]?.[0]);
       return seen[0]?.length === 1 && seen[1]?.length === 1 && seen[0][0] === seen[1][0] && hosted?.isHere === true;
     });
-    for (const gateway of [lower, higher]) assert.equal(gateway.devices().filter(({ trust }) => trust === 'own-hosted').length, 1, 'what the higher had called it is no second device');
     running.splice(running.indexOf(lower), 1);
     await lower.stop();
     await waitUntil('the other takes over', () => higher.devices().some(({ isHere, services }) => isHere && services.includes('directory')));

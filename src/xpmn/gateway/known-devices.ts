@@ -42,9 +42,9 @@ export interface Knowledge {
 }
 
 /** The devices that the lists of my network name, as what. They say which devices there are, and only they. */
-export function listedDevices({ id, lists: { snapshot }, gateway }: Network): { readonly jid: Jid; readonly trust: ListedVerdict; readonly isListedHere: boolean; readonly source?: string | undefined }[] {
+export function listedDevices({ id, lists: { snapshot }, gateway }: Network): { readonly jid: Jid; readonly trust: ListedVerdict; readonly isListedHere: boolean }[] {
   const own = devicesList(snapshot, id)?.devices ?? [];
-  const hosted = currentHosts(snapshot, id).flatMap(({ key }) => hostedList(snapshot, id, key)?.devices.map(({ jid, source }) => ({ jid, source, trust: 'own-hosted' as const, isListedHere: key === gateway.key })) ?? []);
+  const hosted = currentHosts(snapshot, id).flatMap(({ key }) => hostedList(snapshot, id, key)?.devices.map(({ jid }) => ({ jid, trust: 'own-hosted' as const, isListedHere: key === gateway.key })) ?? []);
   return [...own.map(({ jid }) => ({ jid, trust: 'own' as const, isListedHere: false })), ...hosted];
 }
 
@@ -52,14 +52,9 @@ export function isListed(network: Network, jid: Jid): boolean {
   return listedDevices(network).some((device) => device.jid === jid);
 }
 
-/**
- * All of them, with what presence says: which are there, and what they offer. What one gateway lists, and another one bridges now
- * under a name of its own, is there once.
- */
+/** All of them, with what presence says: which are there, and what they offer. */
 export function knownDevices(network: Network, knowledge: Knowledge): KnownDevice[] {
-  const all = listedDevices(network).map((listed) => ({ device: describe(listed, knowledge), source: listed.source }));
-  const bridged = new Set(all.flatMap(({ device, source }) => (device.isAvailable && source !== undefined ? [source] : [])));
-  return all.flatMap(({ device, source }) => (device.isAvailable || source === undefined || !bridged.has(source) ? [device] : []));
+  return listedDevices(network).map((listed) => describe(listed, knowledge));
 }
 
 function describe({ jid, trust, isListedHere }: ReturnType<typeof listedDevices>[number], { directory, isHere, isOnLink, path, featuresOf, nameOf }: Knowledge): KnownDevice {
