@@ -29,6 +29,11 @@ export function findDevice<D extends Named>(wanted: string, devices: readonly D[
   return found;
 }
 
+/** The device whose library a user means: as `findDevice`, but those that have one come first, as players do. @throws XpmnError as `findDevice` */
+export function findLibrary<D extends Offering>(wanted: string, devices: readonly D[]): D {
+  return search(wanted, devices.filter(({ services }) => services.includes('directory'))) ?? findDevice(wanted, devices);
+}
+
 /**
  * The player that a user means: as `findDevice`, but players come first; where none is named, the only one that there is. What a
  * device that was never heard offers is not known: it may be one.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { findDevice, findPlayer } from '../../../src/app/find-device.ts';
+import { findDevice, findLibrary, findPlayer } from '../../../src/app/find-device.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import { fakeDevice } from '../../fakes/fake-gateway.ts';
 
@@ -37,6 +37,15 @@ describe('finding the device that a user means', () => {
 
   it('finds nothing by nothing, or by another\'s name', () => {
     for (const wanted of ['', 'kitchen', 'anna@example.org', 'anna@example.org/nas-bbb', 'carol@example.org/nas-bbbb']) assert.throws(() => found(wanted), { code: 'not-found' }, wanted);
+  });
+});
+
+describe('finding the library that a user means', () => {
+  it('prefers what has one to what another gateway had called the same, and is off now', () => {
+    const [off, nas, tv] = [fakeDevice('nas-aaaa', 'NAS', { services: [] }), fakeDevice('nas-bbbb', 'NAS', { services: ['directory'] }), fakeDevice('tv-cccc', 'TV', { services: ['playback'] })];
+    assert.equal(findLibrary('nas', [off, nas, tv]), nas);
+    assert.equal(findLibrary('nas-aaaa', [off, nas, tv]), off);
+    assert.equal(findLibrary('tv', [off, nas, tv]), tv);
   });
 });
 
