@@ -15,16 +15,23 @@ const RULES: readonly Rule[] = [
   (device, wanted) => fold(device.name) === fold(wanted),
   (device, wanted) => device.id.startsWith(wanted),
   (device, wanted) => fold(device.name).startsWith(fold(wanted)),
+  // What people call their "Attic NAS".
+  (device, wanted) => fold(device.name).split(/[^\p{L}\p{N}]+/u).some((word) => word.startsWith(fold(wanted))),
 ];
 
 /**
- * The one device that a user means: by full JID, resource, name, or the beginning of one of these two.
+ * The one device that a user means: by full JID, resource, name, or the beginning of one of these two, or of a word in the name.
  * @throws XpmnError `not-found`; `bad-request` naming the candidates
  */
 export function findDevice<D extends Named>(wanted: string, devices: readonly D[]): D {
   const found = search(wanted, devices);
   if (!found) throw new XpmnError('not-found', `No device is called "${wanted}": \`xpmn devices\` lists those there are.`);
   return found;
+}
+
+/** The device whose library a user means: as `findDevice`, but those that have one come first, as players do. @throws XpmnError as `findDevice` */
+export function findLibrary<D extends Offering>(wanted: string, devices: readonly D[]): D {
+  return search(wanted, devices.filter(({ services }) => services.includes('directory'))) ?? findDevice(wanted, devices);
 }
 
 /**

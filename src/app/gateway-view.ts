@@ -11,13 +11,13 @@ import type { GatewayDeps, GatewayDevice, GatewayStatus, LibraryPage, UnlistedDe
 import { handOverWarnings, managerOf, userKeyState, userKeyWarnings } from './user-key-desk.ts';
 
 export function describeDevice(device: KnownDevice): GatewayDevice {
-  const { jid, name, trust, isHere, services } = device;
+  const { jid, name, trust, isHere, isListedHere, isAvailable, services } = device;
   const id = resourceOf(jid);
   const kind = services.includes('directory') ? 'media-server' : isPlayer(device) ? 'media-player' : trust === 'own' ? 'gateway' : 'unknown';
   return {
     jid, id, kind, services, trust,
     name: name ?? id,
-    where: isHere ? 'here' : 'elsewhere',
+    where: isHere || (isListedHere && !isAvailable) ? 'here' : 'elsewhere',
     reach: reachOf(device),
   };
 }
@@ -51,7 +51,7 @@ export function describeStatus(gateway: MediaGateway, network: Network, { versio
       reason: connection?.problem?.message,
     },
     devices: {
-      here: devices.filter(({ where }) => where === 'here').length,
+      here: devices.filter(({ where, reach }) => where === 'here' && reach !== 'unreachable').length,
       elsewhere: devices.filter(({ where, reach }) => where === 'elsewhere' && reach !== 'unreachable').length,
       unreachable: devices.filter(({ reach }) => reach === 'unreachable').length,
     },

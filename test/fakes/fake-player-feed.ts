@@ -31,8 +31,10 @@ export class FakePlayerFeed implements PlayerFeed {
     this.texts.set(uri, { body, mimeType });
   }
 
-  fail(uri: string, code: ErrorCode): void {
-    this.failures.set(uri, new XpmnError(code, 'It can\'t be had.'));
+  /** From now on it can't be had; with no code, it can again. */
+  fail(uri: string, code: ErrorCode | undefined): void {
+    if (code) this.failures.set(uri, new XpmnError(code, 'It can\'t be had.'));
+    else this.failures.delete(uri);
   }
 
   /** From now on its bytes do not come, as a player that asks for them finds out; with no code, they come again. */

@@ -1,4 +1,5 @@
 import { CommanderError, InvalidArgumentError } from 'commander';
+import { NAME_LENGTH } from '../control/operations.ts';
 
 /** Arguments that a parser refuses are wrong usage, told in its words alone: they name what was wrong. */
 export function usage<T>(parse: (text: string) => T): (text: string) => T {
@@ -21,4 +22,11 @@ export function positive(text: string): number {
   const value = whole(text);
   if (value === 0) throw new InvalidArgumentError('It is at least 1.');
   return value;
+}
+
+/** What a machine is called, in one line. */
+export function machineName(text: string): string {
+  const name = text.trim();
+  if (name === '' || name.length > NAME_LENGTH || /\p{Cc}/u.test(name)) throw new Error(`A name has 1 to ${NAME_LENGTH} characters, all in one line.`);
+  return name;
 }

@@ -115,7 +115,10 @@ async function checkTarget(output: string | undefined): Promise<void> {
   if (output === '-') throw new XpmnError('usage', 'Standard output is no file: curl "$(xpmn url …)" writes there.');
   const folder = output === undefined ? '.' : dirname(output);
   const isFolder = (path: string): Promise<boolean> => stat(path).then((found) => found.isDirectory(), () => false);
+  const isOther = (path: string): Promise<boolean> => stat(path).then((found) => !found.isFile(), () => false);
   if (output === '' || output?.endsWith('/') || (output !== undefined && (await isFolder(output)))) throw new XpmnError('usage', `"${output}" is a directory: name a file.`);
+  // a device or a pipe would be replaced by a file
+  if (output !== undefined && (await isOther(output))) throw new XpmnError('usage', `"${output}" is no file: name one, or let curl "$(xpmn url …)" write there.`);
   if (!(await isFolder(folder))) throw new XpmnError('usage', `There is no directory ${folder}.`);
   await saying(`${resolve(folder)} can't be written`, () => access(folder, constants.W_OK));
 }

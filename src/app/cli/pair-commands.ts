@@ -138,7 +138,7 @@ export async function joinNetwork(context: CliContext, wanted: string | undefine
   const found = chosen(networks, wanted, account?.jid);
   context.notice(`${printable(found.name)} (${printable(found.jid)}) can take this machine into its media network. Everything in there can then be seen and played here, and what this machine finds, there.${account ? ' The server carries the messages of the two, and can read or change none: the PIN proves each machine to the other.' : ''}`);
   if (replace && !yes) await confirm('This machine leaves the media network that it is part of for ever.', context.deps);
-  const pin = spoken(await getPassword('The PIN that it shows', { passwordFile: pinFile }, context.deps, context.settings.passwordBytes));
+  const pin = spoken(await getPassword('The PIN that it shows', { passwordFile: pinFile, flag: '--pin-file' }, context.deps, context.settings.passwordBytes));
   const options = { jid: found.jid, pin, ...where, ...(name === undefined ? {} : { name }), ...(replace ? { replace } : {}) };
   const joined = await joinAt(context, options).catch((error: unknown) => Promise.reject(wrongPin(error)));
   const { byDaemon: _, ...result } = joined;

@@ -7,6 +7,8 @@ import type { CliDeps, Input } from './io.ts';
 export interface PasswordSource {
   /** `-` is standard input. */
   readonly passwordFile?: string | undefined;
+  /** The option that names that file. */
+  readonly flag?: string | undefined;
 }
 
 /**
@@ -14,14 +16,14 @@ export interface PasswordSource {
  * of the machine can read.
  * @throws XpmnError `usage` where there is neither; `bad-password` for an empty one, or two that differ
  */
-export async function getPassword(question: string, { passwordFile, isNew = false }: PasswordSource & { readonly isNew?: boolean }, deps: CliDeps, limit: number): Promise<string> {
+export async function getPassword(question: string, { passwordFile, flag = '--password-file', isNew = false }: PasswordSource & { readonly isNew?: boolean }, deps: CliDeps, limit: number): Promise<string> {
+  if (passwordFile === undefined && !deps.stdin.isTTY) throw new XpmnError('usage', `There is no terminal to type an answer on (${question}): give ${flag} FILE (- is standard input).`);
   const password = passwordFile === undefined ? await typed(question, isNew, deps, limit) : await fromFile(passwordFile, deps, limit);
   if (password === '') throw new XpmnError('bad-password', 'The password is empty.');
   return password;
 }
 
 async function typed(question: string, isNew: boolean, deps: CliDeps, limit: number): Promise<string> {
-  if (!deps.stdin.isTTY || !deps.stdin.setRawMode) throw new XpmnError('usage', 'A password is needed and there is no terminal to type it on: give --password-file FILE (- is standard input).');
   const first = await ask(`${question}: `, deps, limit);
   if (isNew && first !== '' && (await ask('Once more: ', deps, limit)) !== first) throw new XpmnError('bad-password', 'The two passwords differ.');
   return first;

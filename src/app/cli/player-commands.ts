@@ -39,7 +39,7 @@ function placeIn(target: SeekTarget): string {
 /** What is louder or softer than the player is now stays within what there is. */
 export async function setVolume(context: CliContext, wanted: WantedVolume, flags: PlayerFlags): Promise<void> {
   const value = 'value' in wanted ? wanted.value : await changed(context, wanted.change, flags);
-  await told(context, { name: 'set', variable: { name: 'volume', value } }, flags, (name) => `volume ${value} on ${name}`);
+  await told(context, { name: 'set', variable: { name: 'volume', value } }, flags, (name) => `volume ${value} on ${name}`, { volume: value });
 }
 
 async function changed(context: CliContext, change: number, flags: PlayerFlags): Promise<number> {
@@ -52,9 +52,9 @@ export function setMute(context: CliContext, value: boolean, flags: PlayerFlags)
   return told(context, { name: 'set', variable: { name: 'mute', value } }, flags, (name) => `${name} is ${value ? 'muted' : 'not muted'}`);
 }
 
-async function told(context: CliContext, command: PlayerCommand, flags: PlayerFlags, done: (name: string) => string): Promise<void> {
+async function told(context: CliContext, command: PlayerCommand, flags: PlayerFlags, done: (name: string) => string, more: object = {}): Promise<void> {
   const answer = await withAdvice(context, flags, () => context.call('player', { ...onDevice(flags), command }), command.name === 'play' ? TO_OPEN : {});
-  context.answer(answer, () => `${printable(done(answer.name))}\n`);
+  context.answer({ ...answer, ...more }, () => `${printable(done(answer.name))}\n`);
 }
 
 export function onDevice({ on }: PlayerFlags): { readonly device?: string } {

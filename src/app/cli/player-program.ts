@@ -8,7 +8,7 @@ import { seek, setMute, setVolume, tellPlayer } from './player-commands.ts';
 import type { PlayerFlags } from './player-commands.ts';
 import { parsePosition, parseSeekTarget, parseSwitch, parseVolume } from './positions.ts';
 
-const ON = ['--on <device>', 'which player: its full JID, its id, its name, or the beginning of one of these two; not needed where there is only one'] as const;
+const ON = ['--on <device>', 'which player: its full JID, its id, its name, or the beginning of one of these two or of a word in its name; not needed where there is only one'] as const;
 
 const PLAIN = [
   ['pause', 'pause', 'Pause what a player plays.'],

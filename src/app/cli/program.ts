@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import { printable } from '../text.ts';
-import { positive, usage, whole } from './arguments.ts';
+import { machineName, positive, usage, whole } from './arguments.ts';
 import { pressButton } from './button-command.ts';
 import { CliContext } from './context.ts';
 import type { GlobalOptions } from './context.ts';
@@ -22,7 +22,7 @@ const PASSWORD_FILE = ['--password-file <file>', 'read the password from the fir
 const SERVER = ['--server <host:port>', 'where to connect, instead of what DNS says', usage(parseServer)] as const;
 const CA = ['--ca <file>', 'PEM certificates to trust for the server, instead of the system\'s'] as const;
 const YES = ['--yes', 'do not ask whether to go on with --replace'] as const;
-const DEVICE = 'a device: its full JID, its id, its name, or the beginning of one of these two';
+const DEVICE = 'a device: its full JID, its id, its name, or the beginning of one of these two or of a word in its name';
 const EXIT = `
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 could not reach, 4 not paired or not trusted.`;
 
@@ -132,7 +132,7 @@ function addSetup(root: Command, context: () => CliContext): void {
     .option(...PASSWORD_FILE)
     .option(...SERVER)
     .option(...CA)
-    .option('--name <name>', 'what this machine is called from now on (else as it was, or its host name)')
+    .option('--name <name>', 'what this machine is called from now on (else as it was, or its host name)', usage(machineName))
     .option('--no-check', 'do not try the account first')
     .option('--replace', 'move the network here from the account that it is in, with its devices and keys')
     .option(...YES)
@@ -143,7 +143,7 @@ function addSetup(root: Command, context: () => CliContext): void {
     .description('Make a new device of the network, in a file under a password. Only where the network is managed.')
     .argument('<file>', 'the new file')
     .option(...PASSWORD_FILE)
-    .option('--name <name>', 'what the other machine is called (else as the file)')
+    .option('--name <name>', 'what the other machine is called (else as the file)', usage(machineName))
     .action((file: string, options: { passwordFile?: string; name?: string }) => exportCredentials(context(), file, options));
   credentials
     .command('import')
@@ -166,7 +166,7 @@ function addSetup(root: Command, context: () => CliContext): void {
     .argument('<file>', 'the file that backup made')
     .option(...PASSWORD_FILE)
     .option('--login-password-file <file>', 'read the account\'s password from the first line of a file, - is standard input: where the backup has none, or an old one')
-    .option('--name <name>', 'what this machine is called (else its host name)')
+    .option('--name <name>', 'what this machine is called (else its host name)', usage(machineName))
     .option('--no-check', 'do not ask the account in the file what has happened since: who joined later is shut out')
     .option('--replace', 'leave the media network that this machine is part of, for ever')
     .option(...YES)
@@ -191,14 +191,14 @@ function addPairing(root: Command, context: () => CliContext): void {
     .option(...CA)
     .option('--pin-file <file>', 'read the PIN from the first line of a file, - is standard input; without it, it is asked for')
     .option('--show-pin', 'show a PIN here, on the same local network, and wait for the machine on which it is typed: `xpmn pair start --pin`')
-    .option('--name <name>', 'what this machine is called (else its host name)')
+    .option('--name <name>', 'what this machine is called (else its host name)', usage(machineName))
     .option('--replace', 'leave the media network that this machine is part of, for ever')
     .option(...YES)
     .action((network: string | undefined, { showPin, ...options }: Parameters<typeof joinNetwork>[2] & { showPin?: true }) => (showPin ? joinByShownPin : joinNetwork)(context(), network, options));
   pair
     .command('button')
     .description('On both machines, within two minutes: pair the two on this local network whose buttons are pressed. Nothing is proven.')
-    .option('--name <name>', 'what this machine is called in the network of the other, if it is the new one (else its host name)')
+    .option('--name <name>', 'what this machine is called in the network of the other, if it is the new one (else its host name)', usage(machineName))
     .action((options: { name?: string }) => pressButton(context(), options));
   root
     .command('remove')

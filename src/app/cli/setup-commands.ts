@@ -47,7 +47,7 @@ export async function init(context: CliContext, { name, check, replace, yes, ...
   };
   if (account && check && context.deps.stderr.isTTY) context.notice(`Logging in as ${account.jid}, to try it …`);
   const { byDaemon, ...result } = await advised(INIT_ADVICE, () => initialised(context, options));
-  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${account ? `${nextStep(result, { check, byDaemon })}\n` : ''}`);
+  context.answer(result, () => `This machine is ${result.jid} in the media network ${result.network}.\n${name === undefined ? '' : `It is called "${printable(name)}".\n`}${account ? `${nextStep(result, { check, byDaemon })}\n` : ''}`);
 }
 
 function notWithoutAccount(): XpmnError {
@@ -152,7 +152,7 @@ export async function restore(context: CliContext, path: string, { passwordFile,
 /** The account's password, from who sits there: a machine that has forgotten it made the backup. @throws what is not about that, or where nobody can be asked */
 async function askedLogin(error: unknown, { deps, settings }: CliContext): Promise<string> {
   if (!(error instanceof XpmnError) || error.details['needsPassword'] === undefined || !deps.stdin.isTTY) throw error;
-  return getPassword(`Password of the account ${printable(String(error.details['needsPassword']))}, which is not in the backup`, {}, deps, settings.passwordBytes);
+  return getPassword(`Password of the account ${printable(String(error.details['needsPassword']))}, which is not in the backup`, { flag: '--login-password-file' }, deps, settings.passwordBytes);
 }
 
 /** Whether it is known what has happened since the backup. */

@@ -1,7 +1,7 @@
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { resourceOf } from '../../xpmn/model/jid.ts';
 import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
-import { findDevice, labelOf } from '../find-device.ts';
+import { findDevice, findLibrary, labelOf } from '../find-device.ts';
 import type { Gateway } from '../gateway-api.ts';
 import type { FindOptions, FoundNetwork, ImportOptions, InitOptions, JoinOptions, RestoreOptions, SetupResult } from '../setup-api.ts';
 import { PLAYER_HANDLERS } from './player-handlers.ts';
@@ -39,7 +39,7 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
 
   async browse({ device, container = 'root', offset = 0, limit }, { controlled, signal, page }) {
     const gateway = controlled.gateway();
-    const found = findDevice(device, gateway.devices());
+    const found = findLibrary(device, gateway.devices());
     return gateway.browse(found.jid, container, { offset, limit: Math.min(limit ?? page, page), signal }).catch((error: unknown) => {
       const code = error instanceof XpmnError ? error.code : undefined;
       if (code === 'not-supported') throw new XpmnError(code, `${labelOf(found)} has no library: \`xpmn devices\` shows which devices have one (directory).`, { cause: error });

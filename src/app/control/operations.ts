@@ -84,6 +84,9 @@ export interface OperationInfo {
 }
 
 const TEXT = { type: 'string', minLength: 1, maxLength: 4096 };
+/** Of what a machine is called: characters. */
+export const NAME_LENGTH = 256;
+const NAME = { ...TEXT, maxLength: NAME_LENGTH } as const;
 const PASSWORD = { type: 'string', minLength: 1, maxLength: 1024 };
 const PIN = { type: 'string', minLength: 1, maxLength: 64 };
 const COUNT = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
@@ -113,7 +116,7 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
   'now-wait': { summary: 'The same, as soon as it is newer than a revision.', input: { properties: { device: TEXT, after: { ...COUNT, minimum: -1 } }, required: ['after'] } },
   'export-credentials': {
     summary: 'Makes a new device of the network, in a file under a password, to be carried to another machine.',
-    input: { properties: { name: { ...TEXT, maxLength: 256 }, password: PASSWORD }, required: ['name', 'password'] },
+    input: { properties: { name: NAME, password: PASSWORD }, required: ['name', 'password'] },
   },
   'import-credentials': {
     summary: 'Makes this machine the device that a credentials file holds.',
@@ -124,7 +127,7 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
   restore: {
     summary: 'Makes this machine the one that manages the media network that a backup is of.',
     takesFile: true,
-    input: { properties: { file: FILE, password: PASSWORD, login: PASSWORD, name: { ...TEXT, maxLength: 256 }, check: FLAG, replace: FLAG }, required: ['file', 'password'] },
+    input: { properties: { file: FILE, password: PASSWORD, login: PASSWORD, name: NAME, check: FLAG, replace: FLAG }, required: ['file', 'password'] },
   },
   remove: { summary: 'Removes a device from the media network, for ever.', input: { properties: { device: TEXT }, required: ['device'] } },
   keep: { summary: 'Takes a device in again that joined after the backup that the network was restored from.', input: { properties: { device: TEXT }, required: ['device'] } },
@@ -143,16 +146,16 @@ export const OPERATIONS: { readonly [N in OperationName]: OperationInfo } = {
   join: {
     summary: 'Makes this machine a device of a media network on the link, or on an account, by a PIN.',
     takesFile: true,
-    input: { properties: { jid: TEXT, pin: PIN, account: ACCOUNT, name: { ...TEXT, maxLength: 256 }, replace: FLAG }, required: ['jid', 'pin'] },
+    input: { properties: { jid: TEXT, pin: PIN, account: ACCOUNT, name: NAME, replace: FLAG }, required: ['jid', 'pin'] },
   },
   'button-press': { summary: 'Pairs with the one other machine on the link whose button is pressed, too; which of them takes in the other follows from what they are.', input: { properties: {} } },
   'button-wait': { summary: 'The state of the pairing by button, as soon as it is newer than a revision.', input: { properties: { after: { ...COUNT, minimum: -1 } }, required: ['after'] } },
   'button-close': { summary: 'Takes the button back.', input: { properties: {} } },
-  'button-join': { summary: 'Makes this machine a device of the network of the other one, when its state is `calling`.', input: { properties: { name: { ...TEXT, maxLength: 256 } } } },
+  'button-join': { summary: 'Makes this machine a device of the network of the other one, when its state is `calling`.', input: { properties: { name: NAME } } },
   init: {
     summary: 'Makes the media network, or extends it to an account.',
     takesFile: true,
-    input: { properties: { jid: TEXT, password: PASSWORD, server: SERVER, ca: CERTIFICATES, name: { ...TEXT, maxLength: 256 }, check: FLAG, replace: { enum: ['if-alone', 'always'] } } },
+    input: { properties: { jid: TEXT, password: PASSWORD, server: SERVER, ca: CERTIFICATES, name: NAME, check: FLAG, replace: { enum: ['if-alone', 'always'] } } },
   },
 };
 

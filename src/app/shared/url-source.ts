@@ -2,7 +2,7 @@ import http from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import https from 'node:https';
 import { checkContent, checkStatus, entityOf, isEmptyAnyway, placeOf } from '../../upnp/origin-answer.ts';
-import { contentLength, sizeOfUnsatisfied } from '../../upnp/http-head.ts';
+import { sizeOfUnsatisfied } from '../../upnp/http-head.ts';
 import type { HttpHead } from '../../upnp/http-head.ts';
 import type { Clock } from '../../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
@@ -36,10 +36,10 @@ interface Answer {
 
 /** A resource of the web, `http:` or `https:`. One connection a request: what comes from there is fetched once, as a rule. */
 export function createUrlSource(deps: UrlSourceDeps, options: UrlSourceOptions, origin: { readonly url: URL; readonly type?: string | undefined }): MediaSource {
-  async function ask(method: 'GET' | 'HEAD', range: RangeRequest | undefined, signal: AbortSignal): Promise<Answer> {
+  async function ask(range: RangeRequest | undefined, signal: AbortSignal): Promise<Answer> {
     let { url } = origin;
     for (let hops = 0; ; hops += 1) {
-      const answer = await askOnce(method, url, range, signal);
+      const answer = await askOnce(url, range, signal);
       const { status, headers: { location } } = answer.head;
       if (!REDIRECTS.includes(status)) return answer;
       answer.message.destroy();
@@ -49,18 +49,18 @@ export function createUrlSource(deps: UrlSourceDeps, options: UrlSourceOptions, 
     }
   }
 
-  function askOnce(method: string, url: URL, range: RangeRequest | undefined, signal: AbortSignal): Promise<Answer> {
-    return withDeadline({ clock: deps.clock, signal, delay: options.answerTimeout, what: 'The web server\'s answer' }, (until) => exchange(method, url, range, until)).catch((error: unknown) => {
+  function askOnce(url: URL, range: RangeRequest | undefined, signal: AbortSignal): Promise<Answer> {
+    return withDeadline({ clock: deps.clock, signal, delay: options.answerTimeout, what: 'The web server\'s answer' }, (until) => exchange(url, range, until)).catch((error: unknown) => {
       throwIfAborted(signal);
       throw failure(error);
     });
   }
 
-  function exchange(method: string, url: URL, range: RangeRequest | undefined, signal: AbortSignal): Promise<Answer> {
+  function exchange(url: URL, range: RangeRequest | undefined, signal: AbortSignal): Promise<Answer> {
     const client = clientFor(url);
     assertMayConnect(url, deps.mayConnect);
     const { ca, mayConnect, resolve } = deps;
-    const how: RequestOptions & { ca?: string[] } = { method, agent: false, lookup: guardedLookup(mayConnect, resolve), headers: { ...rangeHeader(range), 'Accept-Encoding': 'identity', 'User-Agent': 'xpmn-gateway' } };
+    const how: RequestOptions & { ca?: string[] } = { agent: false, lookup: guardedLookup(mayConnect, resolve), headers: { ...rangeHeader(range), 'Accept-Encoding': 'identity', 'User-Agent': 'xpmn-gateway' } };
     if (ca) how.ca = [...ca];
     return new Promise((done, reject) => {
       const request = client.request(url, how, (message) => done({ head: headOf(message), message }));
@@ -72,29 +72,22 @@ export function createUrlSource(deps: UrlSourceDeps, options: UrlSourceOptions, 
     });
   }
 
+  /** The first byte tells all that HEAD does, which some servers refuse, some do not know, and some radio stations never answer. */
   async function probe({ signal }: { readonly signal: AbortSignal }): Promise<MediaEntity> {
-    const { head, message } = await ask('HEAD', undefined, signal);
-    message.destroy();
-    const size = contentLength(head);
-    if (head.status !== 200 || size === undefined) {
-      // COMPAT(servers without HEAD, or that tell no length there): the first byte tells the same.
-      const opened = await open({ range: { from: 0, to: 0 }, signal }).catch((error: unknown) => {
-        if (asXpmnError(error).code === 'range-not-satisfiable' && asXpmnError(error).details['size'] === undefined) return open({ signal });
-        throw error;
-      });
-      opened.close();
-      return opened.entity;
-    }
-    checkContent(head, origin);
-    return entityOf(origin, head, size);
+    const opened = await open({ range: { from: 0, to: 0 }, signal }).catch((error: unknown) => {
+      if (asXpmnError(error).code === 'range-not-satisfiable' && asXpmnError(error).details['size'] === undefined) return open({ signal });
+      throw error;
+    });
+    opened.close();
+    return opened.entity;
   }
 
   async function open({ range, signal }: { readonly range?: RangeRequest | undefined; readonly signal: AbortSignal }): Promise<OpenMedia> {
     // The whole is asked for as a range, too: a chunked answer tells its size only so.
-    let answer = await ask('GET', range ?? { from: 0 }, signal);
+    let answer = await ask(range ?? { from: 0 }, signal);
     if (answer.head.status === 416 && !range && sizeOfUnsatisfied(answer.head.headers['content-range']) !== 0) {
       answer.message.destroy();
-      answer = await ask('GET', undefined, signal);
+      answer = await ask(undefined, signal);
     }
     try {
       return opened(answer, range);

@@ -12,6 +12,8 @@ export interface KnownDevice {
   readonly name: string | undefined;
   readonly trust: ListedVerdict;
   readonly isHere: boolean;
+  /** It was bridged by this gateway last, though it may be off now. */
+  readonly isListedHere: boolean;
   readonly isAvailable: boolean;
   /** It has proven itself on the local link: it is reached there first. */
   readonly isOnLink: boolean;
@@ -40,10 +42,10 @@ export interface Knowledge {
 }
 
 /** The devices that the lists of my network name, as what. They say which devices there are, and only they. */
-export function listedDevices({ id, lists: { snapshot } }: Network): { readonly jid: Jid; readonly trust: ListedVerdict }[] {
+export function listedDevices({ id, lists: { snapshot }, gateway }: Network): { readonly jid: Jid; readonly trust: ListedVerdict; readonly isListedHere: boolean }[] {
   const own = devicesList(snapshot, id)?.devices ?? [];
-  const hosted = currentHosts(snapshot, id).flatMap(({ key }) => hostedList(snapshot, id, key)?.devices ?? []);
-  return [...own.map(({ jid }) => ({ jid, trust: 'own' as const })), ...hosted.map(({ jid }) => ({ jid, trust: 'own-hosted' as const }))];
+  const hosted = currentHosts(snapshot, id).flatMap(({ key }) => hostedList(snapshot, id, key)?.devices.map(({ jid }) => ({ jid, trust: 'own-hosted' as const, isListedHere: key === gateway.key })) ?? []);
+  return [...own.map(({ jid }) => ({ jid, trust: 'own' as const, isListedHere: false })), ...hosted];
 }
 
 export function isListed(network: Network, jid: Jid): boolean {
@@ -52,13 +54,13 @@ export function isListed(network: Network, jid: Jid): boolean {
 
 /** All of them, with what presence says: which are there, and what they offer. */
 export function knownDevices(network: Network, knowledge: Knowledge): KnownDevice[] {
-  return listedDevices(network).map(({ jid, trust }) => describe(jid, trust, knowledge));
+  return listedDevices(network).map((listed) => describe(listed, knowledge));
 }
 
-function describe(jid: Jid, trust: ListedVerdict, { directory, isHere, isOnLink, path, featuresOf, nameOf }: Knowledge): KnownDevice {
+function describe({ jid, trust, isListedHere }: ReturnType<typeof listedDevices>[number], { directory, isHere, isOnLink, path, featuresOf, nameOf }: Knowledge): KnownDevice {
   const presence = directory.find(jid);
   const [here, onLink] = [isHere(jid), isOnLink(jid)];
   const features = featuresOf(jid) ?? [...(presence?.features ?? [])];
   const services = features.flatMap((feature) => (Object.hasOwn(SERVICES, feature) ? (SERVICES[feature] as string) : []));
-  return { jid, name: presence?.name ?? nameOf(jid), trust, isHere: here, isAvailable: here || onLink || presence !== undefined, isOnLink: onLink, services, path: path(jid) };
+  return { jid, name: presence?.name ?? nameOf(jid), trust, isHere: here, isListedHere, isAvailable: here || onLink || presence !== undefined, isOnLink: onLink, services, path: path(jid) };
 }

@@ -13,7 +13,7 @@ export interface Judgement {
   readonly problem?: XpmnError | undefined;
 }
 
-const ACTIVE: Readonly<Record<PlayerState, boolean>> = { idle: false, stopped: false, buffering: true, playing: true, paused: true };
+export const ACTIVE: Readonly<Record<PlayerState, boolean>> = { idle: false, stopped: false, buffering: true, playing: true, paused: true };
 
 /** `isHalting`: it was told to stop. */
 export function judge(opened: Opened, snapshot: PlayerSnapshot, isHalting = false): Judgement {
@@ -51,6 +51,8 @@ function progress(opened: Opened, state: PlayerState): Judgement {
   const { phase, media, hasBegun } = opened;
   if (!media) return { opened, effect: 'none' };
   const on = { opened: { ...opened, phase: 'on', error: undefined }, effect: 'none' } as const;
+  // It goes on by itself after all, where it is.
+  if (state === 'playing' && phase === 'failed') return { ...on, opened: { ...on.opened, startAt: undefined }, effect: 'begun' };
   if (state === 'playing') return phase === 'on' && opened.startAt === undefined ? { opened, effect: 'none' } : { ...on, effect: 'begun' };
   if (phase === 'on') return { opened, effect: 'none' };
   if (phase === 'starting') {

@@ -104,7 +104,7 @@ class Attempt {
       const failures = at.failures + 1;
       const isLast = !hasPlace(list, list.index) || failures >= this.options.titleFailures;
       this.isOver = isLast;
-      if (this.shows(goal) || (this.isOver && !this.before)) this.fail(at, failure);
+      if (this.shows(goal) || (this.isOver && !this.before)) this.fail(at, failure, found instanceof XpmnError ? undefined : found.media);
       else this.isOver = false;
       if (isLast) throw first;
       at = { ...goal, list, failures, startAt: undefined, loaded: undefined };
@@ -158,13 +158,13 @@ class Attempt {
     if (plays) refresh();
   }
 
-  private fail(goal: Goal, failure: XpmnError): void {
+  private fail(goal: Goal, failure: XpmnError, media: PlayerMedia | undefined): void {
     const { stage, refresh } = this.deps;
-    const { session, controller, list, failures } = goal;
+    const { session, controller, list, startAt, failures } = goal;
     stage.opened = failed({
-      session, controller, list, startAt: undefined, media: undefined, phase: 'failed', isSeen: false, before: stage.player.snapshot.media?.url,
+      session, controller, list, startAt: undefined, media, phase: 'failed', isSeen: false, before: stage.player.snapshot.media?.url,
       hasBegun: false, oldProblem: stage.player.snapshot.problem, following: undefined, error: undefined, failures,
-    }, failure);
+    }, failure, startAt);
     refresh();
   }
 }

@@ -52,7 +52,7 @@ export function brokenOff({ failure }: PlayerMedia): XpmnError | undefined {
   return error && !isTitleProblem(error) ? new XpmnError('origin-unreachable', 'The bytes of the title do not come any more.', { cause: error }) : error;
 }
 
-/** The title can't be played. */
-export function failed(opened: Opened, { code }: { readonly code: ErrorCode }): Opened {
-  return { ...opened, phase: 'failed', error: code, startAt: undefined, failures: opened.failures + 1 };
+/** The title can't be played; `startAt`: it was, up to there. */
+export function failed(opened: Opened, { code }: { readonly code: ErrorCode }, startAt?: number): Opened {
+  return { ...opened, phase: 'failed', error: code, startAt, failures: opened.failures + 1 };
 }

@@ -3,7 +3,7 @@ import type { XpmnError } from '../kernel/errors.ts';
 import type { PlayerSnapshot } from '../ports/media-player.ts';
 import type { Announcer } from './announcer.ts';
 import type { Cover } from './cover.ts';
-import { judge } from './device-news.ts';
+import { ACTIVE, judge } from './device-news.ts';
 import type { Follower } from './follower.ts';
 import type { MoverOptions } from './mover.ts';
 import { brokenOff, failed } from './opened.ts';
@@ -11,6 +11,7 @@ import type { Opened } from './opened.ts';
 import { Patience } from './patience.ts';
 import type { PatienceOptions } from './patience.ts';
 import { hasPlace } from './play-list.ts';
+import { positionOf } from './player-view.ts';
 import type { Stage } from './stage.ts';
 
 export interface PlayerNewsOptions extends MoverOptions, PatienceOptions {}
@@ -35,6 +36,8 @@ export class PlayerNews {
   private readonly deps: PlayerNewsDeps;
   private readonly options: PlayerNewsOptions;
   private last: PlayerSnapshot;
+  /** When it was at some place of a title. */
+  private active: PlayerSnapshot;
   private isOver = false;
   private isDue = false;
   private unwatch: (() => void) | undefined;
@@ -44,7 +47,7 @@ export class PlayerNews {
     [this.deps, this.options] = [deps, options];
     const { stage, stage: { player } } = deps;
     this.patience = new Patience({ stage, over: (opened, problem) => this.giveUp(opened, problem) }, options);
-    this.last = player.snapshot;
+    this.last = this.active = player.snapshot;
     player.on('changed', this.onChanged);
     player.on('ended', this.onEnded);
   }
@@ -87,7 +90,8 @@ export class PlayerNews {
     const [before, now] = [this.last, snapshot].map((one) => ({ ...one, position: 0, measured: 0 }));
     if (isDeepStrictEqual(before, now)) this.deps.announcer.jumped();
     this.last = snapshot;
-    if (!snapshot.problem) this.deps.stage.forgive();
+    if (ACTIVE[snapshot.state]) this.active = snapshot;
+    this.deps.stage.hear(snapshot);
     this.refreshSoon();
   };
 
@@ -133,8 +137,17 @@ export class PlayerNews {
   /** Told as it is; then the next one is tried, if there is one. */
   private fail(opened: Opened, problem: XpmnError): void {
     const index = opened.list.index + 1;
-    const { failures } = this.show(failed(opened, problem));
+    const { failures } = this.show(failed(opened, problem, this.reached(opened)));
     if (hasPlace(opened.list, index) && failures < this.options.titleFailures) this.deps.advance({ ...opened, list: { ...opened.list, index }, failures });
+  }
+
+  /** Where a title is whose bytes broke off: it goes on there when it is played again. */
+  private reached({ phase, media }: Opened): number | undefined {
+    const { player, clock } = this.deps.stage;
+    if (phase !== 'on' || !media?.isSeekable || !brokenOff(media) || this.active.media?.url !== media.url) return undefined;
+    const position = positionOf(this.active, clock.monotonic());
+    const duration = media.item.duration ?? player.snapshot.media?.duration;
+    return position !== undefined && position < (duration ?? Infinity) ? position : undefined;
   }
 
   private show(opened: Opened): Opened {

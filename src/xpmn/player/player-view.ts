@@ -98,7 +98,8 @@ function deviceState({ closed, snapshot }: Seen): PlaybackState {
   return state === 'stopped' && (isLeftover || !media) ? 'idle' : state;
 }
 
-function positionOf({ state, position, measured, speed }: PlayerSnapshot, now: number): number | undefined {
+/** Seconds from the start, at the time `now`. */
+export function positionOf({ state, position, measured, speed }: PlayerSnapshot, now: number): number | undefined {
   return position === undefined || state !== 'playing' ? position : position + (speed * (now - measured)) / 1000;
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { findDevice, findPlayer } from '../../../src/app/find-device.ts';
+import { findDevice, findLibrary, findPlayer } from '../../../src/app/find-device.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 import { fakeDevice } from '../../fakes/fake-gateway.ts';
 
@@ -10,6 +10,7 @@ describe('finding the device that a user means', () => {
     fakeDevice('nas-bbbb', 'Büro'),
     fakeDevice('nas-bbbb', 'Bob\'s NAS', { jid: parseJid('bob@example.org/nas-bbbb') }),
     fakeDevice('tv-cccc', 'living-room-tv-k3fq'),
+    fakeDevice('cellar-dddd', 'Cellar (Settop)'),
   ];
   const found = (wanted: string): string => findDevice(wanted, devices).jid;
 
@@ -23,6 +24,7 @@ describe('finding the device that a user means', () => {
       ['living-room-t', 'anna@example.org/living-room-tv-k3fq'],
       ['bu\u0308RO', 'anna@example.org/nas-bbbb'],
       ['bob', 'bob@example.org/nas-bbbb'],
+      ['set', 'anna@example.org/cellar-dddd'],
     ] as const) assert.equal(found(wanted), jid, wanted);
   });
 
@@ -35,6 +37,15 @@ describe('finding the device that a user means', () => {
 
   it('finds nothing by nothing, or by another\'s name', () => {
     for (const wanted of ['', 'kitchen', 'anna@example.org', 'anna@example.org/nas-bbb', 'carol@example.org/nas-bbbb']) assert.throws(() => found(wanted), { code: 'not-found' }, wanted);
+  });
+});
+
+describe('finding the library that a user means', () => {
+  it('prefers what has one to what another gateway had called the same, and is off now', () => {
+    const [off, nas, tv] = [fakeDevice('nas-aaaa', 'NAS', { services: [] }), fakeDevice('nas-bbbb', 'NAS', { services: ['directory'] }), fakeDevice('tv-cccc', 'TV', { services: ['playback'] })];
+    assert.equal(findLibrary('nas', [off, nas, tv]), nas);
+    assert.equal(findLibrary('nas-aaaa', [off, nas, tv]), off);
+    assert.equal(findLibrary('tv', [off, nas, tv]), tv);
   });
 });
 

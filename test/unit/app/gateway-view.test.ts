@@ -5,7 +5,7 @@ import { parseJid } from '../../../src/xpmn/model/jid.ts';
 
 describe('a device as users see it', () => {
   const known = (changes: Partial<KnownDevice>): KnownDevice => ({
-    jid: parseJid('anna@example.org/tv-aaaa'), name: 'TV', trust: 'own-hosted', isHere: false, isAvailable: true, isOnLink: false, services: [], path: undefined, ...changes,
+    jid: parseJid('anna@example.org/tv-aaaa'), name: 'TV', trust: 'own-hosted', isHere: false, isListedHere: false, isAvailable: true, isOnLink: false, services: [], path: undefined, ...changes,
   });
 
   it('is of a kind that follows from what it offers', () => {
@@ -14,5 +14,12 @@ describe('a device as users see it', () => {
     ] as const;
     for (const [services, kind] of cases) assert.deepEqual(describeDevice(known({ services })), { jid: 'anna@example.org/tv-aaaa', id: 'tv-aaaa', name: 'TV', kind, services, trust: 'own-hosted', where: 'elsewhere', reach: 'server' });
     assert.equal(describeDevice(known({ trust: 'own' })).kind, 'gateway');
+  });
+
+  it('is still here when it is off, if this gateway bridged it last, and nobody else does now', () => {
+    const seen = (changes: Partial<KnownDevice>): string => (({ where, reach }) => `${where} ${reach}`)(describeDevice(known(changes)));
+    assert.equal(seen({ isListedHere: true, isAvailable: false }), 'here unreachable');
+    assert.equal(seen({ isListedHere: true }), 'elsewhere server');
+    assert.equal(seen({ isAvailable: false }), 'elsewhere unreachable');
   });
 });

@@ -74,6 +74,11 @@ describe('news of the player', () => {
     assert.deepEqual([effect, opened.list.index, opened.media, opened.following, opened.phase], ['followed', 1, following, undefined, 'on']);
   });
 
+  it('what had failed and plays after all goes on where it is, not where it had been', () => {
+    const { opened, effect } = judge({ ...base, phase: 'failed', error: 'origin-unreachable', startAt: 40 }, shows('playing'));
+    assert.deepEqual([opened.phase, opened.startAt, opened.error, effect], ['on', undefined, undefined, 'begun']);
+  });
+
   it('a title that broke off counts as failed, though the player has gone on by itself', () => {
     const following = playerMedia('http://192.0.2.1/next', 30);
     const since = (failure: XpmnError | undefined): unknown[] => {

@@ -96,6 +96,52 @@ describe('titles that can\'t be played', () => {
     assert.ok(scene.told.every(({ state }) => state !== 'error'), states());
   });
 
+  it('goes on with a title whose bytes broke off where that was', async () => {
+    const { player, feed, clock, control } = begin({ preload: false });
+    const uri = scene.play.title(100);
+    await open(uri);
+    await clock.advance(40_000);
+    feed.breakOff(uri, 'peer-unavailable');
+    player.hand.stop();
+    await settle(20);
+    await clock.advance(60_000);
+    assert.deepEqual([control.status.state, control.status.position, control.status.duration], ['error', 40, 100]);
+    feed.fail(uri, 'peer-unavailable');
+    await rejects(control.play(call()), 'origin-unreachable');
+    assert.deepEqual([control.status.state, control.status.position], ['error', 40], 'it is still away');
+    feed.fail(uri, undefined);
+    feed.breakOff(uri, undefined);
+    await control.play(call());
+    await clock.advance(1000);
+    assert.deepEqual([control.status.state, control.status.position], ['playing', 41]);
+    feed.breakOff(uri, 'peer-unavailable');
+    player.hand.stop();
+    await settle(20);
+    await control.stop(call());
+    assert.deepEqual([control.status.state, control.status.position], ['stopped', 0]);
+  });
+
+  it('stands still in what is told of a player that does not answer', async () => {
+    const { player, clock, control } = begin();
+    await open(scene.play.title(100));
+    await clock.advance(10_000);
+    player.hand.trouble('unreachable');
+    await clock.advance(10_000);
+    assert.deepEqual([control.status.state, control.status.position], ['error', 10]);
+    player.hand.recover();
+    await clock.advance(1000);
+    assert.deepEqual([control.status.state, control.status.position], ['playing', 21]);
+  });
+
+  it('still says what it is that the player refused', async () => {
+    const { player, feed, control } = begin();
+    const uri = scene.play.title(10);
+    player.play = () => Promise.reject(new XpmnError('origin-unreachable', 'It can\'t play that.'));
+    await rejects(control.open({ uris: [uri], autoplay: true, position: undefined }, call()), 'origin-unreachable');
+    assert.deepEqual([control.status.state, control.item?.item.title], ['error', `Title of ${uri}`]);
+    assert.deepEqual(feed.asked, [uri]);
+  });
+
   it('says why a title does not begin, if it is that its bytes do not come', async () => {
     const { player, feed, clock } = begin();
     const uri = scene.play.title(10);

@@ -160,6 +160,13 @@ describe('commands', () => {
     assert.equal((await xpmn(['--version'])).stdout, '1.2.3\n');
   });
 
+  it('takes names that people can read, for a machine', async () => {
+    for (const name of ['', '  ', 'a\nb', 'x'.repeat(257)]) {
+      const { status, stderr } = await xpmn(['init', '--name', name]);
+      assert.deepEqual([status, stderr], [2, 'xpmn: usage: A name has 1 to 256 characters, all in one line. See `xpmn init --help`.\n']);
+    }
+  });
+
   it('init asks the daemon, with the password from a file or from standard input', async () => {
     const file = join(home, 'password');
     await writeFile(file, 'hunter2\r\nsecond line');
@@ -167,7 +174,7 @@ describe('commands', () => {
     const ca = join(home, 'ca.crt');
     const { status, stdout } = await xpmn(['init', '--jid', 'Anna@example.org', '--password-file', file, '--server', '[::1]:5222', '--ca', ca, '--name', 'Pi']);
     assert.equal(status, 0);
-    assert.equal(stdout, 'This machine is anna@example.org/pi-aaaa in the media network n1.\nThe account lets it in. The gateway works with that from now on.\n');
+    assert.equal(stdout, 'This machine is anna@example.org/pi-aaaa in the media network n1.\nIt is called "Pi".\nThe account lets it in. The gateway works with that from now on.\n');
     await xpmn(['init', '--jid', 'anna@example.org', '--password-file', '-'], { stdin: new PassThrough().end('from stdin') });
     assert.deepEqual(changes, [
       { jid: 'anna@example.org', password: 'hunter2', server: { host: '::1', port: 5222 }, ca: pem, name: 'Pi' },

@@ -239,6 +239,9 @@ describe('get', () => {
       assert.match(stderr, why);
     }
     assert.match((await cli(['get', URI, '--home', directory, '-o', '-'])).stderr, /^xpmn: usage: Standard output/);
+    await symlink('/dev/null', join(directory, 'sink'));
+    assert.match((await cli(['get', URI, '--home', directory, '-o', join(directory, 'sink')])).stderr, /^xpmn: usage: ".*sink" is no file/);
+    await rm(join(directory, 'sink'));
     assert.deepEqual(await left(), ['plain']);
   });
 

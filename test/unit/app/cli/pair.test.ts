@@ -194,6 +194,12 @@ describe('pair', () => {
       assert.match((await xpmn(['pair', 'join', '--jid', 'anna@example.org', '--pin-file', '-', '--password-file', '-'])).stderr, /^xpmn: usage: Only one of the two/);
     });
 
+    it('says how the PIN is given where nobody can type', async () => {
+      const { status, stderr } = await xpmn(['pair', 'join']);
+      assert.equal(status, 2);
+      assert.match(stderr, /xpmn: usage: .*The PIN that it shows.*--pin-file FILE/);
+    });
+
     it('tells what a wrong PIN may mean', async () => {
       refusal = new XpmnError('security-failed', 'No.');
       const { status, stderr } = await xpmn(['pair', 'join', '--pin-file', await pinFile('111111')]);

@@ -297,7 +297,8 @@ describe('commands for players', () => {
       for (const [argv, command, text] of cases) {
         assert.equal(await said([...argv, '--on', 'Living room']), `${text}\n`);
         assert.deepEqual(gateway.players.commands.pop(), command);
-        assert.deepEqual(await json(argv), { device: LIVING, name: 'Living room' }, 'the only player');
+        const volume = command.name === 'set' && command.variable.name === 'volume' ? { volume: command.variable.value } : {};
+        assert.deepEqual(await json(argv), { device: LIVING, name: 'Living room', ...volume }, 'the only player');
         assert.deepEqual(gateway.players.commands.splice(0), [command]);
       }
     });

@@ -61,6 +61,13 @@ describe('a URL of the web as a source', () => {
     await assert.rejects(web.open({ signal }), { code: 'origin-unreachable', message: new RegExp(`^The name ${nobody} has no address`) });
   });
 
+  it('is a radio station that never answers HEAD, and has no length', async () => {
+    names = { 'web.test': ['127.0.0.1'] };
+    answer = (request, response) => void (request.method === 'GET' && response.writeHead(200, { 'content-type': 'audio/mpeg' }).write(content));
+    const { size, type } = await source(`http://web.test:${port}/radio`).probe({ signal });
+    assert.deepEqual({ size, type }, { size: undefined, type: 'audio/mpeg' });
+  });
+
   it('is fetched by its name, wherever redirects lead', async () => {
     names = { 'web.test': ['127.0.0.1'], 'cdn.test': ['127.0.0.1'] };
     answer = (request, response) => (request.url === '/a' ? response.writeHead(302, { location: `http://cdn.test:${port}/b` }).end() : serveBytes(content, {})(request, response));
