@@ -59,6 +59,8 @@ export class ScriptedMpris {
   defects: MprisDefects;
   /** Members that were called, in order, with their arguments. */
   readonly calls: string[] = [];
+  /** How often it was asked for its properties, or one of them. */
+  asked = 0;
   readonly missing = new Set<string>();
   readonly lengths = new Map<string, number | undefined>();
   /** Properties of the two interfaces that are other than usual. */
@@ -109,6 +111,12 @@ export class ScriptedMpris {
   play(): void {
     if (!this.track && this.stoppedList.length > 0) this.playList(this.stoppedList);
     else if (this.track && this.status !== 'Playing') this.setStatus('Playing', this.status === 'Stopped' ? 0 : this.position);
+  }
+
+  /** It plays, and goes on saying that it has stopped. */
+  playSilently(): void {
+    this.status = 'Playing';
+    this.go(this.place);
   }
 
   pause(): void {
@@ -186,6 +194,7 @@ export class ScriptedMpris {
     if (member === 'Ping') return { signature: '', body: [] };
     if (member === 'Introspect') return this.introspection === undefined ? { error: 'org.freedesktop.DBus.Error.UnknownMethod' } : { signature: 's', body: [this.introspection] };
     if (this.isStalled || this.silent.has(member)) return undefined;
+    if (member === 'GetAll' || member === 'Get') this.asked += 1;
     if (member === 'GetAll') return this.all(String(body[0]));
     if (member === 'Get') return this.one(String(body[1]));
     this.calls.push([member, ...body.map(String)].join(' '));
