@@ -253,7 +253,9 @@ export class MprisObserver {
 
   private async observe(remote: MprisRemote): Promise<void> {
     const { status, track } = readPlayer(this.raw, this.options);
-    const position = status === 'stopped' && !hasTrack(track) ? undefined : await this.askPosition(remote);
+    // That it has stopped counts at once: it may be about to leave. Whether it gets on all the same is looked at later.
+    const isOver = status === 'stopped' && (!hasTrack(track) || !this.known.standing);
+    const position = isOver ? undefined : await this.askPosition(remote);
     if (this.remote !== remote) return;
     const now = this.clock.monotonic();
     const reading = readPlayer(this.raw, this.options);

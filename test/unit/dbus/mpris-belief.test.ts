@@ -82,4 +82,19 @@ describe('a player by MPRIS that says that it is stopped, whatever it plays', fu
     assert.ok(await rig.pass(7_000, () => rig.player.snapshot.state === 'playing'), 'and while somebody does');
     unwatch();
   });
+
+  it('has ended when it says so, though it can be asked nothing any more', async () => {
+    rig = await mprisRig(bus);
+    const media = await rig.media(60);
+    const ended: string[] = [];
+    rig.player.on('ended', (url) => ended.push(url));
+    await rig.player.load(media, { signal });
+    await rig.player.play({ signal });
+    await rig.pass(58_500);
+    rig.scripted.isStalled = true;
+    rig.scripted.stop();
+    await rig.settled();
+    rig.player.detach();
+    assert.deepEqual(ended, [media.url]);
+  });
 });
