@@ -90,7 +90,7 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     const remote = await this.ready(call);
     this.checkOpens(media.url);
     try {
-      await this.silence(remote, call);
+      await this.makeRoom(remote, call);
     } catch (error) {
       // What is opened takes the place of whatever there is.
       if (asXpmnError(error).code !== 'not-acceptable') throw error;
@@ -120,17 +120,16 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
 
   async pause(call: PlayerCall): Promise<void> {
     const remote = await this.ready(call);
-    const { observer } = this;
-    if (observer.state.reading.status !== 'playing') return;
+    if (this.observer.state.reading.status !== 'playing') return;
     await this.insist('canPause', 'not-pausable', call);
-    observer.told = 'pause';
-    await this.tellOrForget(() => remote.tell('Pause', call));
-    await this.confirm(({ status }) => status !== 'playing', call);
+    await this.halt(remote, call);
   }
 
   async stop(call: PlayerCall): Promise<void> {
     const remote = await this.ready(call);
-    await this.silence(remote, call);
+    const { loaded, reading: { status } } = this.observer.state;
+    // What was paused to make room is not there for those who look.
+    if (loaded?.phase !== 'kept' || status !== 'paused') await this.silence(remote, call);
   }
 
   async seek(position: number, call: PlayerCall): Promise<void> {
@@ -217,6 +216,19 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     if (!knowsVolume(this.observer.state)) await abortable(this.observer.look(true), call.signal);
     if (!knowsVolume(this.observer.state)) throw new XpmnError('not-supported', 'The player has no volume.');
     return remote;
+  }
+
+  /** COMPAT: mpv that its user has started with a file leaves when it is stopped. What is opened takes the place of what is paused, too. */
+  private async makeRoom(remote: MprisRemote, call: PlayerCall): Promise<void> {
+    const { reading: { status, canPause }, loaded } = this.observer.state;
+    if (!canPause || loaded?.phase === 'begun') await this.silence(remote, call);
+    else if (status === 'playing') await this.halt(remote, call);
+  }
+
+  private async halt(remote: MprisRemote, call: PlayerCall): Promise<void> {
+    this.observer.told = 'pause';
+    await this.tellOrForget(() => remote.tell('Pause', call));
+    await this.confirm(({ status }) => status !== 'playing', call);
   }
 
   /** Ends what plays, also what has not come to playing. COMPAT: what can't be stopped is paused. */

@@ -213,6 +213,26 @@ for (const { kind, id, start } of KINDS) {
       assert.deepEqual([['idle', 'stopped'].includes(player.snapshot.state), await real.playerctl('status')], [true, 'Stopped\n']);
     });
 
+    it('takes what it is given when its user has started it with something else', async () => {
+      await real.process.stop();
+      const own = await start(bus.address, { words: [...(kind === 'mpv' ? ['--idle=no'] : []), `${origin.url}/${LONG}.flac?own`] });
+      try {
+        await waitUntil('it plays its own', () => player.snapshot.state === 'playing' && player.snapshot.media?.title === 'Lark' && player.snapshot.problem === undefined);
+        await player.load(media(LONG), { signal });
+        await delay(500);
+        assert.deepEqual([player.snapshot.state, player.snapshot.problem, await own.playerctl('status').then((status) => status === 'Playing\n')], ['stopped', undefined, false]);
+        await player.stop({ signal });
+        await player.play({ signal });
+        await waitUntil('it gets on', () => player.snapshot.state === 'playing' && player.snapshot.media?.url === `${origin.url}/${LONG}.flac` && here() > 0.5);
+        await play(SHORT);
+        await waitUntil('it has ended', () => ended.length > 0);
+      } finally {
+        await own.stop();
+        await real.launch();
+        await waitUntil('it is back', () => player.snapshot.problem === undefined);
+      }
+    });
+
     it('is the same after its next start', async () => {
       await play();
       const start2 = appeared.length;

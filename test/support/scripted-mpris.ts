@@ -35,6 +35,8 @@ export interface MprisDefects {
   /** mpv-mpris 0.7: that it has nothing, since it was stopped, it tells so many milliseconds after it has got the next. */
   readonly tellsEndLate?: number;
   readonly onlyLoads?: boolean;
+  /** mpv: what is opened while it is paused is paused. */
+  readonly staysPaused?: boolean;
   readonly volumeIsNotTold?: boolean;
   readonly noVolume?: boolean;
   readonly ignoresVolume?: boolean;
@@ -225,8 +227,9 @@ export class ScriptedMpris {
 
   private open(url: string): void {
     const { tellsEndLate } = this.defects;
-    if (tellsEndLate !== undefined) this.clock.after(tellsEndLate, () => this.changed({ Metadata: { signature: 'a{sv}', value: NOTHING } }));
-    if (!this.missing.has(url)) return this.playList([{ url, seconds: this.lengths.get(url) }], 0, this.defects.onlyLoads ? 'Paused' : 'Playing');
+    if (tellsEndLate !== undefined && this.status === 'Stopped') this.clock.after(tellsEndLate, () => this.changed({ Metadata: { signature: 'a{sv}', value: NOTHING } }));
+    const staysPaused = this.defects.staysPaused === true && this.status === 'Paused';
+    if (!this.missing.has(url)) return this.playList([{ url, seconds: this.lengths.get(url) }], 0, this.defects.onlyLoads || staysPaused ? 'Paused' : 'Playing');
     const { showsMissing } = this.defects;
     if (showsMissing === undefined) return this.stop();
     this.list = [{ url, seconds: undefined }];

@@ -220,11 +220,32 @@ describe('a player by MPRIS', function () {
     assert.deepEqual(members(), ['OpenUri']);
   });
 
+  it('is paused, not stopped, to make room, and plays at once what takes it', async () => {
+    await playing({ staysPaused: true });
+    await rig.player.load(await rig.media(30), { signal });
+    await rig.player.stop({ signal });
+    assert.deepEqual([members(), rig.player.snapshot.state], [['Pause'], 'stopped']);
+    const began = rig.monotonic();
+    await rig.player.play({ signal });
+    assert.deepEqual([members(), rig.player.snapshot.state, rig.scripted.status], [['Pause', 'OpenUri', 'Play'], 'playing', 'Playing']);
+    assert.ok(rig.monotonic() - began < settings.mpris.player.nudgeDelay);
+  });
+
+  it('is stopped to make room, if it can\'t be paused', async () => {
+    await playing();
+    rig.scripted.more = { CanPause: { signature: 'b', value: false } };
+    rig.scripted.tell('CanPause');
+    await rig.settled();
+    await rig.player.load(await rig.media(30), { signal });
+    assert.deepEqual([members(), rig.scripted.status], [['Stop'], 'Stopped']);
+  });
+
   it('begins the next one, though it says late that the one before is over', async () => {
     for (const tellsEndLate of [0, 40, 300, 700]) {
       rig = await mprisRig(bus, { staleStatus: true, tellsEndLate });
       for (const turn of ['first', 'second']) {
         const media = await rig.media(60);
+        await rig.player.stop({ signal });
         await rig.player.load(media, { signal });
         await rig.player.play({ signal });
         assert.deepEqual([rig.player.snapshot.state, rig.player.snapshot.media?.url], ['playing', media.url], `the ${turn}, ${tellsEndLate} ms late`);
