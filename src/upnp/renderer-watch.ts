@@ -62,8 +62,9 @@ export class RendererWatch {
   private unanswered = 0;
   /** Since when: it was found otherwise than it had told, and has told nothing since. */
   private mutedAt: number | undefined;
-  /** What it was told was broken off: whether it does that is not known before it is asked. */
-  private isDoubted = false;
+  /** How often what it was told was broken off, and how many of these it has been asked after: whether it does that is not known before. */
+  private doubts = 0;
+  private doubtsSettled = 0;
   /** It may have been told what we took for an echo. */
   private isLoudnessDoubted = false;
   private timer: Timer | undefined;
@@ -115,7 +116,7 @@ export class RendererWatch {
 
   /** A command was broken off: it may take effect. */
   brokenOff(): void {
-    this.isDoubted = true;
+    this.doubts += 1;
     this.confirm();
   }
 
@@ -129,18 +130,18 @@ export class RendererWatch {
   /** What is known is as of now, where the device does not tell. @throws XpmnError if it can't be reached */
   async fresh(options: { readonly signal: AbortSignal }): Promise<void> {
     const isKnown = this.isLive('AVTransport') || (this.unanswered === 0 && this.deps.clock.monotonic() - this.asked < this.options.settle);
-    if (!isKnown || this.isDoubted || this.deps.tracker.state.lost) await this.ask(options);
+    if (!isKnown || this.doubts > this.doubtsSettled || this.deps.tracker.state.lost) await this.ask(options);
   }
 
   /** Asks now. @throws XpmnError if it can't be reached */
   async ask({ signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { clock, services, tracker, volume } = this.deps;
+    const { doubts, deps: { clock, services, tracker, volume } } = this;
     const { revision, state: { began, phase } } = tracker;
     const isEnd = this.isEndDue();
     const media = !this.isLive('AVTransport') || tracker.state.lost !== undefined;
     const rendering = !this.isLive('RenderingControl') || tracker.state.lost !== undefined || this.isLoudnessDoubted;
     const { transport, rendering: loudness } = await services.ask({ media, rendering }, { signal });
-    [this.asked, this.isDoubted] = [clock.monotonic(), false];
+    [this.asked, this.doubtsSettled] = [clock.monotonic(), Math.max(this.doubtsSettled, doubts)];
     // Whoever was away may have started anew, and knows of no subscriptions then: nobody would hear of that for as long as they last.
     if (this.unanswered > 0 || (this.mutedAt !== undefined && this.asked >= this.mutedAt + this.options.settle)) this.subscribeAnew();
     this.answered();

@@ -38,4 +38,30 @@ describe('media renderer, while something else happens', () => {
     await clock.advance(5000);
     assert.deepEqual([device.state, player.snapshot.state], ['STOPPED', 'stopped']);
   });
+
+  it('stops what was broken off after the device had said, when asked before, that it has stopped', async () => {
+    const player = await begin({ defects: { startsIn: 1000 } });
+    const { device, clock } = rig;
+    await player.load(playerMedia(ONE, 60), { signal });
+    const enough = new AbortController();
+    const { handle } = device;
+    let late: Parameters<typeof handle>[0] | undefined;
+    device.handle = (received) => {
+      const { soapaction = '' } = received.headers;
+      if (soapaction.includes('#Play') && !late) {
+        late = received;
+        return { silent: true };
+      }
+      const answer = handle.call(device, received);
+      if (soapaction.includes('#GetTransportInfo') && late && !enough.signal.aborted) {
+        handle.call(device, late);
+        enough.abort(new XpmnError('aborted', 'Enough.'));
+      }
+      return answer;
+    };
+    await assert.rejects(player.play({ signal: enough.signal }), { code: 'aborted' });
+    await player.stop({ signal });
+    await clock.advance(5000);
+    assert.deepEqual([device.state, player.snapshot.state], ['STOPPED', 'stopped']);
+  });
 });
