@@ -129,7 +129,13 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     const remote = await this.ready(call);
     const { loaded, reading: { status } } = this.observer.state;
     // What was paused to make room is not there for those who look.
-    if (loaded?.phase !== 'kept' || status !== 'paused') await this.silence(remote, call);
+    if (loaded?.phase === 'kept' && status === 'paused') return;
+    try {
+      await this.silence(remote, call);
+    } catch (error) {
+      // Who leaves for that has stopped.
+      if (this.observer.remote === remote || asXpmnError(error).code !== 'unreachable') throw error;
+    }
   }
 
   async seek(position: number, call: PlayerCall): Promise<void> {

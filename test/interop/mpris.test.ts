@@ -224,6 +224,10 @@ for (const { kind, id, start } of KINDS) {
         await player.stop({ signal });
         await player.play({ signal });
         await waitUntil('it gets on', () => player.snapshot.state === 'playing' && player.snapshot.media?.url === `${origin.url}/${LONG}.flac` && here() > 0.5);
+        await player.stop({ signal });
+        await delay(500);
+        if (!own.process.running) await own.launch();
+        await waitUntil('it is there', () => player.snapshot.problem === undefined);
         await play(SHORT);
         await waitUntil('it has ended', () => ended.length > 0);
       } finally {

@@ -114,7 +114,7 @@ describe('a player by MPRIS', function () {
     assert.equal(members().at(-1), 'OpenUri');
   });
 
-  it('is refused, or not obeyed, and says so', async () => {
+  it('is refused, or not obeyed, and says so, but for one that leaves when it is stopped', async () => {
     await playing({ ignores: ['Pause', 'Stop'], ignoresVolume: true });
     await assert.rejects(rig.player.pause({ signal }), { code: 'not-acceptable' });
     await assert.rejects(rig.player.stop({ signal }), { code: 'not-acceptable' });
@@ -124,6 +124,10 @@ describe('a player by MPRIS', function () {
       await assert.rejects(rig.player.pause({ signal }), { code });
     }
     assert.equal(rig.player.snapshot.state, 'playing');
+    const stop = rig.player.stop({ signal });
+    await rig.settled();
+    rig.player.detach();
+    await stop;
   });
 
   it('does not take what it can\'t fetch', async () => {
