@@ -8,10 +8,11 @@ import { SerialQueue, abortable, withDeadline } from '../xpmn/kernel/tasks.ts';
 import type { PlayerSnapshot } from '../xpmn/ports/media-player.ts';
 import type { MessageBus } from './bus.ts';
 import type { MprisPlayerOptions } from './mpris-options.ts';
+import { STANDING_LOOK } from './mpris-belief.ts';
 import { observe } from './mpris-reducer.ts';
 import type { Circumstances } from './mpris-reducer.ts';
 import { MprisRemote } from './mpris-remote.ts';
-import { hasLoaded, lengthOf, placeBy, snapshotOf } from './mpris-state.ts';
+import { hasLoaded, hasTrack, lengthOf, placeBy, snapshotOf } from './mpris-state.ts';
 import type { MprisState } from './mpris-state.ts';
 import { News } from './news.ts';
 
@@ -23,6 +24,8 @@ export interface ObserverEvents {
 const NOWHERE = 'The player is not there.';
 /** How often it is looked whether a player is where its signal said. */
 const SEEKED_LOOKS = 3;
+/** Milliseconds for which it is looked whether a player gets on that has told that it has stopped, or what it has. */
+const STANDING_PATIENCE = 5000;
 
 /**
  * Knows how a player is: from what it tells, and by looking where it does not. Keeps what is known over the player's absence;
@@ -55,6 +58,8 @@ export class MprisObserver {
   private timer: Timer | undefined;
   /** When it was last asked for all. */
   private askedAt = -Infinity;
+  /** When it last told of what it does or has; when it was found, or somebody began to watch. */
+  private toldAt = -Infinity;
   private watchers = 0;
   private hasToldChanges = false;
   private seeked: unknown;
@@ -70,7 +75,7 @@ export class MprisObserver {
     [this.bus, this.clock, this.options, this.events] = [bus, clock, options, events];
     this.news = new News(clock);
     const place = { position: 0, measured: clock.monotonic() };
-    this.known = { reading: readPlayer({}, options), place, isPlaceless: false, loaded: undefined, muted: undefined, fixedVolume: undefined, problem: undefined };
+    this.known = { reading: readPlayer({}, options), standing: undefined, place, isPlaceless: false, loaded: undefined, muted: undefined, fixedVolume: undefined, problem: undefined };
     this.shown = snapshotOf({ ...this.known, problem: this.trouble });
   }
 
@@ -105,6 +110,7 @@ export class MprisObserver {
       this.askedAt = this.clock.monotonic();
       this.take(await remote.properties(PLAYER_PROPERTIES, call));
       this.beginAnew();
+      this.toldAt = this.clock.monotonic();
       await this.observe(remote);
       void this.learnOpening(remote);
       if (this.hasToldChanges) void this.look(false);
@@ -136,7 +142,10 @@ export class MprisObserver {
   watch(): () => void {
     let isLooking = true;
     this.watchers += 1;
-    if (this.watchers === 1) this.arm();
+    if (this.watchers === 1) {
+      this.toldAt = this.clock.monotonic();
+      this.arm();
+    }
     return () => {
       if (!isLooking) return;
       isLooking = false;
@@ -188,6 +197,9 @@ export class MprisObserver {
     this.hasToldChanges = true;
     const known = pick(properties);
     if ('Metadata' in known && hasLoaded({ reading: readPlayer(known, this.options), loaded: this.known.loaded })) this.wasSighted = true;
+    // What it says now of itself is new, whatever it did before.
+    if ('PlaybackStatus' in known) this.known = { ...this.known, standing: undefined };
+    if ('PlaybackStatus' in known || 'Metadata' in known) this.toldAt = this.clock.monotonic();
     Object.assign(this.raw, known);
     Object.assign(this.toldMeanwhile, known);
     const isHidden = invalidated.some((name) => (PLAYER_PROPERTIES as readonly string[]).includes(name));
@@ -238,17 +250,20 @@ export class MprisObserver {
   private beginAnew(): void {
     const { loaded } = this.known;
     const place = { position: 0, measured: this.clock.monotonic() };
-    this.known = { ...this.known, reading: readPlayer({}, this.options), place, isPlaceless: false, loaded: loaded && { ...loaded, phase: 'kept' }, fixedVolume: undefined, problem: undefined };
+    this.known = { ...this.known, reading: readPlayer({}, this.options), standing: undefined, place, isPlaceless: false, loaded: loaded && { ...loaded, phase: 'kept' }, fixedVolume: undefined, problem: undefined };
   }
 
   private async observe(remote: MprisRemote): Promise<void> {
-    const position = readPlayer(this.raw, this.options).status === 'stopped' ? undefined : await this.askPosition(remote);
+    const { status, track } = readPlayer(this.raw, this.options);
+    // That it has stopped counts at once: it may be about to leave. Whether it gets on all the same is looked at later.
+    const isOver = status === 'stopped' && (!hasTrack(track) || !this.known.standing);
+    const position = isOver ? undefined : await this.askPosition(remote);
     if (this.remote !== remote) return;
     const now = this.clock.monotonic();
     const reading = readPlayer(this.raw, this.options);
-    if (reading.status === 'playing' && this.known.reading.status !== 'playing') this.told = undefined;
     const { told, isVolumeOurs, options: { endTolerance } } = this;
     const { state, ended } = observe(this.known, { reading, position, now }, { told, isVolumeOurs, endTolerance });
+    if (state.reading.status === 'playing' && this.known.reading.status !== 'playing') this.told = undefined;
     [this.known, this.trouble, this.isAway] = [state, undefined, false];
     this.publish();
     if (ended !== undefined && !this.isClosed) this.events.ended(ended);
@@ -290,14 +305,15 @@ export class MprisObserver {
   /** When it is to be looked at, whatever it says meanwhile. COMPAT: Firefox tells of all but its volume. */
   private arm(): void {
     this.timer?.cancel();
-    const { reading, loaded } = this.known;
+    const { reading, loaded, standing } = this.known;
     const { watchInterval, endTolerance } = this.options;
-    const length = lengthOf(this.known);
+    const [now, length] = [this.clock.monotonic(), lengthOf(this.known)];
     const isPlaying = reading.status === 'playing';
     const claimsTo = readStatus(this.raw['PlaybackStatus']) === 'playing';
-    const watch = this.watchers > 0 && (claimsTo || !this.hasToldChanges) ? Math.max(0, this.askedAt + watchInterval - this.clock.monotonic()) : Infinity;
+    const watch = this.watchers > 0 && (claimsTo || standing || !this.hasToldChanges) ? Math.max(0, this.askedAt + watchInterval - now) : Infinity;
+    const stand = standing && !isPlaying && standing.measured < this.toldAt + STANDING_PATIENCE ? Math.max(0, standing.measured + STANDING_LOOK - now) : Infinity;
     const end = loaded?.phase === 'on' && isPlaying && length !== undefined ? (1000 * Math.max(0, length - this.here)) / reading.rate + endTolerance : Infinity;
-    const delay = Math.min(watch, end);
+    const delay = Math.min(watch, stand, end);
     if (!this.remote || delay === Infinity) return;
     this.timer = this.clock.after(delay, () => void this.look(true));
   }

@@ -93,7 +93,7 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     const remote = await this.ready(call);
     this.checkOpens(media.url);
     try {
-      await this.silence(remote, call);
+      await this.makeRoom(remote, call);
     } catch (error) {
       // What is opened takes the place of whatever there is.
       if (asXpmnError(error).code !== 'not-acceptable') throw error;
@@ -113,17 +113,22 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
 
   async pause(call: PlayerCall): Promise<void> {
     const remote = await this.ready(call);
-    const { observer } = this;
-    if (observer.state.reading.status !== 'playing') return;
+    if (this.observer.state.reading.status !== 'playing') return;
     await this.insist('canPause', 'not-pausable', call);
-    observer.told = 'pause';
-    await this.tellOrForget(() => remote.tell('Pause', call));
-    await this.confirm(({ status }) => status !== 'playing', call);
+    await this.halt(remote, call);
   }
 
   async stop(call: PlayerCall): Promise<void> {
     const remote = await this.ready(call);
-    await this.silence(remote, call);
+    const { told, state: { loaded, reading: { status } } } = this.observer;
+    // What was paused to make room is not there for those who look.
+    if (loaded?.phase === 'kept' && status === 'paused' && told !== 'play') return;
+    try {
+      await this.silence(remote, call);
+    } catch (error) {
+      // Who leaves for that has stopped.
+      if (this.observer.remote === remote || asXpmnError(error).code !== 'unreachable') throw error;
+    }
   }
 
   async seek(position: number, call: PlayerCall): Promise<void> {
@@ -229,6 +234,19 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     if (!knowsVolume(this.observer.state)) await abortable(this.observer.look(true), call.signal);
     if (!knowsVolume(this.observer.state)) throw new XpmnError('not-supported', 'The player has no volume.');
     return remote;
+  }
+
+  /** COMPAT: mpv that its user has started with a file leaves when it is stopped. What is opened takes the place of what is paused, too. */
+  private async makeRoom(remote: MprisRemote, call: PlayerCall): Promise<void> {
+    const { reading: { status, canPause }, loaded } = this.observer.state;
+    if (!canPause || loaded?.phase === 'begun' || this.observer.told === 'play') await this.silence(remote, call);
+    else if (status === 'playing') await this.halt(remote, call);
+  }
+
+  private async halt(remote: MprisRemote, call: PlayerCall): Promise<void> {
+    this.observer.told = 'pause';
+    await this.tellOrForget(() => remote.tell('Pause', call));
+    await this.confirm(({ status }) => status !== 'playing', call);
   }
 
   /** Ends what plays, also what has not come to playing, or was to and was broken off. COMPAT: what can't be stopped is paused. */

@@ -1,17 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { MprisReading } from '../mapping/mpris.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
-import { hasLoaded, hasTrack, lengthOf, placeBy } from './mpris-state.ts';
+import { STANDS_STILL, believed } from './mpris-belief.ts';
+import type { Observation } from './mpris-belief.ts';
+import { hasLoaded, lengthOf, placeBy } from './mpris-state.ts';
 import type { Loaded, MprisState, Place } from './mpris-state.ts';
-
-/** What a look at the player gave. */
-export interface Observation {
-  readonly reading: MprisReading;
-  /** Seconds; undefined if it did not say. */
-  readonly position: number | undefined;
-  /** `Clock.monotonic` of the look. */
-  readonly now: number;
-}
 
 export interface Circumstances {
   /** What we have told it to do, since it last began to play; `play` if that was broken off. */
@@ -32,9 +24,8 @@ type Following = Pick<MprisState, 'loaded' | 'problem'> & { readonly ended?: str
 
 /** Milliseconds of playing after which a position of 0 is none. */
 const STUCK_AT_START = 3000;
-/** Seconds from the end in which a player pauses that has come to it, and in which nothing moves any more. */
+/** Seconds from the end in which a player pauses that has come to it. */
 const PAUSED_AT_END = 0.5;
-const STANDS_STILL = 0.1;
 /** Milliseconds of playing after which a position that is the same is one that stands still. */
 const STUCK_AT_END = 1500;
 /** Seconds within which what stops was not played at all. */
@@ -45,23 +36,15 @@ const SETTLING = 2;
 /** What is known after a look. Pure. */
 export function observe(before: MprisState, seen: Observation, circumstances: Circumstances): Reaction {
   const { position, now } = seen;
-  const reading = believed(seen);
+  const { reading, standing } = believed(before, seen);
   const expected = placeBy(before, now);
   const isPlaceless = saysNoPlace(before, { ...seen, reading });
   const place: Place = { position: reading.status === 'stopped' ? 0 : isPlaceless ? expected : position ?? expected, measured: now };
   const isStillMuted = circumstances.isVolumeOurs || reading.volume === 0 || reading.volume === undefined;
   const fixedVolume = before.fixedVolume === reading.volume ? before.fixedVolume : undefined;
-  const next: MprisState = { ...before, reading, place, isPlaceless, muted: isStillMuted ? before.muted : undefined, fixedVolume };
+  const next: MprisState = { ...before, reading, standing, place, isPlaceless, muted: isStillMuted ? before.muted : undefined, fixedVolume };
   const { ended, ...following } = follow(before, next, { ...circumstances, expected, isAsked: position !== undefined });
   return { state: { ...next, ...following }, ended };
-}
-
-/**
- * COMPAT: mpv that has only started says, now and then, for ever that it plays. Whoever has nothing, and is nowhere in it, does
- * nothing; one that plays without saying what (a phone by Bluetooth) gets on.
- */
-function believed({ reading, position }: Observation): MprisReading {
-  return hasTrack(reading.track) || (position ?? 0) > 0 ? reading : { ...reading, status: 'stopped' };
 }
 
 /** COMPAT: players that say 0 whatever they play. One that still says it after seconds of the same title is one of them, until it says something else. */

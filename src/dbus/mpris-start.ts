@@ -1,3 +1,4 @@
+import { isSameUrl } from '../mapping/mpris.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { abortable } from '../xpmn/kernel/tasks.ts';
 import type { PlayerMedia } from '../xpmn/ports/player-feed.ts';
@@ -12,7 +13,7 @@ const NUDGES = 3;
 /**
  * Gives a player what it is to play, and makes sure that it plays. It is to do so by OpenUri alone; COMPAT: mpv-mpris 0.7 that was
  * started without a file says that it is stopped, until it is paused and played; others only load. So one that has it
- * and does not play is told to play, and one that still says otherwise is paused before.
+ * and does not play is told to play, and one that still says otherwise is paused before. One that was paused may stay so (mpv).
  */
 export class MprisStart {
   private readonly observer: MprisObserver;
@@ -30,12 +31,13 @@ export class MprisStart {
   /** @throws XpmnError `origin-unreachable` if it does not come to have it, or to play it */
   async begin(media: PlayerMedia): Promise<void> {
     const { observer } = this;
+    const isHeld = observer.state.reading.status === 'paused' && !isSameUrl(observer.state.reading.track.url, media.url);
     observer.told = undefined;
     observer.wasSighted = false;
     observer.update({ loaded: { media, phase: 'begun' }, problem: undefined });
     try {
       await this.open(media.url);
-      await this.makePlay(media);
+      await this.makePlay(media, isHeld);
     } catch (error) {
       if (observer.state.loaded?.media === media && observer.state.loaded.phase === 'begun') observer.update({ loaded: observer.opensNothing ? undefined : { media, phase: 'kept' } });
       throw error;
@@ -52,7 +54,8 @@ export class MprisStart {
     }
   }
 
-  private async makePlay(media: PlayerMedia): Promise<void> {
+  /** @param isHeld it was paused, with something else: it is not waited for that it plays by itself */
+  private async makePlay(media: PlayerMedia, isHeld: boolean): Promise<void> {
     const { observer, options: { startTimeout, nudgeDelay } } = this;
     const { signal } = this.call;
     await abortable(observer.look(true), signal);
@@ -60,6 +63,7 @@ export class MprisStart {
     const left = (): number => end - observer.clock.monotonic();
     if (!(await observer.until(() => this.isDecided(media) || this.isShown || observer.wasSighted, startTimeout, signal))) throw unreachable();
     await abortable(observer.look(true), signal);
+    if (isHeld && this.isShown && observer.state.reading.status === 'paused') await this.remote.tell('Play', this.call);
     const patience = (): number => Math.min(nudgeDelay, left());
     for (let round = 1; !this.isDecided(media) && left() > 0; round += 1) {
       if (await observer.until(() => this.isDecided(media) || !this.isShown, patience(), signal)) {

@@ -28,7 +28,10 @@ export interface Place {
 
 /** All that is known of a player. */
 export interface MprisState {
+  /** What it says, but for what is not so. */
   readonly reading: MprisReading;
+  /** Where it was when it was last looked whether it gets on though it says that it has stopped; undefined: it does not say so, or has nothing. */
+  readonly standing: Place | undefined;
   /** Where it was when it was last asked. */
   readonly place: Place;
   /** It always says 0. */

@@ -16,6 +16,8 @@ export interface DeviceQuirks {
   readonly metadata?: 'full' | 'minimal' | 'none';
   /** It is stopped before each item, also where it plays nothing. */
   readonly stopBeforeLoad?: boolean;
+  /** It plays what is set without being told to: that is kept back until it is to play. */
+  readonly playsWhatIsSet?: boolean;
 }
 
 /** Which devices; all that are given must fit. Without `*` a part of the text is enough; with it, the whole must fit. Case does not matter. */

@@ -13,6 +13,8 @@ export interface RendererState {
   readonly trackUri: string;
   /** What was loaded here, as long as nobody has put something else in its place. */
   readonly own: PlayerMedia | undefined;
+  /** `own` is not set yet: it would play. */
+  readonly isKept: boolean;
   /** What it was told to go on with. */
   readonly following: PlayerMedia | undefined;
   /** What was there before `own`: its last events may still come, until `staleUntil`. */
@@ -50,7 +52,7 @@ export interface RendererState {
 
 export function initialState(now: number): RendererState {
   return {
-    phase: 'idle', uri: '', trackUri: '', own: undefined, following: undefined, staleUri: '', staleUntil: now, media: undefined, duration: undefined, position: undefined, measured: now,
+    phase: 'idle', uri: '', trackUri: '', own: undefined, isKept: false, following: undefined, staleUri: '', staleUntil: now, media: undefined, duration: undefined, position: undefined, measured: now,
     speed: 1, actions: undefined, tracks: 0, volume: undefined, mute: undefined, wasHeard: false, isStopped: false, expectedUntil: undefined,
     isOver: false, began: undefined, left: undefined, stalledAt: undefined, failure: undefined, lost: undefined,
   };
@@ -62,6 +64,11 @@ export function afterLoad(state: RendererState, media: PlayerMedia, now: number,
     ...initialState(now), phase: 'stopped', uri: media.url, own: media, position: 0, staleUri: currentUri(state), staleUntil: now + stale,
     left: state.wasHeard ? positionAt(state, now) : state.left, volume: state.volume, mute: state.mute, lost: state.lost,
   };
+}
+
+/** `media` is to be set when it is to play. */
+export function afterKeep(state: RendererState, media: PlayerMedia, now: number, stale: number): RendererState {
+  return { ...afterLoad(state, media, now, stale), uri: state.uri, trackUri: state.trackUri, isKept: true };
 }
 
 /** It has been told to play, and may not have said that it does; `patience`: milliseconds until that means something. */
@@ -102,7 +109,8 @@ export interface FactsOptions {
 }
 
 /** `state` with what was said at `now`. */
-export function withFacts(state: RendererState, facts: TransportFacts, now: number, options: FactsOptions): RendererState {
+export function withFacts(known: RendererState, said: TransportFacts, now: number, options: FactsOptions): RendererState {
+  const [state, facts] = known.own && known.isKept ? whileKept(known, said, now) : [known, said];
   const placed = withUris(state, facts, now);
   const phased = withPhase(placed, facts, now, options);
   const told: RendererState = {
@@ -113,6 +121,13 @@ export function withFacts(state: RendererState, facts: TransportFacts, now: numb
     actions: facts.actions === 'unknown' ? undefined : (facts.actions ?? phased.actions),
   };
   return facts.position === undefined ? told : withPosition(told, facts.position, now, options.slack);
+}
+
+/** What plays then is something else, unless it is the last word of what was there before. */
+function whileKept(state: RendererState, facts: TransportFacts, now: number): readonly [RendererState, TransportFacts] {
+  const { phase, ...rest } = facts;
+  if (phase !== 'playing' && phase !== 'buffering') return [state, facts];
+  return now < state.staleUntil ? [state, rest] : [{ ...fresh(state, now), own: undefined, isKept: false }, facts];
 }
 
 /** It says so; or it was told to play, and was never heard. */

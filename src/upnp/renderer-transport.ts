@@ -6,7 +6,7 @@ import type { Learnt } from './learnt.ts';
 import type { DeviceQuirks } from './quirks.ts';
 import { upnpErrorOf } from './renderer-errors.ts';
 import type { RendererServices } from './renderer-services.ts';
-import { afterLoad, afterPlay, afterSeek, beforeStop, positionAt } from './renderer-state.ts';
+import { afterKeep, afterLoad, afterPlay, afterSeek, beforeStop, positionAt } from './renderer-state.ts';
 import type { RendererTracker } from './renderer-tracker.ts';
 import { isFormatRefusal, seekArguments, seekFormats } from './seek-formats.ts';
 
@@ -51,12 +51,13 @@ export class RendererTransport {
   }
 
   async load(media: PlayerMedia, signal: AbortSignal): Promise<void> {
-    const { tracker, quirks } = this.deps;
+    const { clock, tracker, quirks } = this.deps;
     const { phase, following } = tracker.state;
     if ((phase !== 'stopped' && phase !== 'idle') || quirks.stopBeforeLoad === true) await this.halt(signal);
     // It would go on with that one. Where it can't be taken back, setting another item does it.
     if (following) await this.call('SetNextAVTransportURI', { NextURI: '', NextURIMetaData: '' }, signal).catch(() => signal.throwIfAborted());
-    await this.setUri(media, signal);
+    if (quirks.playsWhatIsSet === true) tracker.set(afterKeep(tracker.state, media, clock.monotonic(), this.options.stale));
+    else await this.setUri(media, signal);
   }
 
   /** What comes after what it has; undefined takes it back. */
@@ -69,9 +70,9 @@ export class RendererTransport {
 
   async play(signal: AbortSignal): Promise<void> {
     const { clock, tracker } = this.deps;
-    const { own, phase, uri } = tracker.state;
+    const { own, isKept, phase, uri } = tracker.state;
     // COMPAT: it has forgotten what was set, after its end or when it was stopped.
-    if (own && (phase === 'idle' || (phase === 'stopped' && uri === ''))) await this.setUri(own, signal);
+    if (own && (isKept || phase === 'idle' || (phase === 'stopped' && uri === ''))) await this.setUri(own, signal);
     await this.whileTransitioning(() => this.call('Play', { Speed: '1' }, signal), signal);
     tracker.set(afterPlay(tracker.state, clock.monotonic(), this.options.startPatience));
   }

@@ -28,6 +28,8 @@ export interface RendererDefects {
   stuckAtEnd?: boolean;
   /** Milliseconds that Stop takes, TRANSITIONING. */
   stopsIn?: number;
+  /** It plays what is set without being told to. As Macast. */
+  playsWhatIsSet?: boolean;
   /** Milliseconds from Play to PLAYING. */
   startsIn?: number;
   /** Milliseconds from Play to where it has opened it, or stops: PLAYING before, where it was in the title before, and deaf for Seek. As Kodi. */
@@ -185,6 +187,7 @@ export class RendererDevice {
       const url = args.get('CurrentURI') ?? '';
       [this.titles, this.track, this.next, this.position] = [url === '' ? [] : [this.titleOf(url, args.get('CurrentURIMetaData') ?? '')], 0, undefined, 0];
       this.become(url === '' ? 'NO_MEDIA_PRESENT' : 'STOPPED', true);
+      if (this.defects.playsWhatIsSet) this.begin(0);
       return {};
     },
     SetNextAVTransportURI: (args) => {

@@ -47,7 +47,7 @@ async function startOrigin(): Promise<Origin> {
   await rm(folder, { recursive: true });
   const server = createServer((request, response) => {
     asked.push(request.url ?? '');
-    const listener = listeners.get(request.url ?? '');
+    const listener = listeners.get((request.url ?? '').replace(/\?.*/, ''));
     if (listener) listener(request, response);
     else response.writeHead(404).end();
   });
@@ -190,6 +190,51 @@ for (const { kind, id, start } of KINDS) {
       await shows('volume', ['volume', '0.3'], () => told.at(-1)?.volume === 30);
       await shows('position', ['position', '30'], () => Math.abs(here() - 30) < 2);
       await shows('stop', ['stop'], () => told.at(-1)?.state === 'stopped');
+    });
+
+    it('shows that it plays what somebody opens there, and does with it what it is told', async () => {
+      const open = async (): Promise<void> => {
+        await real.playerctl('open', `${origin.url}/${LONG}.flac?own`);
+        await waitUntil('it plays', () => player.snapshot.state === 'playing' && here() > 0.5);
+      };
+      await player.stop({ signal });
+      await open();
+      await delay(2_500);
+      assert.deepEqual([player.snapshot.state, player.snapshot.media?.title], ['playing', 'Lark']);
+      await player.seek(30, { signal });
+      await player.pause({ signal });
+      assert.ok(Math.abs(Number(await real.playerctl('position')) - 30) < 2);
+      assert.deepEqual([player.snapshot.state, await real.playerctl('status')], ['paused', 'Paused\n']);
+      await player.play({ signal });
+      await player.stop({ signal });
+      await open();
+      await player.stop({ signal });
+      await delay(2_500);
+      assert.deepEqual([['idle', 'stopped'].includes(player.snapshot.state), await real.playerctl('status')], [true, 'Stopped\n']);
+    });
+
+    it('takes what it is given when its user has started it with something else', async () => {
+      await real.process.stop();
+      const own = await start(bus.address, { words: [...(kind === 'mpv' ? ['--idle=no'] : []), `${origin.url}/${LONG}.flac?own`] });
+      try {
+        await waitUntil('it plays its own', () => player.snapshot.state === 'playing' && player.snapshot.media?.title === 'Lark' && player.snapshot.problem === undefined);
+        await player.load(media(LONG), { signal });
+        await delay(500);
+        assert.deepEqual([player.snapshot.state, player.snapshot.problem, await own.playerctl('status').then((status) => status === 'Playing\n')], ['stopped', undefined, false]);
+        await player.stop({ signal });
+        await player.play({ signal });
+        await waitUntil('it gets on', () => player.snapshot.state === 'playing' && player.snapshot.media?.url === `${origin.url}/${LONG}.flac` && here() > 0.5);
+        await player.stop({ signal });
+        await delay(500);
+        if (!own.process.running) await own.launch();
+        await waitUntil('it is there', () => player.snapshot.problem === undefined);
+        await play(SHORT);
+        await waitUntil('it has ended', () => ended.length > 0);
+      } finally {
+        await own.stop();
+        await real.launch();
+        await waitUntil('it is back', () => player.snapshot.problem === undefined);
+      }
     });
 
     it('is the same after its next start', async () => {

@@ -37,6 +37,8 @@ export interface MprisDefects {
   readonly onlyLoads?: boolean;
   /** It begins what it opens so many milliseconds later, unless it is stopped before. */
   readonly opensIn?: number;
+  /** mpv: what is opened while it is paused is paused. */
+  readonly staysPaused?: boolean;
   readonly volumeIsNotTold?: boolean;
   readonly noVolume?: boolean;
   readonly ignoresVolume?: boolean;
@@ -61,6 +63,8 @@ export class ScriptedMpris {
   defects: MprisDefects;
   /** Members that were called, in order, with their arguments. */
   readonly calls: string[] = [];
+  /** How often it was asked for its properties, or one of them. */
+  asked = 0;
   readonly missing = new Set<string>();
   readonly lengths = new Map<string, number | undefined>();
   /** Properties of the two interfaces that are other than usual. */
@@ -112,6 +116,12 @@ export class ScriptedMpris {
   play(): void {
     if (!this.track && this.stoppedList.length > 0) this.playList(this.stoppedList);
     else if (this.track && this.status !== 'Playing') this.setStatus('Playing', this.status === 'Stopped' ? 0 : this.position);
+  }
+
+  /** It plays, and goes on saying that it has stopped. */
+  playSilently(): void {
+    this.status = 'Playing';
+    this.go(this.place);
   }
 
   pause(): void {
@@ -191,6 +201,7 @@ export class ScriptedMpris {
     if (member === 'Ping') return { signature: '', body: [] };
     if (member === 'Introspect') return this.introspection === undefined ? { error: 'org.freedesktop.DBus.Error.UnknownMethod' } : { signature: 's', body: [this.introspection] };
     if (this.isStalled || this.silent.has(member)) return undefined;
+    if (member === 'GetAll' || member === 'Get') this.asked += 1;
     if (member === 'GetAll') return this.all(String(body[0]));
     if (member === 'Get') return this.one(String(body[1]));
     this.calls.push([member, ...body.map(String)].join(' '));
@@ -228,8 +239,9 @@ export class ScriptedMpris {
 
   private open(url: string): void {
     const { tellsEndLate } = this.defects;
-    if (tellsEndLate !== undefined) this.clock.after(tellsEndLate, () => this.changed({ Metadata: { signature: 'a{sv}', value: NOTHING } }));
-    if (!this.missing.has(url)) return this.playList([{ url, seconds: this.lengths.get(url) }], 0, this.defects.onlyLoads ? 'Paused' : 'Playing');
+    if (tellsEndLate !== undefined && this.status === 'Stopped') this.clock.after(tellsEndLate, () => this.changed({ Metadata: { signature: 'a{sv}', value: NOTHING } }));
+    const staysPaused = this.defects.staysPaused === true && this.status === 'Paused';
+    if (!this.missing.has(url)) return this.playList([{ url, seconds: this.lengths.get(url) }], 0, this.defects.onlyLoads || staysPaused ? 'Paused' : 'Playing');
     const { showsMissing } = this.defects;
     if (showsMissing === undefined) return this.stop();
     this.list = [{ url, seconds: undefined }];

@@ -83,4 +83,19 @@ describe('a player by MPRIS, while something else happens', function () {
     await again;
     await rig.player.pause({ signal });
   });
+
+  it('takes nothing before it has been read, though a program before it was being read when that left', async () => {
+    rig = await mprisRig(bus);
+    rig.scripted.playList([{ url: 'http://127.0.0.1/a.mp3', seconds: 60 }]);
+    rig.scripted.silent.add('Get');
+    const former = rig.player.attach(rig.owner, { signal });
+    await rig.settled();
+    rig.scripted.isStalled = true;
+    rig.player.detach();
+    const next = rig.player.attach(rig.owner, { signal });
+    await former;
+    await assert.rejects(rig.player.stop({ signal }), { code: 'unreachable' });
+    rig.player.detach();
+    await assert.rejects(next, { code: 'unreachable' });
+  });
 });

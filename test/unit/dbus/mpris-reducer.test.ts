@@ -21,7 +21,7 @@ const reading = (status: string, more: { readonly url?: string | undefined; read
 
 /** It plays what was loaded, and was at `position` at 0 ms. */
 const playing = (position: number, more: Partial<MprisState> = {}): MprisState => ({
-  reading: reading('Playing'), place: { position, measured: 0 }, isPlaceless: false, loaded: { media: playerMedia(URL, 60), phase: 'on' }, muted: undefined, fixedVolume: undefined, problem: undefined, ...more,
+  reading: reading('Playing'), standing: undefined, place: { position, measured: 0 }, isPlaceless: false, loaded: { media: playerMedia(URL, 60), phase: 'on' }, muted: undefined, fixedVolume: undefined, problem: undefined, ...more,
 });
 const after = (state: MprisState, now: number, seen: ReturnType<typeof reading>, position?: number, circumstances: Partial<Circumstances> = {}) =>
   observe(state, { reading: seen, position, now }, { ...TOLD_NOTHING, ...circumstances });
@@ -84,6 +84,30 @@ describe('what is known of a player by MPRIS', () => {
     assert.equal(after(state, 5_000, reading('Playing', { url: 'http://other' }), 0).state.loaded, undefined, 'somebody plays something else then');
     const nameless = (position: number | undefined) => snapshotOf(after(playing(0, { reading: readPlayer({}, LIMITS), loaded: undefined }), 100, readPlayer({ PlaybackStatus: 'Playing' }, LIMITS), position).state).state;
     assert.deepEqual([nameless(0), nameless(undefined), nameless(0.5)], ['idle', 'idle', 'playing'], 'what gets on plays');
+  });
+
+  describe('says that it has stopped', () => {
+    /** Looks at so many ms, and what it said then. */
+    const shown = (looks: readonly (readonly [ms: number, position: number | undefined, url?: string])[], status = 'Stopped'): readonly string[] => {
+      let state = playing(0, { reading: readPlayer({}, LIMITS), loaded: undefined });
+      return looks.map(([now, position, url = URL]) => {
+        ({ state } = after(state, now, reading(status, { url }), position));
+        return snapshotOf(state).state;
+      });
+    };
+    const cases: Readonly<Record<string, readonly [Parameters<typeof shown>[0], readonly string[]]>> = {
+      'and gets on: it plays': [[[0, 5], [500, 5.5], [1_000, 6.1], [1_500, 6.6], [60_000, 65]], ['stopped', 'stopped', 'playing', 'playing', 'playing']],
+      'and stands still, wherever that is': [[[0, 17], [1_000, 17], [9_000, 17]], ['stopped', 'stopped', 'stopped']],
+      'and is somewhere else, not in step with time': [[[0, 17], [1_000, 30], [2_000, 0], [3_000, 0.5], [4_000, 2]], ['stopped', 'stopped', 'stopped', 'stopped', 'stopped']],
+      'and does not say where it is': [[[0, undefined], [1_000, undefined], [9_000, undefined]], ['stopped', 'stopped', 'stopped']],
+      'and stands still after it got on': [[[0, 0], [1_000, 1], [2_000, 1.05]], ['stopped', 'playing', 'stopped']],
+      'and goes to another place, where it gets on': [[[0, 0], [1_000, 1], [2_000, 40], [3_000, 41]], ['stopped', 'playing', 'playing', 'playing']],
+      'and goes to another place, where it stands still': [[[0, 0], [1_000, 1], [2_000, 40], [3_000, 40]], ['stopped', 'playing', 'playing', 'stopped']],
+      'and goes on to the next, which gets on': [[[0, 0], [1_000, 1], [1_100, undefined, 'http://next'], [2_100, 1, 'http://next']], ['stopped', 'playing', 'playing', 'playing']],
+    };
+    for (const [how, [looks, wanted]] of Object.entries(cases)) it(how, () => assert.deepEqual(shown(looks), wanted));
+
+    it('and is believed again once it is paused', () => assert.deepEqual(shown([[0, 5], [1_000, 6]], 'Paused'), ['paused', 'paused']));
   });
 
   it('plays what was kept, when somebody begins it there; forgets it, when that is something else', () => {

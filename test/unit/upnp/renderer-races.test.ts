@@ -124,4 +124,43 @@ describe('media renderer, while something else happens', () => {
     await clock.advance(30_000);
     assert.deepEqual([player.snapshot.state, player.snapshot.problem], ['playing', undefined]);
   });
+
+  describe('that plays what is set without being told to', () => {
+    const OTHER = 'http://192.0.2.1/other.mp3';
+    const options: RendererRigOptions = { defects: { playsWhatIsSet: true }, quirks: { playsWhatIsSet: true } };
+
+    for (const isSilent of [false, true]) {
+      it(`gets it when it is to play${isSilent ? ', also if it tells nothing' : ''}`, async () => {
+        const player = await begin({ ...options, isSilent });
+        const { device, clock } = rig;
+        device.titlesFor(OTHER);
+        device.hand.play();
+        await clock.advance(5000);
+        const unwatch = player.watched();
+        const media = playerMedia(ONE, 60);
+        await player.load(media, { signal });
+        await clock.advance(20_000);
+        assert.deepEqual([device.state, device.title?.url, player.snapshot.state, player.snapshot.media?.url], ['STOPPED', OTHER, 'stopped', ONE]);
+        await player.stop({ signal });
+        await player.play({ signal });
+        await clock.advance(2000);
+        assert.deepEqual([device.state, device.title?.url, player.snapshot.state, player.snapshot.media?.url], ['PLAYING', ONE, 'playing', ONE]);
+        assert.equal(device.calls.filter((call) => call === 'SetAVTransportURI').length, 1);
+        unwatch();
+      });
+    }
+
+    it('and plays what it had when somebody makes it', async () => {
+      const player = await begin(options);
+      const { device, clock } = rig;
+      device.titlesFor(OTHER);
+      device.hand.play();
+      await clock.advance(5000);
+      await player.load(playerMedia(ONE, 60), { signal });
+      await clock.advance(5000);
+      device.hand.play();
+      await clock.advance(2000);
+      assert.deepEqual([player.snapshot.state, player.snapshot.media?.url], ['playing', OTHER]);
+    });
+  });
 });
