@@ -13,16 +13,19 @@ export interface FolderLimits {
 /**
  * The music and films in a folder and in those within it, in the order of their names. Pictures are left out, for they are covers mostly, and
  * playlists, for they name what is there anyway; so is what is hidden, and folders that are only linked to.
- * `unreadable` is told of folders that can't be read; they count as empty.
+ * `unreadable` is told of folders that can't be read; they count as empty. `isWhole`: all was looked at.
  */
-export async function mediaInFolder(folder: string, { entries }: FolderLimits, unreadable: (folder: string) => void): Promise<string[]> {
+export async function mediaInFolder(folder: string, { entries }: FolderLimits, unreadable: (folder: string) => void): Promise<{ readonly files: readonly string[]; readonly isWhole: boolean }> {
   const files: string[] = [];
   let left = entries;
+  let isWhole = true;
   const look = async (path: string): Promise<void> => {
+    if (!isWhole) return;
     const found: { readonly name: string; readonly isFolder: boolean }[] = [];
     try {
       for await (const entry of await opendir(path)) {
-        if (left <= 0) break;
+        if (left <= 0) isWhole = false;
+        if (!isWhole) break;
         left -= 1;
         if (!entry.name.startsWith('.') && (entry.isDirectory() || isMusicOrFilm(entry.name))) found.push({ name: entry.name, isFolder: entry.isDirectory() });
       }
@@ -36,7 +39,7 @@ export async function mediaInFolder(folder: string, { entries }: FolderLimits, u
     }
   };
   await look(folder);
-  return files;
+  return { files, isWhole };
 }
 
 function isMusicOrFilm(name: string): boolean {

@@ -39,7 +39,8 @@ async function meantBy(word: string, limits: PlayLimits, notice: (text: string) 
     default: {
       const { path, isFolder } = scheme === 'file' ? await checkedPath(pathIn(word)) : await checkedPath(word, scheme !== undefined);
       if (!isFolder) return (await itemsOfPlaylist(path, limits, notice)) ?? [{ file: path }];
-      const files = await mediaInFolder(path, limits, (folder) => notice(`"${folder}" can't be read: check its permissions.`));
+      const { files, isWhole } = await mediaInFolder(path, limits, (folder) => notice(`"${folder}" can't be read: check its permissions.`));
+      if (!isWhole) notice(`"${word}" has more than ${limits.entries} names in it: the rest was not looked at.`);
       return files.map((file) => ({ file }));
     }
   }
