@@ -1,18 +1,18 @@
-import { isDeepStrictEqual } from 'node:util';
 import { PLAYER_PROPERTIES, readIdentity, readPlayer } from '../mapping/mpris.ts';
 import type { MprisIdentity, MprisProperties } from '../mapping/mpris.ts';
 import { readStatus, readTime } from '../mapping/mpris-values.ts';
 import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import { SerialQueue, abortable, withDeadline } from '../xpmn/kernel/tasks.ts';
+import { isNews } from '../xpmn/ports/media-player.ts';
 import type { PlayerSnapshot } from '../xpmn/ports/media-player.ts';
 import type { MessageBus } from './bus.ts';
 import type { MprisPlayerOptions } from './mpris-options.ts';
-import { STANDING_LOOK } from './mpris-belief.ts';
 import { observe } from './mpris-reducer.ts';
 import type { Circumstances } from './mpris-reducer.ts';
 import { MprisRemote } from './mpris-remote.ts';
-import { hasLoaded, hasTrack, lengthOf, placeBy, snapshotOf } from './mpris-state.ts';
+import { untilLook } from './mpris-schedule.ts';
+import { hasLoaded, hasTrack, placeBy, snapshotOf } from './mpris-state.ts';
 import type { MprisState } from './mpris-state.ts';
 import { News } from './news.ts';
 
@@ -24,8 +24,6 @@ export interface ObserverEvents {
 const NOWHERE = 'The player is not there.';
 /** How often it is looked whether a player is where its signal said. */
 const SEEKED_LOOKS = 3;
-/** Milliseconds for which it is looked whether a player gets on that has told that it has stopped, or what it has. */
-const STANDING_PATIENCE = 5000;
 
 /**
  * Knows how a player is: from what it tells, and by looking where it does not. Keeps what is known over the player's absence;
@@ -287,35 +285,18 @@ export class MprisObserver {
   private publish(): void {
     this.arm();
     const snapshot = snapshotOf({ ...this.known, problem: this.trouble ?? this.known.problem });
-    if (this.isClosed || !this.isNews(snapshot)) return;
+    if (this.isClosed || !isNews(this.shown, snapshot, this.options.jump / 1000)) return;
     this.shown = snapshot;
     this.events.changed(snapshot);
   }
 
-  /** Plain progress is none, whatever small steps it takes. */
-  private isNews(snapshot: PlayerSnapshot): boolean {
-    const [before, after] = [this.shown, snapshot].map((one) => ({ ...one, position: undefined, measured: undefined }));
-    if (!isDeepStrictEqual(before, after) || (this.shown.position === undefined) !== (snapshot.position === undefined)) return true;
-    if (snapshot.position === undefined || this.shown.position === undefined) return false;
-    const passed = this.shown.state === 'playing' ? ((snapshot.measured - this.shown.measured) * this.shown.speed) / 1000 : 0;
-    const expected = Math.min(this.shown.position + passed, this.shown.media?.duration ?? Infinity);
-    return Math.abs(expected - snapshot.position) * 1000 > this.options.jump;
-  }
-
-  /** When it is to be looked at, whatever it says meanwhile. COMPAT: Firefox tells of all but its volume. */
   private arm(): void {
     this.timer?.cancel();
-    const { reading, loaded, standing } = this.known;
-    const { watchInterval, endTolerance } = this.options;
-    const [now, length] = [this.clock.monotonic(), lengthOf(this.known)];
-    const isPlaying = reading.status === 'playing';
-    const claimsTo = readStatus(this.raw['PlaybackStatus']) === 'playing';
-    const watch = this.watchers > 0 && (claimsTo || standing || !this.hasToldChanges) ? Math.max(0, this.askedAt + watchInterval - now) : Infinity;
-    const stand = standing && !isPlaying && standing.measured < this.toldAt + STANDING_PATIENCE ? Math.max(0, standing.measured + STANDING_LOOK - now) : Infinity;
-    const end = loaded?.phase === 'on' && isPlaying && length !== undefined ? (1000 * Math.max(0, length - this.here)) / reading.rate + endTolerance : Infinity;
-    const delay = Math.min(watch, stand, end);
+    const { known: state, watchers, hasToldChanges: tells, askedAt, toldAt, clock } = this;
+    const claimsToPlay = readStatus(this.raw['PlaybackStatus']) === 'playing';
+    const delay = untilLook({ state, watchers, claimsToPlay, tells, askedAt, toldAt }, clock.monotonic(), this.options);
     if (!this.remote || delay === Infinity) return;
-    this.timer = this.clock.after(delay, () => void this.look(true));
+    this.timer = clock.after(delay, () => void this.look(true));
   }
 }
 

@@ -51,7 +51,7 @@ export const MPRIS_MAPPING: readonly MprisMappingRow[] = [
     ['Seeked', 'event status: a new position', 'Its value: the position is asked for, as some players say another unit.'],
   ]),
   ...rows('property', PLAYER, [
-    ['PlaybackStatus', 'event status: playing, paused, stopped', 'Buffering, which players do not tell; any other value counts as stopped, and so does any of a player that has nothing and is nowhere.'],
+    ['PlaybackStatus', 'event status: playing, paused, stopped', 'Buffering, which players do not tell; any other value counts as stopped, and so does any of a player that has nothing and is nowhere. One that says stopped, and whose position goes on, is playing.'],
     ['LoopStatus', 'turned off when something is opened', 'Repeating: the list is kept above the player.'],
     ['Shuffle', undefined, 'The order of the player\'s own list.'],
     ['Rate', 'speed of the event status', 'Setting it.'],

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { CurrentMedia as DeviceMedia, TransportFacts, TransportPhase } from '../mapping/transport-facts.ts';
 import type { XpmnError } from '../xpmn/kernel/errors.ts';
 import { pictureName } from '../xpmn/model/picture.ts';
@@ -286,13 +285,4 @@ function currentMedia(state: RendererState): CurrentMedia | undefined {
   }
   if (stateOf(state) === 'idle') return undefined;
   return { url: currentUri(state) || undefined, title: media?.title, artist: media?.artist, album: media?.album, genre: media?.genre, track: media?.track, duration, picture: media?.art === undefined ? undefined : pictureName(media.art, media.title, currentUri(state)) };
-}
-
-/** Whether there is something to tell: anything but plain progress. */
-export function isNews(before: PlayerSnapshot, after: PlayerSnapshot): boolean {
-  const rest = (snapshot: PlayerSnapshot): object => ({ ...snapshot, position: 0, measured: 0, problem: snapshot.problem?.code });
-  if (!isDeepStrictEqual(rest(before), rest(after))) return true;
-  if (before.position === undefined || after.position === undefined) return before.position !== after.position;
-  const passed = before.state === 'playing' ? (before.speed * (after.measured - before.measured)) / 1000 : 0;
-  return Math.abs(Math.min(before.position + passed, before.media?.duration ?? Infinity) - after.position) > 0.5;
 }

@@ -1,9 +1,13 @@
 import type { TransportFacts } from '../mapping/transport-facts.ts';
 import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
+import { isNews } from '../xpmn/ports/media-player.ts';
 import type { PlayerAbilities, PlayerSnapshot } from '../xpmn/ports/media-player.ts';
-import { endedBetween, initialState, isNews, snapshotOf, withFacts } from './renderer-state.ts';
+import { endedBetween, initialState, snapshotOf, withFacts } from './renderer-state.ts';
 import type { FactsOptions, RendererState } from './renderer-state.ts';
+
+/** Seconds by which a position is another place: most tell whole ones. */
+const JUMP = 0.5;
 
 export interface TrackerOptions extends Pick<FactsOptions, 'slack' | 'falseStart' | 'startPatience' | 'settle'> {
   /** Seconds before the end from which on it may have come to it. */
@@ -63,7 +67,7 @@ export class RendererTracker {
   }
 
   private tell(snapshot: PlayerSnapshot): void {
-    if (!isNews(this.snapshot, snapshot)) return;
+    if (!isNews(this.snapshot, snapshot, JUMP)) return;
     this.snapshot = snapshot;
     this.deps.changed(snapshot);
   }

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
 import type { XpmnError } from '../kernel/errors.ts';
 import type { Picture } from '../model/picture.ts';
 import type { FeedTarget, PlayerMedia } from './player-feed.ts';
@@ -47,6 +48,15 @@ export interface PlayerSnapshot {
   readonly mute: boolean | undefined;
   /** Why it is not known how the player is, or what it could not play; the rest is the last that was known. */
   readonly problem: XpmnError | undefined;
+}
+
+/** Whether there is something to tell: anything but plain progress. `jump`: the seconds by which a position is another place. */
+export function isNews(before: PlayerSnapshot, after: PlayerSnapshot, jump: number): boolean {
+  const rest = (snapshot: PlayerSnapshot): object => ({ ...snapshot, position: 0, measured: 0, problem: snapshot.problem?.code });
+  if (!isDeepStrictEqual(rest(before), rest(after))) return true;
+  if (before.position === undefined || after.position === undefined) return before.position !== after.position;
+  const passed = before.state === 'playing' ? (before.speed * (after.measured - before.measured)) / 1000 : 0;
+  return Math.abs(Math.min(before.position + passed, before.media?.duration ?? Infinity) - after.position) > jump;
 }
 
 export interface MediaPlayerEvents {
