@@ -5,6 +5,7 @@ import { silentLogger } from '../../src/xpmn/kernel/log.ts';
 import { systemRandom } from '../../src/xpmn/kernel/system.ts';
 import type { MediaPlayerRig } from '../compliance/media-player.suite.ts';
 import type { PictureHand } from '../compliance/player-picture.suite.ts';
+import { startBus } from '../peers/dbus.ts';
 import type { Bus } from '../peers/dbus.ts';
 import { FakePictureLoader } from '../fakes/fake-picture-loader.ts';
 import { connectPeer } from './bus-peer.ts';
@@ -28,6 +29,26 @@ export interface MprisRig extends MediaPlayerRig {
   readonly owner: string;
   /** Everything that is on its way arrives. */
   settled(): Promise<void>;
+}
+
+/** For the cases of a `describe`, in which it is called: rigs on a bus of their own, each closed after its case. */
+export function mprisRigs(): (defects?: MprisDefects) => Promise<MprisRig> {
+  let bus: Bus;
+  const rigs: MprisRig[] = [];
+  before(async () => {
+    bus = await startBus();
+  });
+  after(async () => {
+    await bus.stop();
+  });
+  afterEach(async () => {
+    for (const rig of rigs.splice(0)) await rig.close();
+  });
+  return async (defects) => {
+    const rig = await mprisRig(bus, defects);
+    rigs.push(rig);
+    return rig;
+  };
 }
 
 /** A real `MprisPlayer` and a scripted player, on a real bus, with time that passes when it is told to. */

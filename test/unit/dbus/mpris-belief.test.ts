@@ -1,32 +1,18 @@
 import assert from 'node:assert/strict';
 import type { PlayerSnapshot } from '../../../src/xpmn/ports/media-player.ts';
 import { positionAt } from '../../compliance/media-player.suite.ts';
-import { startBus } from '../../peers/dbus.ts';
-import type { Bus } from '../../peers/dbus.ts';
-import { mprisRig } from '../../support/mpris-rig.ts';
+import { mprisRigs } from '../../support/mpris-rig.ts';
 import type { MprisRig } from '../../support/mpris-rig.ts';
 
 const signal = new AbortController().signal;
 
 describe('a player by MPRIS that says that it is stopped, whatever it plays', function () {
   this.timeout(20_000);
-  let bus: Bus;
+  const begin = mprisRigs();
   let rig: MprisRig;
 
-  before(async () => {
-    bus = await startBus();
-  });
-
-  after(async () => {
-    await bus.stop();
-  });
-
-  afterEach(async () => {
-    await rig.close();
-  });
-
   const opened = async (): Promise<void> => {
-    rig = await mprisRig(bus, { staleStatus: true });
+    rig = await begin({ staleStatus: true });
     rig.scripted.playList([{ url: 'file:///music/1.mp3', seconds: 60 }, { url: 'file:///music/2.mp3', seconds: 60 }]);
     await rig.settled();
     assert.equal(rig.player.snapshot.state, 'stopped');
@@ -66,7 +52,7 @@ describe('a player by MPRIS that says that it is stopped, whatever it plays', fu
   }
 
   it('is not asked again and again where it stands still, and nobody watches', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     rig.scripted.playList([{ url: 'file:///music/1.mp3', seconds: 300 }], 0, 'Stopped');
     await rig.pass(6_000);
     const before = rig.scripted.asked;
@@ -84,7 +70,7 @@ describe('a player by MPRIS that says that it is stopped, whatever it plays', fu
   });
 
   it('has ended when it says so, though it can be asked nothing any more', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     const media = await rig.media(60);
     const ended: string[] = [];
     rig.player.on('ended', (url) => ended.push(url));

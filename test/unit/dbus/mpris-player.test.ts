@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import type { PlayerSnapshot } from '../../../src/xpmn/ports/media-player.ts';
 import type { PlayerMedia } from '../../../src/xpmn/ports/player-feed.ts';
-import { startBus } from '../../peers/dbus.ts';
-import type { Bus } from '../../peers/dbus.ts';
 import { settings } from '../../support/settings.ts';
-import { mprisRig } from '../../support/mpris-rig.ts';
+import { mprisRigs } from '../../support/mpris-rig.ts';
 import type { MprisRig } from '../../support/mpris-rig.ts';
 import type { MprisDefects } from '../../support/scripted-mpris.ts';
 
@@ -13,24 +11,12 @@ const FAILED = 'org.freedesktop.DBus.Error.Failed';
 
 describe('a player by MPRIS', function () {
   this.timeout(20_000);
-  let bus: Bus;
+  const begin = mprisRigs();
   let rig: MprisRig;
   let told: PlayerSnapshot[];
 
-  before(async () => {
-    bus = await startBus();
-  });
-
-  after(async () => {
-    await bus.stop();
-  });
-
-  afterEach(async () => {
-    await rig.close();
-  });
-
   const playing = async (defects: MprisDefects = {}): Promise<PlayerMedia> => {
-    rig = await mprisRig(bus, defects);
+    rig = await begin(defects);
     told = [];
     rig.player.on('changed', (snapshot) => told.push(snapshot));
     const media = await rig.media(60);
@@ -131,7 +117,7 @@ describe('a player by MPRIS', function () {
   });
 
   it('does not take what it can\'t fetch', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 'as', value: ['file', 'cdda'] } }), { signal });
     await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'unsupported-type' });
     await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 's', value: 'file' } }), { signal });
@@ -139,7 +125,7 @@ describe('a player by MPRIS', function () {
   });
 
   it('that has nothing does nothing, whatever it says, and is told to play: it may have a list of its own', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     rig.scripted.more = { PlaybackStatus: { signature: 's', value: 'Playing' } };
     await rig.player.attach(rig.owner, { signal });
     assert.equal(rig.player.snapshot.state, 'idle');
@@ -153,7 +139,7 @@ describe('a player by MPRIS', function () {
   });
 
   it('does not take anything if it opens nothing, as browsers', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     await rig.player.attach(await restarted({ SupportedUriSchemes: { signature: 'as', value: [] } }), { signal });
     await assert.rejects(rig.player.load(await rig.media(60), { signal }), { code: 'not-supported' });
     assert.deepEqual([members(), rig.player.snapshot.state, rig.player.takesNothing], [[], 'idle', true]);
@@ -163,7 +149,7 @@ describe('a player by MPRIS', function () {
   });
 
   it('does not take anything if it says that it has no such method, whatever schemes it names, as Audacious', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     const methods = (names: readonly string[]): string => `<node><interface name="org.mpris.MediaPlayer2.Player">${names.map((name) => `<method name="${name}"/>`).join('')}</interface></node>`;
     for (const [introspection, takesNothing] of [[methods(['Play', 'OpenUri']), false], ['<node/>', false], [methods(['Play']), true]] as const) {
       rig.scripted.introspection = introspection;
@@ -175,7 +161,7 @@ describe('a player by MPRIS', function () {
   });
 
   it('does not take anything once it was seen to know no way to open, until it is started anew', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     await rig.player.load(await rig.media(60), { signal });
     rig.scripted.refusals.set('OpenUri', 'org.freedesktop.DBus.Error.UnknownMethod');
     await assert.rejects(rig.player.play({ signal }), { code: 'not-supported' });
@@ -191,7 +177,7 @@ describe('a player by MPRIS', function () {
   };
 
   it('does not repeat what it was given', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     rig.scripted.loop = 'Track';
     rig.scripted.tell('LoopStatus');
     await rig.settled();
@@ -202,7 +188,7 @@ describe('a player by MPRIS', function () {
   });
 
   it('is told to play once more only where it does not, and is not disturbed otherwise', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     await rig.player.load(await rig.media(60), { signal });
     await rig.player.play({ signal });
     await rig.pass(3_000);
@@ -231,7 +217,7 @@ describe('a player by MPRIS', function () {
 
   it('begins the next one, though it says late that the one before is over', async () => {
     for (const tellsEndLate of [0, 40, 300, 700]) {
-      rig = await mprisRig(bus, { staleStatus: true, tellsEndLate });
+      rig = await begin({ staleStatus: true, tellsEndLate });
       for (const turn of ['first', 'second']) {
         const media = await rig.media(60);
         await rig.player.stop({ signal });
@@ -241,12 +227,12 @@ describe('a player by MPRIS', function () {
       }
       await rig.close();
     }
-    rig = await mprisRig(bus);
+    rig = await begin();
   });
 
   it('can\'t get what it never has, or has for a moment', async () => {
     for (const showsMissing of [400, 0, undefined]) {
-      rig = await mprisRig(bus, showsMissing === undefined ? {} : { showsMissing });
+      rig = await begin(showsMissing === undefined ? {} : { showsMissing });
       await rig.player.load(await rig.missing(), { signal });
       const began = rig.monotonic();
       await assert.rejects(rig.player.play({ signal }), { code: 'origin-unreachable' });

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import type { PlayerSnapshot } from '../../../src/xpmn/ports/media-player.ts';
-import { startBus } from '../../peers/dbus.ts';
-import type { Bus } from '../../peers/dbus.ts';
-import { mprisRig } from '../../support/mpris-rig.ts';
+import { mprisRigs } from '../../support/mpris-rig.ts';
 import type { MprisRig } from '../../support/mpris-rig.ts';
 import { settings } from '../../support/settings.ts';
 
@@ -11,25 +9,13 @@ const signal = new AbortController().signal;
 
 describe('a player by MPRIS, while something else happens', function () {
   this.timeout(20_000);
-  let bus: Bus;
+  const begin = mprisRigs();
   let rig: MprisRig;
-
-  before(async () => {
-    bus = await startBus();
-  });
-
-  after(async () => {
-    await bus.stop();
-  });
-
-  afterEach(async () => {
-    await rig.close();
-  });
 
   const members = (): string[] => rig.scripted.calls.map((call) => call.split(' ')[0] as string);
 
   it('is stopped also where it may still begin what it was told before that was broken off', async () => {
-    rig = await mprisRig(bus, { opensIn: 500 });
+    rig = await begin({ opensIn: 500 });
     const [one, two] = [await rig.media(60), await rig.media(60)];
     for (const end of ['stop', 'load'] as const) {
       await rig.player.load(one, { signal });
@@ -48,7 +34,7 @@ describe('a player by MPRIS, while something else happens', function () {
   });
 
   it('is looked at no more often for many jumps at once than for one', async () => {
-    rig = await mprisRig(bus, { seekedBefore: 60_000 });
+    rig = await begin({ seekedBefore: 60_000 });
     rig.scripted.playList([{ url: 'http://127.0.0.1/a.mp3', seconds: 100 }]);
     await rig.settled();
     const before = rig.clock.pending;
@@ -58,7 +44,7 @@ describe('a player by MPRIS, while something else happens', function () {
   });
 
   it('shows nothing before it has been read, whatever it tells meanwhile; that is not lost', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     const told: PlayerSnapshot[] = [];
     await rig.player.load(await rig.media(60), { signal });
     await rig.player.play({ signal });
@@ -85,7 +71,7 @@ describe('a player by MPRIS, while something else happens', function () {
   });
 
   it('takes nothing before it has been read, though a program before it was being read when that left', async () => {
-    rig = await mprisRig(bus);
+    rig = await begin();
     rig.scripted.playList([{ url: 'http://127.0.0.1/a.mp3', seconds: 60 }]);
     rig.scripted.silent.add('Get');
     const former = rig.player.attach(rig.owner, { signal });
