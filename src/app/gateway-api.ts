@@ -153,8 +153,8 @@ export interface PlayersControl {
   wait(device: Jid, after: number, signal: AbortSignal): Promise<PlayerView>;
 }
 
-/** Media that no device of the network has yet: an absolute path on this machine, or an `http:` or `https:` URL. */
-export type SharedSource = { readonly file: string } | { readonly url: string };
+/** Media that no device of the network has yet: an absolute path on this machine, or an `http:` or `https:` URL. `title`: what a playlist calls it. */
+export type SharedSource = ({ readonly file: string } | { readonly url: string }) & { readonly title?: string };
 
 /** A running gateway, as the control API sees it. All methods reject with XpmnErrors. */
 export interface Gateway {

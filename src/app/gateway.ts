@@ -128,7 +128,7 @@ function facade({ gateway, network, account, pairing, button }: Running, deps: G
     },
     url: (item, options) => gateway.url(item, options),
     players: playersControl(gateway.players),
-    share: async (source, options) => ({ uri: await gateway.share('file' in source ? source.file : source.url, options) }),
+    share: async (source, options) => ({ uri: await gateway.share('file' in source ? source.file : source.url, { ...options, title: source.title }) }),
     exportCredentials: ({ name, password }) => exported({ gateway, network, account }, deps, { name, password }),
     exportBackup: async (options) => sealBackup(network, await account(), options, deps),
     async close({ signal }) {

@@ -51,6 +51,15 @@ export function describeSharedMedia(name: string, setup: () => Promise<SharedMed
       }
     });
 
+    it('calls it what whoever names it does', async () => {
+      for (const { what, title } of rig.good) {
+        const titles = [undefined, 'Rádio "One" & more', ' \u0007 '];
+        const uids = await Promise.all(titles.map((called) => rig.shared.share(what, { title: called, signal })));
+        const items = await Promise.all(uids.map((uid) => rig.shared.object(uid, { signal })));
+        assert.deepEqual(items.map((item) => item.title), [title, titles[1], title], what);
+      }
+    });
+
     it('gives uids that can\'t be guessed, the same one for the same thing while it lasts', async () => {
       const uids = await Promise.all(rig.good.map(({ what }) => rig.shared.share(what, { signal })));
       for (const uid of uids) assert.match(uid, /^[A-Za-z0-9_-]{22,}$/);

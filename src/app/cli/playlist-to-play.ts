@@ -23,10 +23,11 @@ export async function itemsOfPlaylist(path: string, limits: PlaylistLimits, noti
   const local = (text: string): string | undefined => fileMeant(text, dirname(path));
   const text = await readFile(path, 'utf8');
   const entries = asNamed(path, () => parsePlaylist(format, text, pathToFileURL(path).href, { ...limits, local }));
-  const items = entries.flatMap(({ uri }): ItemToPlay[] => {
-    if (!uri.startsWith('file:')) return [uri.startsWith('xmpp:') ? { uri } : { url: uri }];
+  const items = entries.flatMap(({ uri, title }): ItemToPlay[] => {
+    const called = title === undefined ? {} : { title };
+    if (!uri.startsWith('file:')) return [uri.startsWith('xmpp:') ? { uri } : { url: uri, ...called }];
     const file = fileURLToPath(uri);
-    if (existsSync(file)) return [{ file }];
+    if (existsSync(file)) return [{ file, ...called }];
     notice(`"${path}" names a file that is not there: ${file}`);
     return [];
   });

@@ -84,8 +84,9 @@ function ofItem(item: ItemToPlay, error: unknown): unknown {
   return new XpmnError(error.code, `${placeOf(item)}: ${error.message}`, { cause: error, details: error.details });
 }
 
-/** A file by its name: what it is shared as says nothing to its user. */
+/** As the playlist calls it, or a file by its name: what it is shared as says nothing to its user. */
 function nameOf(item: ItemToPlay): string | undefined {
+  if ('title' in item && item.title !== undefined) return item.title;
   return 'file' in item ? basename(item.file) : 'url' in item ? placeOf(item) : undefined;
 }
 

@@ -7,7 +7,7 @@ export const SECONDS = { type: 'number', minimum: 0, maximum: LONGEST };
 /** JSON Schema of a list to play. */
 export const ITEMS = {
   type: 'array', minItems: 1, maxItems: 1000,
-  items: { type: 'object', oneOf: ['uri', 'file', 'url'].map((name) => exactly({ [name]: TEXT })) },
+  items: { type: 'object', oneOf: [exactly({ uri: TEXT }), ...['file', 'url'].map((name) => exactly({ [name]: TEXT }, { title: TEXT }))] },
 };
 
 const TARGET = {
@@ -31,7 +31,7 @@ export const COMMAND = {
   ],
 };
 
-/** All of these, and nothing else. */
-function exactly(properties: Readonly<Record<string, object>>): object {
-  return { properties, required: Object.keys(properties), additionalProperties: false };
+/** All of these, maybe some of those, and nothing else. */
+function exactly(properties: Readonly<Record<string, object>>, optional: Readonly<Record<string, object>> = {}): object {
+  return { properties: { ...properties, ...optional }, required: Object.keys(properties), additionalProperties: false };
 }

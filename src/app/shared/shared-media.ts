@@ -69,14 +69,14 @@ export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOpt
   }
 
   return {
-    async share(what, { publicOnly = false, signal }) {
+    async share(what, { title, publicOnly = false, signal }) {
       throwIfAborted(signal);
       const url = urlOf(what);
       if (!url && (publicOnly || !isAbsolute(what))) throw new XpmnError('not-found', 'That is no path from the root on, and no URL of the web.');
-      const [items, key] = [publicOnly ? ofOthers : ofUser, url?.href ?? what];
+      const [items, key] = [publicOnly ? ofOthers : ofUser, [url?.href ?? what, title].join('\n')];
       const before = items.uidOf(key);
       if (before !== undefined) return before;
-      const found = url ? await resource(url, publicOnly, signal) : await file(what, signal);
+      const found = { title, ...(url ? await resource(url, publicOnly, signal) : await file(what, signal)) };
       // Somebody may have shared the same meanwhile, and be about to fetch it.
       return items.uidOf(key) ?? items.add(key, (uid) => ({ source: found.source, item: itemOf(uid, found) }));
     },
@@ -125,9 +125,13 @@ function nameIn(url: URL): string {
   }
 }
 
-function itemOf(uid: string, { entity: { type, size }, name }: Found): MediaItem {
-  const title = name.replace(/\.[A-Za-z0-9]{1,5}$/, '').replace(/[\p{C}]/gu, '').replaceAll('_', ' ').trim();
-  return { kind: 'item', id: uid, parent: undefined, title: title === '' ? name : title, type: size === undefined ? 'stream' : kindOf(type), uid, name, mimeType: type, size };
+function itemOf(uid: string, { entity: { type, size }, name, title: given }: Found & { readonly title: string | undefined }): MediaItem {
+  const title = legible(given ?? '') || legible(name.replace(/\.[A-Za-z0-9]{1,5}$/, '').replaceAll('_', ' ')) || name;
+  return { kind: 'item', id: uid, parent: undefined, title, type: size === undefined ? 'stream' : kindOf(type), uid, name, mimeType: type, size };
+}
+
+function legible(text: string): string {
+  return text.replace(/[\p{C}]/gu, '').trim();
 }
 
 function kindOf(type: string): MediaType {

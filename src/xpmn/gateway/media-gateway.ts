@@ -9,6 +9,7 @@ import type { MediaReference } from '../model/media-uri.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
 import type { MediaPage } from '../model/media.ts';
 import type { PlayerFeed } from '../ports/player-feed.ts';
+import type { ShareOptions } from '../ports/shared-media.ts';
 import type { ConnectionState } from '../ports/xmpp-connection.ts';
 import type { LocalLink } from '../serverless/local-link.ts';
 import type { CarriedAccount } from '../pairing/pairing-codec.ts';
@@ -210,7 +211,7 @@ export class MediaGateway {
   }
 
   /** The URI under which own devices find a file or a URL of this machine, for a while. @throws XpmnError as `SharedMedia.share` */
-  share(what: string, options: { readonly signal: AbortSignal }): Promise<string> {
+  share(what: string, options: Omit<ShareOptions, 'publicOnly'>): Promise<string> {
     return this.media.share(what, options);
   }
 

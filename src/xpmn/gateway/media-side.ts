@@ -15,7 +15,7 @@ import type { MediaObject, MediaPage } from '../model/media.ts';
 import type { MediaLibrary } from '../ports/media-device.ts';
 import type { MediaEntity } from '../ports/media-source.ts';
 import type { PlayerFeed } from '../ports/player-feed.ts';
-import type { SharedMedia } from '../ports/shared-media.ts';
+import type { ShareOptions, SharedMedia } from '../ports/shared-media.ts';
 import { browsePeer, objectOfPeer } from '../profiles/directory-controller.ts';
 import { provideDirectory } from '../profiles/directory.ts';
 import { openTransfer } from '../profiles/transfer-controller.ts';
@@ -93,7 +93,7 @@ export class MediaSide {
   }
 
   /** @throws XpmnError `not-supported` where nothing is shared; as `SharedMedia.share` */
-  async share(what: string, options: { readonly signal: AbortSignal }): Promise<string> {
+  async share(what: string, options: Omit<ShareOptions, 'publicOnly'>): Promise<string> {
     const { shared, controller } = this.deps;
     if (!shared) throw new XpmnError('not-supported', 'Nothing of this machine is played elsewhere.');
     return formatMediaUri({ device: controller.jid, uid: await shared.share(what, options) });

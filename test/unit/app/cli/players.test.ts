@@ -68,6 +68,13 @@ describe('commands for players', () => {
       assert.deepEqual(gateway.players.opened[0]?.uris, [shared[0], shared[1], FILM, shared[2], shared[3]]);
     });
 
+    it('calls what is in a playlist as that does', async () => {
+      const list = await file('radio.m3u');
+      await writeFile(list, '#EXTM3U\n#EXTINF:-1,Radio One\nhttp://example.org/stream\nhttp://example.org/other\n');
+      await said(['play', list, '--on', 'living']);
+      assert.deepEqual(gateway.shared, [{ url: 'http://example.org/stream', title: 'Radio One' }, { url: 'http://example.org/other' }]);
+    });
+
     it('takes a file by the directory that it is run in, whatever it is called', async () => {
       const here = process.cwd();
       await file('spotify:track');

@@ -31,10 +31,10 @@ describe('a playlist on the disk', () => {
 
   it('names files by their paths, as they are or as URLs have them, and what anybody may play', async () => {
     const lines = ['#EXTM3U', '#EXTINF:5,One', 'one.mp3', 'No #1: 100% love?.mp3', 'sub/two%20words.mp3', join(folder, 'one.mp3'), pathToFileURL(join(folder, 'sub/two words.mp3')).href, 'http://web.test/a.mp3', ITEM];
-    const expected = [file('one.mp3'), file('No #1: 100% love?.mp3'), file('sub/two words.mp3'), file('one.mp3'), file('sub/two words.mp3'), { url: 'http://web.test/a.mp3' }, { uri: ITEM }];
+    const expected = [{ ...file('one.mp3'), title: 'One' }, file('No #1: 100% love?.mp3'), file('sub/two words.mp3'), file('one.mp3'), file('sub/two words.mp3'), { url: 'http://web.test/a.mp3' }, { uri: ITEM }];
     assert.deepEqual(await read('list.m3u', lines.join('\r\n')), expected);
     assert.deepEqual(notices, []);
-    assert.deepEqual(await read('list.PLS', '[playlist]\nFile2=http://web.test/a\nFile1=sub/two words.mp3\n'), [file('sub/two words.mp3'), { url: 'http://web.test/a' }]);
+    assert.deepEqual(await read('list.PLS', '[playlist]\nFile2=http://web.test/a\nTitle2=Radio A\nFile1=sub/two words.mp3\n'), [file('sub/two words.mp3'), { url: 'http://web.test/a', title: 'Radio A' }]);
     const xspf = '<playlist xmlns="http://xspf.org/ns/0/" version="1"><trackList><track><location>sub/two%20words.mp3</location></track></trackList></playlist>';
     assert.deepEqual(await read('list.xspf', xspf), [file('sub/two words.mp3')]);
   });
