@@ -5,7 +5,7 @@ import { parseMediaUri } from '../../xpmn/model/media-uri.ts';
 import type { MediaReference } from '../../xpmn/model/media-uri.ts';
 import type { LocalUrl } from '../gateway-api.ts';
 import { saying } from '../storage/file-storage.ts';
-import { lockFile } from '../storage/lock.ts';
+import { takeLock } from '../storage/lock.ts';
 import { formatBytes } from '../text.ts';
 import type { CliContext } from './context.ts';
 import { fetchRange, isChanged } from './fetch-range.ts';
@@ -34,7 +34,7 @@ export async function get(context: CliContext, uri: string, options: GetOptions)
   await checkTarget(options.output);
   const first = await context.patiently(() => context.call('url', { uri }));
   const file = options.output ?? (await newFile(fileNameFor(uid, first.entity.type)));
-  const unlock = await lockFile(`${file}.part.lock`, `Another command fetches ${file} already`);
+  const unlock = await takeLock(`${file}.part.lock`, `Another command fetches ${file} already`);
   const progress = new Progress({ clock: context.deps.clock, output: context.deps.stderr }, { interval: context.settings.progressInterval });
   try {
     const fetched = await fetchWithRestarts(context, { uri, file, options, progress }, first);

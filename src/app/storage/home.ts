@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import type { Storage } from '../../xpmn/ports/storage.ts';
 import { FileStorage, saying } from './file-storage.ts';
-import { lockFile } from './lock.ts';
+import { takeLock } from './lock.ts';
 
 /** The layout of the directory that this program reads and writes. */
 const VERSION = 1;
@@ -40,7 +40,7 @@ export async function openHome(paths: HomePaths): Promise<Home> {
   const { directory } = paths;
   const version = join(directory, 'version');
   await saying(`The state directory ${directory} can't be used`, () => makePrivate(directory, version));
-  const unlock = await lockFile(join(directory, 'lock'));
+  const unlock = await takeLock(join(directory, 'lock'));
   try {
     await saying(`${version} can't be used`, () => checkVersion(directory, version));
     const storage = await FileStorage.open(join(directory, 'state'));

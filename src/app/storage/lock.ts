@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import { saying } from './file-storage.ts';
 
@@ -13,46 +14,44 @@ interface Holder {
 /**
  * Holds `path` for this process until the returned function is called, or the process has ended, however it did. `busy`
  * is what to say while another has it.
+ *
+ * A lock is a directory with one file, whose name tells the holder, and which no other lock ever has. A directory takes
+ * another one's place only if that is empty, and what is cleared away is a holder's file, by name: however many find
+ * the lock of a dead process, and however slow they are, nobody clears away the lock of one who was quicker.
  * @throws XpmnError `already-running` while another process holds it; `storage-failed`
  */
-export async function lockFile(path: string, busy = 'A gateway runs on this state already'): Promise<() => Promise<void>> {
-  const mine = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
-  const text = JSON.stringify({ pid: process.pid, began: (await beginning(process.pid)) ?? '' } satisfies Holder);
-  await saying(`${path} can't be written`, async () => {
-    await writeFile(mine, text, { mode: 0o600 });
+export async function takeLock(path: string, busy = 'A gateway runs on this state already'): Promise<() => Promise<void>> {
+  const name = `${process.pid}-${(await beginning(process.pid)) ?? ''}-${randomBytes(8).toString('hex')}`;
+  const mine = `${path}.${name}`;
+  await saying(`${path} can't be made`, async () => {
+    await mkdir(mine, { mode: 0o700 });
     try {
-      // A link appears with its content, or not at all: nobody ever reads half a lock.
-      if (!(await linked(mine, path))) {
-        await removeStale(path, `${mine}-stale`, busy);
-        if (!(await linked(mine, path))) throw taken(busy);
-      }
+      await writeFile(join(mine, name), '', { mode: 0o600 });
+      while (!(await moved(mine, path))) await clearStale(path, busy);
     } finally {
-      await unlink(mine).catch(() => undefined);
+      await rm(mine, { recursive: true, force: true });
     }
   });
   return async () => {
-    if ((await readFile(path, 'utf8').catch(() => undefined)) === text) await unlink(path).catch(() => undefined);
+    await unlink(join(path, name)).catch(() => undefined);
+    await rmdir(path).catch(() => undefined);
   };
 }
 
-async function removeStale(path: string, aside: string, busy: string): Promise<void> {
-  const seen = await readFile(path, 'utf8').catch(() => '');
-  const holder = parseHolder(seen);
-  if (holder && (await lives(holder))) throw taken(busy, holder.pid);
-  await rename(path, aside).catch(() => undefined);
-  const moved = await readFile(aside, 'utf8').catch(() => seen);
-  // Another process was quicker and it is its new lock that was moved: it goes back.
-  if (moved !== seen) await linked(aside, path);
-  await unlink(aside).catch(() => undefined);
+/** Every step of it may have been done by another one meanwhile. */
+async function clearStale(path: string, busy: string): Promise<void> {
+  for (const name of await unless(['ENOENT'], readdir(path)) ?? []) {
+    const holder = parseHolder(name);
+    if (holder && (await lives(holder))) throw new XpmnError('already-running', `${busy} (process ${holder.pid}).`, { details: { pid: holder.pid } });
+    await unless(['ENOENT'], unlink(join(path, name)));
+  }
+  // not every file system puts one directory in the place of another, be it empty
+  await unless(['ENOENT', ...OCCUPIED], rmdir(path));
 }
 
-function parseHolder(text: string): Holder | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<Holder> | null;
-    return typeof value?.pid === 'number' && typeof value.began === 'string' ? { pid: value.pid, began: value.began } : undefined;
-  } catch {
-    return undefined;
-  }
+function parseHolder(name: string): Holder | undefined {
+  const [, pid, began] = /^(\d{1,10})-(\d*)-[0-9a-f]+$/.exec(name) ?? [];
+  return pid === undefined || began === undefined ? undefined : { pid: Number(pid), began };
 }
 
 async function lives({ pid, began }: Holder): Promise<boolean> {
@@ -71,16 +70,19 @@ async function beginning(pid: number): Promise<string | undefined> {
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }
 
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
+/** How systems say that a directory is not empty. */
+const OCCUPIED = ['ENOTEMPTY', 'EEXIST'];
+
+async function moved(from: string, to: string): Promise<boolean> {
+  return (await unless(OCCUPIED, rename(from, to).then(() => true))) ?? false;
 }
 
-function taken(busy: string, pid?: number): XpmnError {
-  return new XpmnError('already-running', `${busy}${pid === undefined ? '' : ` (process ${pid})`}.`, pid === undefined ? {} : { details: { pid } });
+/** What it comes to; undefined where it fails with one of `codes`. */
+async function unless<T>(codes: readonly string[], work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (codes.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
 }

@@ -288,7 +288,8 @@ describe('get', () => {
   });
 
   it('leaves a file alone that another command fetches', async () => {
-    await writeFile(`${file}.part.lock`, JSON.stringify({ pid: process.pid, began: '' }));
+    await mkdir(`${file}.part.lock`);
+    await writeFile(join(`${file}.part.lock`, `${process.pid}--a`), '');
     assert.match((await get()).stderr, /^xpmn: already-running: Another command fetches .*film\.mp4 already/);
   });
 

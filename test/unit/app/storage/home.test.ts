@@ -17,6 +17,13 @@ describe('home: the state directory', () => {
     return home;
   };
 
+  const lock = (): string => join(paths.directory, 'lock');
+  /** As one that nobody of this test holds; without a name one that nobody holds. */
+  const writeLock = async (name?: string): Promise<void> => {
+    await mkdir(lock(), { recursive: true });
+    if (name !== undefined) await writeFile(join(lock(), name), '');
+  };
+
   beforeEach(async () => {
     parent = await mkdtemp(join(tmpdir(), 'xpmn-home-'));
     paths = locateHome(join(parent, 'deep/home'), {});
@@ -45,7 +52,7 @@ describe('home: the state directory', () => {
     assert.equal(await mode('.'), 0o700);
     assert.equal(await mode('state'), 0o700);
     assert.equal(await mode('state/a.b'), 0o600);
-    assert.equal(await mode('lock'), 0o600);
+    assert.equal(await mode('lock'), 0o700);
   });
 
   it('takes back a mode that others could read by', async () => {
@@ -90,28 +97,49 @@ describe('home: the state directory', () => {
 
   it('leaves the lock alone that another process has taken since', async () => {
     const first = await opened();
-    const lock = join(paths.directory, 'lock');
-    await writeFile(lock, JSON.stringify({ pid: 1, began: '' }));
+    const [mine = ''] = await readdir(lock());
+    await rm(join(lock(), mine));
+    await writeLock('1--a');
     await first.close();
-    assert.match(await readFile(lock, 'utf8'), /"pid":1/);
+    assert.deepEqual(await readdir(lock()), ['1--a']);
   });
 
   it('takes over from a process that died, also where another has its number now', async () => {
     const child = spawn(process.execPath, ['-e', '']);
     await once(child, 'exit');
     await (await opened()).close();
-    const lock = join(paths.directory, 'lock');
-    for (const stale of [JSON.stringify({ pid: child.pid, began: '1' }), JSON.stringify({ pid: process.pid, began: '1' }), '', '{']) {
-      await writeFile(lock, stale);
+    for (const stale of [`${child.pid}-1-a`, `${process.pid}-1-a`, 'no lock', undefined]) {
+      await writeLock(stale);
       await (await opened()).close();
     }
     assert.deepEqual((await readdir(paths.directory)).sort(), ['state', 'version']);
   });
 
-  it('goes to exactly one of many who find it stale', async () => {
+  it('is not taken from a process of which the number alone is known', async () => {
     await (await opened()).close();
-    await writeFile(join(paths.directory, 'lock'), JSON.stringify({ pid: 2 ** 22 + 1, began: '1' }));
-    const results = await Promise.allSettled([opened(), opened(), opened()]);
-    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+    await writeLock(`${process.pid}--a`);
+    await assert.rejects(opened(), { code: 'already-running' });
+    assert.deepEqual((await readdir(paths.directory)).sort(), ['lock', 'state', 'version'], 'and nothing of the attempt is left');
+  });
+
+  it('says what is wrong when the lock can\'t be one', async () => {
+    await (await opened()).close();
+    await writeFile(lock(), '');
+    await assert.rejects(opened(), { code: 'storage-failed', message: /lock can't be made: a part of the path is a file/ });
+  });
+
+  it('goes to exactly one of many who find it stale, each at another point of the other\'s way', async () => {
+    await (await opened()).close();
+    for (let round = 0; round < 10; round += 1) {
+      for (let number = 0; number < 20; number += 1) await writeLock(`${2 ** 22 + 1}-1-${number}`);
+      const attempts: Promise<Home>[] = [];
+      for (let number = 0; number < 12; number += 1) {
+        attempts.push(opened());
+        await stat(parent);
+      }
+      const results = await Promise.allSettled(attempts);
+      assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+      for (const home of open.splice(0)) await home.close();
+    }
   });
 });
