@@ -128,7 +128,7 @@ export function describeApplication<Opened extends OpenApplication>(name: string
           last = Date.now();
           assert.ok(total <= rig.slowReaderBound, `${total} bytes were taken`);
         }).catch((error: unknown) => error);
-        while (Date.now() - last < 100) await new Promise((resolve) => setTimeout(resolve, 20));
+        while (total === 0 || Date.now() - last < 100) await new Promise((resolve) => setTimeout(resolve, 20));
         controller.abort();
         opened[side].destroy(new XpmnError('aborted', 'Test.'));
         const failure = await flooding;

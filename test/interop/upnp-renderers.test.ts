@@ -145,9 +145,14 @@ for (const [name, start] of Object.entries(PEERS)) {
       const { after, changed, now } = await playing();
       measured.push(`plays ${after} ms after load`);
       const { counts: before } = await agent.tell('counts');
-      const position = await waitUntil('the device has played on', async () => await devicePosition().then((seconds) => (seconds >= 4 ? seconds : undefined)), { timeout: 20_000 });
-      const expected = (changed?.position ?? NaN) + (Date.now() - (agent.lines.find((line) => line.now === now)?.at ?? 0)) / 1000;
-      assert.ok(Math.abs(position - expected) < 1.6, `the device is at ${position}, we think ${expected}`);
+      const since = agent.lines.find((line) => line.now === now)?.at ?? 0;
+      const expected = (): number => (changed?.position ?? NaN) + (Date.now() - since) / 1000;
+      const { position, from, to } = await waitUntil('the device has played on', async () => {
+        const from = expected();
+        const position = await devicePosition();
+        return position >= 4 ? { position, from, to: expected() } : undefined;
+      }, { timeout: 20_000 });
+      assert.ok(position > from - 1.6 && position < to + 1.6, `the device is at ${position}, we think ${from} to ${to}`);
       const { counts } = await agent.tell('counts');
       const asked = (counts?.GetPositionInfo ?? 0) - (before?.GetPositionInfo ?? 0);
       measured.push(`asked ${asked} times where it is until it was at ${position} s`);

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { activityOf } from '../../bench/parts/usage.ts';
+import { ownTime } from '../../support/own-time.ts';
 
 describe('bench usage', () => {
-  /** Of this process, in seconds, as the runtime has it. */
-  const ownTime = (): number => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1e6;
-  };
-
   it('counts what a process does, finer than the system\'s ticks', () => {
     const first = ownTime();
     const before = activityOf(process.pid).cpu;

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { nextSeq, readGrant, readNotifyHead, readPropertySet, renewHeaders, subscribeHeaders } from '../../../src/upnp/gena-codec.ts';
 import type { PropertySet } from '../../../src/upnp/gena-codec.ts';
 import { propertySet } from '../../fakes/evented-device.ts';
+import { ownTime } from '../../support/own-time.ts';
 import { settings } from '../../support/settings.ts';
 
 const { xml } = settings.upnp.gena;
@@ -90,8 +91,8 @@ describe('a property set', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void read(Buffer.from(bytes))));
     fc.assert(fc.property(fc.nat(200), (at) => void read(propertySet({ A: '1', B: '<&>' }).slice(0, at))));
     const hostile = '<property><A>'.repeat(xml.bytes / 13 - 1);
-    const begun = performance.now();
+    const begun = ownTime();
     read(hostile);
-    assert.ok(performance.now() - begun < 2000);
+    assert.ok(ownTime() - begun < 2);
   });
 });
