@@ -92,6 +92,7 @@ export class MprisObserver {
 
   /** It runs, under that unique name. @throws XpmnError if it can't be read */
   async attach(owner: string, signal: AbortSignal): Promise<void> {
+    this.hearOut();
     this.leave();
     this.presence = new AbortController();
     const call = { signal: AbortSignal.any([this.presence.signal, signal]) };
@@ -121,6 +122,7 @@ export class MprisObserver {
   /** It does not run any more. */
   detach(): void {
     if (!this.remote) return;
+    this.hearOut();
     this.leave();
     this.trouble = new XpmnError('unreachable', NOWHERE);
     this.publish();
@@ -256,7 +258,16 @@ export class MprisObserver {
     // That it has stopped counts at once: it may be about to leave. Whether it gets on all the same is looked at later.
     const isOver = status === 'stopped' && (!hasTrack(track) || !this.known.standing);
     const position = isOver ? undefined : await this.askPosition(remote);
-    if (this.remote !== remote) return;
+    if (this.remote === remote) this.conclude(position);
+  }
+
+  /** COMPAT: mpv leaves in the same breath in which it says that it has come to the end. */
+  private hearOut(): void {
+    if (!this.isAway && readStatus(this.raw['PlaybackStatus']) === 'stopped' && this.known.reading.status !== 'stopped') this.conclude(undefined);
+  }
+
+  /** What follows from what it told and where it is. */
+  private conclude(position: number | undefined): void {
     const now = this.clock.monotonic();
     const reading = readPlayer(this.raw, this.options);
     const { told, isVolumeOurs, options: { endTolerance } } = this;

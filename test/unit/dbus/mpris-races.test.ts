@@ -84,4 +84,25 @@ describe('a player by MPRIS, while something else happens', function () {
     rig.player.detach();
     await assert.rejects(next, { code: 'unreachable' });
   });
+
+  it('is heard out when it leaves in the same breath in which it says that its title is over', async () => {
+    for (const leave of ['detach', 'attach'] as const) {
+      rig = await begin();
+      const ended: string[] = [];
+      rig.player.on('ended', (url) => ended.push(url));
+      const media = await rig.media(60);
+      await rig.player.load(media, { signal });
+      await rig.player.play({ signal });
+      await rig.pass(60_000 - 200);
+      // what is asked first is not answered any more
+      rig.scripted.silent.add('Get');
+      rig.scripted.setVolume(0.7);
+      await rig.settled();
+      await rig.pass(250);
+      assert.deepEqual([ended, rig.player.snapshot.state], [[], 'playing']);
+      if (leave === 'detach') rig.player.detach();
+      else void rig.player.attach(rig.owner, { signal }).catch(() => undefined);
+      assert.deepEqual([ended, rig.player.snapshot.state], [[media.url], 'stopped'], leave);
+    }
+  });
 });
