@@ -125,10 +125,7 @@ export class AvahiBrowser {
       if (known) known.protocols.add(protocol);
       else if (this.hasRoom(index)) this.take(key, { index, label, type, protocol });
       else this.isIncomplete = true;
-    } else if (member === 'ItemRemove' && known?.protocols.delete(protocol) && known.protocols.size === 0) {
-      this.items.delete(key);
-      this.drop(known);
-    }
+    } else if (member === 'ItemRemove' && known?.protocols.delete(protocol) && known.protocols.size === 0) this.drop(known);
   }
 
   /** So many in all, of which each interface has its share: one that is flooded leaves room for the others. */

@@ -13,6 +13,6 @@ export function systemBusAddress(env: NodeJS.ProcessEnv): string {
  * Where the session bus of a user is. A service starts before its user's session, and without its environment: then it is where
  * systemd will put it, and found when it is there.
  */
-export function sessionBusAddress(env: NodeJS.ProcessEnv, uid: number): string {
+function sessionBusAddress(env: NodeJS.ProcessEnv, uid: number): string {
   return env['DBUS_SESSION_BUS_ADDRESS'] || `unix:path=/run/user/${uid}/bus`;
 }

@@ -115,12 +115,17 @@ export class BusConnection {
 
   private received(message: WireMessage): void {
     const { type, replySerial = 0, body = [], path = '', interface: of = '', member = '', sender = '' } = message;
-    const answer = type === MESSAGE.reply || type === MESSAGE.error ? this.waiting.get(replySerial) : undefined;
-    this.waiting.delete(replySerial);
-    if (type === MESSAGE.reply) answer?.resolve(body);
-    else if (type === MESSAGE.error) answer?.reject(busError(message.errorName));
+    if (type === MESSAGE.reply) this.answered(replySerial)?.resolve(body);
+    else if (type === MESSAGE.error) this.answered(replySerial)?.reject(busError(message.errorName));
     else if (type === MESSAGE.signal) this.onSignal({ path, interface: of, member, body }, sender);
     else if (type === MESSAGE.call && ((message.flags ?? 0) & NO_REPLY_EXPECTED) === 0) this.refuse(message);
+  }
+
+  /** Who waits for that answer: it comes once. */
+  private answered(serial: number): Answer | undefined {
+    const answer = this.waiting.get(serial);
+    this.waiting.delete(serial);
+    return answer;
   }
 
   /** Nothing is exported here; whoever calls all the same is told so. */

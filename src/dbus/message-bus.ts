@@ -143,6 +143,8 @@ class ReconnectingBus extends EventEmitter<MessageBusEvents> implements MessageB
     const { first, factor, max } = this.options.backOff;
     for (let failures = 0; !this.isStopped; ) {
       const connection = await this.connect(signal);
+      // Stopped meanwhile: nobody is told anything any more.
+      if (this.isStopped) return connection?.close();
       if (connection) await this.use(connection);
       else this.unreachable();
       failures = connection ? 0 : failures + 1;

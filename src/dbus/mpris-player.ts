@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import { mprisVolume } from '../mapping/mpris-values.ts';
 import type { MprisIdentity, MprisReading } from '../mapping/mpris.ts';
 import type { Clock } from '../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
@@ -17,7 +16,8 @@ import { isRefusal } from './mpris-remote.ts';
 import type { MprisRemote } from './mpris-remote.ts';
 import { MprisSeek } from './mpris-seek.ts';
 import { MprisStart } from './mpris-start.ts';
-import { hasTrack, knowsVolume, lengthOf, pictureOf } from './mpris-state.ts';
+import { hasTrack, lengthOf, pictureOf } from './mpris-state.ts';
+import { MprisVolume } from './mpris-volume.ts';
 
 /** It is on this machine, and knows HTTP. */
 const FEED: FeedTarget = { address: undefined, profile: PLAIN_PROFILE };
@@ -29,21 +29,18 @@ export interface MprisPlayerDeps {
   readonly pictures?: PictureLoader | undefined;
 }
 
-/** The steps of a volume may be as large: that it does not go a smaller one says nothing. */
-const VOLUME_STEP = 10;
-
 type Flag = 'canControl' | 'canPlay' | 'canPause' | 'canSeek' | 'canGoNext' | 'canGoPrevious';
 
 /**
  * A player on a message bus. It may go and come back (`detach`, `attach`) and stays the same; while it is away, commands are
- * `unreachable`. OpenUri plays at once, so what is loaded is kept until `play`. There is no mute in MPRIS: muted is volume 0, and what
- * it was before is remembered here, until somebody else turns it up.
+ * `unreachable`. OpenUri plays at once, so what is loaded is kept until `play`.
  * @spec MPRIS v2.2 §Player_Interface
  */
 export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements MediaPlayer {
   readonly feed = FEED;
   readonly picture?: NonNullable<MediaPlayer['picture']>;
   private readonly observer: MprisObserver;
+  private readonly volume: MprisVolume;
   private readonly options: MprisPlayerOptions;
 
   constructor(deps: MprisPlayerDeps, options: MprisPlayerOptions) {
@@ -55,6 +52,7 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
       changed: (snapshot) => this.emit('changed', snapshot),
       ended: (url) => this.emit('ended', url),
     });
+    this.volume = new MprisVolume(this.observer, (isDone, call) => this.confirm(isDone, call));
   }
 
   get snapshot(): PlayerSnapshot {
@@ -155,29 +153,12 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     await abortable(this.observer.look(true), call.signal);
   }
 
-  /** While it is muted, what is set is heard afterwards. */
   async setVolume(volume: number, call: PlayerCall): Promise<void> {
-    const remote = await this.withVolume(call);
-    if (this.observer.state.muted !== undefined) this.observer.update({ muted: volume });
-    else await this.turn(remote, volume, call);
+    await this.volume.set(volume, await this.ready(call), call);
   }
 
   async setMute(mute: boolean, call: PlayerCall): Promise<void> {
-    const remote = await this.withVolume(call);
-    const { observer } = this;
-    const { muted, reading } = observer.state;
-    if (mute === (muted !== undefined)) return;
-    observer.isVolumeOurs = true;
-    try {
-      if (mute) observer.update({ muted: reading.volume });
-      await this.turn(remote, mute ? 0 : muted ?? 0, call);
-      if (!mute) observer.update({ muted: undefined });
-    } catch (error) {
-      observer.update({ muted });
-      throw error;
-    } finally {
-      observer.isVolumeOurs = false;
-    }
+    await this.volume.mute(mute, await this.ready(call), call);
   }
 
   private async begin(remote: MprisRemote, call: PlayerCall): Promise<void> {
@@ -229,13 +210,6 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
     if (!observer.state.reading[flag]) throw new XpmnError(code, 'The player says that it can\'t.');
   }
 
-  private async withVolume(call: PlayerCall): Promise<MprisRemote> {
-    const remote = await this.ready(call);
-    if (!knowsVolume(this.observer.state)) await abortable(this.observer.look(true), call.signal);
-    if (!knowsVolume(this.observer.state)) throw new XpmnError('not-supported', 'The player has no volume.');
-    return remote;
-  }
-
   /** COMPAT: mpv that its user has started with a file leaves when it is stopped. What is opened takes the place of what is paused, too. */
   private async makeRoom(remote: MprisRemote, call: PlayerCall): Promise<void> {
     const { reading: { status, canPause }, loaded } = this.observer.state;
@@ -264,20 +238,6 @@ export class MprisPlayer extends EventEmitter<MediaPlayerEvents> implements Medi
   /** A list is kept above the player: it would play the first of it for ever. What it says to that is looked at where it matters, at its end. */
   private async dontRepeat(remote: MprisRemote, call: PlayerCall): Promise<void> {
     if (this.observer.state.reading.repeats) await remote.set('LoopStatus', { signature: 's', value: 'None' }, call);
-  }
-
-  private async turn(remote: MprisRemote, volume: number, call: PlayerCall): Promise<void> {
-    const { observer } = this;
-    const { volume: before = volume } = observer.state.reading;
-    await remote.set('Volume', { signature: 'd', value: mprisVolume(volume) }, call);
-    try {
-      // Players round.
-      await this.confirm((reading) => Math.abs((reading.volume ?? NaN) - volume) <= 1, call);
-    } catch (error) {
-      const isUnmoved = observer.state.reading.volume === before && Math.abs(before - volume) > VOLUME_STEP;
-      if (isUnmoved && asXpmnError(error).code === 'not-acceptable') observer.update({ fixedVolume: before });
-      throw error;
-    }
   }
 
   /** @throws XpmnError `not-acceptable` if it took a command and did nothing */

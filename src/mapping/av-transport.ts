@@ -69,7 +69,7 @@ export function factsFromPositionInfo(values: Values, limits: TitleLimits): Tran
 }
 
 /** Undefined if there is nothing in it. */
-export function mediaFromDidl(text: string, limits: TitleLimits): CurrentMedia | undefined {
+function mediaFromDidl(text: string, limits: TitleLimits): CurrentMedia | undefined {
   const object = parseDidl(text, limits).entries.find((entry) => entry !== undefined);
   if (!object) return undefined;
   const { artist, album, genre, track, duration } = itemFromDidl(object, { tag: () => undefined });

@@ -38,7 +38,7 @@ export function didlFromMedia(media: DidlMedia, detail: 'full' | 'minimal'): str
 }
 
 /** COMPAT: renderers compare it as text, so nothing is spaced or ordered otherwise. */
-export function protocolInfoOf({ mimeType, contentFeatures }: Pick<DidlMedia, 'mimeType' | 'contentFeatures'>): string {
+function protocolInfoOf({ mimeType, contentFeatures }: Pick<DidlMedia, 'mimeType' | 'contentFeatures'>): string {
   return `http-get:*:${mimeType}:${contentFeatures}`;
 }
 

@@ -42,7 +42,7 @@ export function renderingFacts(values: ReadonlyMap<string, string>): RenderingFa
 }
 
 /** As devices write it; undefined for what is none. */
-export function booleanFrom(text: string | undefined): boolean | undefined {
+function booleanFrom(text: string | undefined): boolean | undefined {
   const value = text?.trim().toLowerCase() ?? '';
   if (['1', 'true', 'yes', 'on'].includes(value)) return true;
   return ['0', 'false', 'no', 'off'].includes(value) ? false : undefined;

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Random } from '../xpmn/kernel/clock.ts';
+import { ConnectionsPerHost } from '../xpmn/kernel/connections-per-host.ts';
 import { XpmnError } from '../xpmn/kernel/errors.ts';
 import { ipBytes } from '../xpmn/kernel/ip-address.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
@@ -65,12 +66,13 @@ export class CallbackServer {
   private readonly deps: CallbackDeps;
   private readonly options: CallbackOptions;
   private readonly handlers = new Map<string, CallbackHandler>();
-  private readonly perHost = new Map<string, number>();
+  private readonly perHost: ConnectionsPerHost;
   private readonly server: Server;
 
   constructor(deps: CallbackDeps, options: CallbackOptions) {
     this.deps = deps;
     this.options = options;
+    this.perHost = new ConnectionsPerHost(options.connectionsPerHost);
     const { headerBytes: maxHeaderSize, requestTimeout, keepAliveTimeout, connections } = options;
     // A device that writes no Host still has something to tell.
     const server = createServer({
@@ -120,18 +122,9 @@ export class CallbackServer {
 
   private admit(socket: Socket): void {
     const { remoteAddress: address = '' } = socket;
-    const count = (this.perHost.get(address) ?? 0) + 1;
-    if (count > this.options.connectionsPerHost || ![...this.handlers.values()].some((handler) => isFrom(handler, address))) {
-      this.deps.log.debug('A connection for events was refused.', { address });
-      socket.destroy();
-      return;
-    }
-    this.perHost.set(address, count);
-    socket.once('close', () => {
-      const left = (this.perHost.get(address) ?? 1) - 1;
-      if (left === 0) this.perHost.delete(address);
-      else this.perHost.set(address, left);
-    });
+    if ([...this.handlers.values()].some((handler) => isFrom(handler, address)) && this.perHost.admit(socket)) return;
+    this.deps.log.debug('A connection for events was refused.', { address });
+    socket.destroy();
   }
 
   private serve(request: IncomingMessage, response: ServerResponse): void {

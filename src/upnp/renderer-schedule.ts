@@ -59,7 +59,7 @@ export function endDue({ state, endAsked }: Pick<Watching, 'state' | 'endAsked'>
 }
 
 /** When it should have gone on since it began, and has not been seen to. */
-export function progressDue({ state, asked }: Pick<Watching, 'state' | 'asked'>, { startPatience, drift }: ScheduleOptions): number | undefined {
+function progressDue({ state, asked }: Pick<Watching, 'state' | 'asked'>, { startPatience, drift }: ScheduleOptions): number | undefined {
   if (state.own === undefined) return undefined;
   if (state.stalledAt !== undefined) return asked + (state.failure ? drift : startPatience);
   return state.began && state.phase === 'playing' && asked < state.began.at + startPatience ? state.began.at + startPatience : undefined;

@@ -3,7 +3,7 @@ import type { TitleLimits } from '../mapping/av-transport.ts';
 import { renderingFacts } from '../mapping/rendering-control.ts';
 import type { RenderingFacts } from '../mapping/rendering-control.ts';
 import type { TransportFacts } from '../mapping/transport-facts.ts';
-import { asXpmnError } from '../xpmn/kernel/errors.ts';
+import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { XmlLimits } from '../xpmn/model/xml-parser.ts';
 import type { Learnt } from './learnt.ts';
 import { isMissingAction, upnpErrorOf } from './renderer-errors.ts';
@@ -66,7 +66,7 @@ export class RendererServices {
   async call(service: RendererService, action: string, args: Arguments, { signal, idempotent = false }: Call & { readonly idempotent?: boolean }): Promise<ReadonlyMap<string, string>> {
     const { requester, learnt, place } = this.deps;
     const endpoint = place(service)?.endpoint;
-    if (!endpoint) throw asXpmnError(undefined, 'not-supported', `The player has no ${service}.`);
+    if (!endpoint) throw new XpmnError('not-supported', `The player has no ${service}.`);
     try {
       return await callAction({ requester, limits: this.options.soap }, endpoint, { action, args: { InstanceID: 0, ...args }, idempotent }, { signal });
     } catch (error) {

@@ -244,7 +244,7 @@ export function isNearEnd(state: RendererState, now: number, margin: number): bo
   return position === undefined || duration === undefined || duration - position <= margin;
 }
 
-export function currentUri({ uri, trackUri }: RendererState): string {
+function currentUri({ uri, trackUri }: RendererState): string {
   return trackUri === '' ? uri : trackUri;
 }
 

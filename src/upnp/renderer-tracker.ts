@@ -58,10 +58,10 @@ export class RendererTracker {
     this.state = next;
     this.revision += 1;
     this.tell(snapshotOf(next, this.deps.abilities(next)));
-    if (next.own !== before.own) {
-      this.following?.cancel();
-      if (next.own !== undefined && next.own === before.following) this.deps.followed(true);
-    }
+    const isToldToPlay = next.expectedUntil !== undefined && before.expectedUntil === undefined;
+    // What was played to its end is played again: it has not ended, and what follows comes after it.
+    if (next.own !== before.own || isToldToPlay) this.following?.cancel();
+    if (next.own !== before.own && next.own !== undefined && next.own === before.following) this.deps.followed(true);
     const ended = endedBetween(before, next, now, this.options.endMargin);
     if (ended !== undefined) this.end(ended, next.following !== undefined);
   }

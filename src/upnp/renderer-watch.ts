@@ -1,48 +1,41 @@
 import { factsFromVariables } from '../mapping/av-transport.ts';
 import { parseLastChange } from '../mapping/last-change.ts';
 import { renderingFacts } from '../mapping/rendering-control.ts';
-import type { Clock, Timer } from '../xpmn/kernel/clock.ts';
+import type { Timer } from '../xpmn/kernel/clock.ts';
 import { XpmnError, asXpmnError } from '../xpmn/kernel/errors.ts';
 import type { Logger } from '../xpmn/kernel/log.ts';
 import type { TaskGroup } from '../xpmn/kernel/tasks.ts';
 import type { XmlLimits } from '../xpmn/model/xml-parser.ts';
 import type { TitleLimits } from '../mapping/av-transport.ts';
 import type { EventSubscriber, EventSubscription, EventedService } from './gena.ts';
-import type { Learnt } from './learnt.ts';
-import { endDue, nextAsk } from './renderer-schedule.ts';
-import type { ScheduleOptions, Watching } from './renderer-schedule.ts';
-import { afterEnd, afterStall, isNearEnd } from './renderer-state.ts';
-import type { RendererState } from './renderer-state.ts';
+import { RendererProgress } from './renderer-progress.ts';
+import type { ProgressDeps, ProgressOptions } from './renderer-progress.ts';
+import { nextAsk } from './renderer-schedule.ts';
+import type { Watching } from './renderer-schedule.ts';
 import type { RendererService, RendererServices } from './renderer-services.ts';
 import type { RendererTracker } from './renderer-tracker.ts';
 import type { RendererVolume } from './renderer-volume.ts';
 
-export interface WatchOptions extends ScheduleOptions {
+export interface WatchOptions extends ProgressOptions {
   readonly lastChange: XmlLimits;
   readonly didl: TitleLimits;
   /** Milliseconds from a word of the device, or to it, until it is looked where it is. */
   readonly settle: number;
-  /** Milliseconds for which it may say that it plays, and stand still, before that is a failure. */
-  readonly stallPatience: number;
   /** Questions without an answer after which it is taken for unreachable. */
   readonly unansweredAsks: number;
 }
 
-export interface WatchDeps {
-  readonly clock: Clock;
+export interface WatchDeps extends ProgressDeps {
   readonly tasks: TaskGroup;
   readonly log: Logger;
   readonly events: EventSubscriber;
   readonly services: RendererServices;
   readonly tracker: RendererTracker;
   readonly volume: RendererVolume;
-  readonly learnt: Learnt;
   /** Undefined where the device has no such service, or it tells nothing. @throws XpmnError `unreachable` while nobody knows */
   evented(service: RendererService): EventedService | undefined;
   /** Its events are not to be relied on. */
   readonly asksAlways: boolean;
-  /** It plays on though what was loaded is over. */
-  stuck(): void;
 }
 
 const SERVICES = ['AVTransport', 'RenderingControl'] as const;
@@ -51,14 +44,11 @@ const SERVICES = ['AVTransport', 'RenderingControl'] as const;
 export class RendererWatch {
   private readonly deps: WatchDeps;
   private readonly options: WatchOptions;
+  private readonly progress: RendererProgress;
   private readonly subscriptions = new Map<RendererService, EventSubscription>();
   private watchers = 0;
   private asked: number;
   private confirmAt: number | undefined;
-  private endAsked: number | undefined;
-  /** What it said at that time, seconds. */
-  private endPosition: number | undefined;
-  private stalledSince = 0;
   private unanswered = 0;
   /** Since when: it was found otherwise than it had told, and has told nothing since. */
   private mutedAt: number | undefined;
@@ -73,6 +63,7 @@ export class RendererWatch {
   constructor(deps: WatchDeps, options: WatchOptions) {
     this.deps = deps;
     this.options = options;
+    this.progress = new RendererProgress(deps, options);
     this.asked = deps.clock.monotonic() - options.pollIdle;
   }
 
@@ -137,7 +128,7 @@ export class RendererWatch {
   async ask({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     const { clock, services, tracker, volume } = this.deps;
     const { revision, state: { began, phase } } = tracker;
-    const isEnd = this.isEndDue();
+    const isEnd = this.progress.isEndDue;
     const media = !this.isLive('AVTransport') || tracker.state.lost !== undefined;
     const rendering = !this.isLive('RenderingControl') || tracker.state.lost !== undefined || this.isLoudnessDoubted;
     const { transport, rendering: loudness } = await services.ask({ media, rendering }, { signal });
@@ -157,8 +148,7 @@ export class RendererWatch {
     // COMPAT: that some tell nothing of their ends is no loss.
     if (!isEnd && this.isLive('AVTransport') && transport.phase !== undefined && transport.phase !== phase && tracker.state.phase !== phase) this.missed();
     this.isLoudnessDoubted = !volume.heard(loudness);
-    if (isEnd) this.judgeEnd(transport.position);
-    else this.judgeProgress(transport.position, began);
+    this.progress.looked({ position: transport.position, isEnd, began });
   }
 
   async close(options: { readonly signal: AbortSignal }): Promise<void> {
@@ -192,7 +182,7 @@ export class RendererWatch {
   }
 
   private watching(): Watching {
-    const { asked, confirmAt, endAsked, unanswered, watchers } = this;
+    const { asked, confirmAt, progress: { endAsked }, unanswered, watchers } = this;
     const isLive = this.isLive('AVTransport') && (!this.subscriptions.has('RenderingControl') || this.isLive('RenderingControl'));
     return { state: this.deps.tracker.state, isLive, watchers, asked, confirmAt, endAsked, unanswered };
   }
@@ -222,7 +212,7 @@ export class RendererWatch {
     const isAnother = own !== before.own || uri !== before.uri || trackUri !== before.trackUri;
     // Also where it says again that it plays: so do those on which somebody has gone to another place.
     if (isOn && (facts.phase !== undefined || isAnother) && (this.watchers > 0 || own)) this.confirmAt = clock.monotonic() + this.options.settle;
-    if (expectedUntil !== before.expectedUntil || isOn) this.endAsked = undefined;
+    if (expectedUntil !== before.expectedUntil || isOn) this.progress.heard();
     this.schedule();
   }
 
@@ -259,41 +249,5 @@ export class RendererWatch {
     log.debug('A renderer did not answer.', { times: this.unanswered, error: String(error) });
     if (this.unanswered < this.options.unansweredAsks || tracker.state.lost) return;
     tracker.set({ ...tracker.state, lost: new XpmnError('unreachable', 'The player does not answer.', { cause: asXpmnError(error) }) });
-  }
-
-  private isEndDue(): boolean {
-    const due = endDue({ state: this.deps.tracker.state, endAsked: this.endAsked }, this.options);
-    return due !== undefined && this.deps.clock.monotonic() >= due;
-  }
-
-  /**
-   * COMPAT: some say that they play what they can't even fetch. That their position stands still shows it; of those only whose positions
-   * have been seen to go on.
-   */
-  private judgeProgress(position: number | undefined, before: RendererState['began']): void {
-    const { clock, tracker, learnt } = this.deps;
-    const { state } = tracker;
-    if (before && !state.began && state.phase === 'playing') learnt.counts = true;
-    const { began, own, stalledAt } = state;
-    const isDue = began && clock.monotonic() >= began.at + this.options.startPatience;
-    if (!own || !learnt.counts || position === undefined || (state.phase !== 'playing' && stalledAt === undefined) || (!isDue && stalledAt === undefined)) return;
-    this.stalledSince = stalledAt === undefined ? (began?.at ?? clock.monotonic()) : this.stalledSince;
-    const isHopeless = clock.monotonic() >= this.stalledSince + this.options.stallPatience;
-    tracker.set(afterStall(state, position, clock.monotonic(), isHopeless ? new XpmnError('origin-unreachable', 'The player does not play what it was given.') : undefined));
-  }
-
-  /** COMPAT: some play on at the end of a title, or wait there for ever: that it does not move between two looks is the end. */
-  private judgeEnd(position: number | undefined): void {
-    const { clock, tracker } = this.deps;
-    const { state } = tracker;
-    const isOn = state.phase === 'playing' || state.phase === 'buffering';
-    if (!isOn || !isNearEnd(state, clock.monotonic(), this.options.endMargin)) return;
-    const isSecond = this.endAsked !== undefined;
-    const hasMoved = position !== undefined && this.endPosition !== undefined && position > this.endPosition + 0.5;
-    [this.endAsked, this.endPosition] = [clock.monotonic(), position];
-    if (!isSecond || hasMoved) return;
-    this.endAsked = undefined;
-    tracker.set(afterEnd(state, clock.monotonic()));
-    this.deps.stuck();
   }
 }

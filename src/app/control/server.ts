@@ -60,6 +60,8 @@ export class ControlServer {
       server.close();
       throw new XpmnError('bad-configuration', `The control socket ${path} can't be opened.`, { cause: error });
     }
+    // A connection that can't be accepted, for want of descriptors, is no reason to end.
+    server.on('error', (error) => deps.log.warn('the control socket failed', { error: error.message }));
     return new ControlServer(server, closing);
   }
 
@@ -67,7 +69,8 @@ export class ControlServer {
   async close(): Promise<void> {
     this.closing.abort(new XpmnError('not-running', 'The gateway stops.'));
     if (!this.server.listening) return;
-    const closed = once(this.server, 'close');
+    // Not `once` of node:events, which any error of the server would reject.
+    const closed = new Promise<void>((resolve) => this.server.once('close', resolve));
     this.server.close();
     // What was aborted answers in the next turns; who keeps a connection for nothing is cut off.
     await nextTurn();

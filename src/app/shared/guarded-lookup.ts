@@ -10,7 +10,7 @@ export type MayConnect = (address: string) => boolean;
 export type Resolve = (name: string, done: (error: Error | null, addresses: readonly LookupAddress[]) => void) => void;
 
 /** Of a name that is not found there are no addresses, whatever the types of `lookup` say. */
-export const systemResolve: Resolve = (name, done) => lookup(name, { all: true, verbatim: true }, (error, addresses) => done(error, error ? [] : addresses));
+const systemResolve: Resolve = (name, done) => lookup(name, { all: true, verbatim: true }, (error, addresses) => done(error, error ? [] : addresses));
 
 /**
  * SECURITY: the addresses of a name are judged where they are used, in the connection itself: between a check and a

@@ -22,7 +22,7 @@ import type { PubsubLimits } from '../pubsub/service.ts';
 import { PubsubWire, elementBytes } from '../pubsub/wire.ts';
 
 /** The features of a bridged media server, beside those that every device has. */
-export const LIBRARY_FEATURES: readonly string[] = [NS.mediaServer, NS.mediaServerDirectory, NS.mediaServerTransfer];
+const LIBRARY_FEATURES: readonly string[] = [NS.mediaServer, NS.mediaServerDirectory, NS.mediaServerTransfer];
 
 /** Those of a bridged player. */
 export const PLAYER_FEATURES: readonly string[] = [NS.player, NS.control, NS.bits];

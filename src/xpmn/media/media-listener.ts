@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ConnectionsPerHost } from '../kernel/connections-per-host.ts';
 import type { Logger } from '../kernel/log.ts';
 
 export interface ListenerOptions {
@@ -18,6 +19,9 @@ export interface Address {
   readonly port: number;
 }
 
+/** Of `requests`, for the connections of a listener: a player has some that it does not use just now. */
+const CONNECTIONS = 2;
+
 /** One listening HTTP server for players. Closing it ends its connections. */
 export class MediaListener {
   private readonly server: Server;
@@ -26,13 +30,20 @@ export class MediaListener {
     this.server = server;
   }
 
-  /** Rejects as `net.Server.listen` fails. */
-  static async open(listener: RequestListener, { host, port }: Address, { headersTimeout, keepAliveTimeout, requests }: ListenerOptions, log: Logger): Promise<MediaListener> {
+  /** `isShared`: other machines come in here, and none of them takes all. Rejects as `net.Server.listen` fails. */
+  static async open(
+    listener: RequestListener,
+    { host, port, isShared = false }: Address & { readonly isShared?: boolean },
+    { headersTimeout, keepAliveTimeout, requests }: ListenerOptions,
+    log: Logger,
+  ): Promise<MediaListener> {
     // COMPAT(players that speak HTTP/1.1 without a Host): they mean us.
     const server = http.createServer({ noDelay: true, headersTimeout, keepAliveTimeout, requestTimeout: headersTimeout, requireHostHeader: false }, listener);
     // A paused film holds its connection for hours: only reading a request has a time limit.
     server.timeout = 0;
-    server.maxConnections = requests * 2;
+    server.maxConnections = CONNECTIONS * requests;
+    const perHost = new ConnectionsPerHost(isShared ? requests : CONNECTIONS * requests);
+    server.on('connection', (socket) => perHost.admit(socket) || socket.destroy());
     server.listen({ host, port });
     await once(server, 'listening');
     // A connection that can't be accepted, for want of descriptors, is no reason to end.

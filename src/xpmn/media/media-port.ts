@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import type { Clock, Random } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
@@ -119,7 +120,8 @@ export class MediaPort {
   }
 
   private listen(address: Address, door: string | undefined): Promise<MediaListener> {
-    return MediaListener.open((request, response) => void this.answers.serve(request, response, door), address, this.options, this.deps.log);
+    const listener: RequestListener = (request, response) => void this.answers.serve(request, response, door);
+    return MediaListener.open(listener, { ...address, isShared: door !== undefined }, this.options, this.deps.log);
   }
 
   /** SECURITY: what is given out to players of this machine is not to be had by the others of the LAN: each has a door of its own. */

@@ -1,6 +1,7 @@
 import type { Timer } from '../kernel/clock.ts';
 import type { TaskGroup } from '../kernel/tasks.ts';
 import { XpmnError } from '../kernel/errors.ts';
+import type { PlayerMedia } from '../ports/player-feed.ts';
 import { hasPlace } from './play-list.ts';
 import type { ListedTitle, PlayList } from './play-list.ts';
 import type { MoverDeps, MoverOptions } from './mover.ts';
@@ -77,13 +78,13 @@ export class Follower {
   }
 
   /** A player that is told the same URL again could not show that it has gone on. */
-  private async preload(media: NonNullable<Parameters<NonNullable<MoverDeps['stage']['player']['preload']>>[0]>, signal: AbortSignal): Promise<void> {
+  private async preload(media: PlayerMedia, signal: AbortSignal): Promise<void> {
     const { stage, calls } = this.deps;
     const { player, opened } = stage;
     if (!player.preload || !opened || opened.media?.url === media.url) return;
     stage.opened = { ...opened, following: media };
     try {
-      await calls.run(signal, (call) => (player.preload as NonNullable<typeof player.preload>)(media, call));
+      await calls.run(signal, async (call) => player.preload?.(media, call));
     } catch (error) {
       if (stage.opened?.following === media) stage.opened = { ...stage.opened, following: undefined };
       throw error;

@@ -1,7 +1,7 @@
 import { XpmnError } from '../kernel/errors.ts';
 import { SerialQueue, abortable, throwIfAborted } from '../kernel/tasks.ts';
 
-/** `open` and `go` bring another title; `advance` does so by itself; `command` is all else. */
+/** `open` and `go` bring a title to the player; `advance` does so by itself; `command` is all else. */
 export type JobKind = 'open' | 'go' | 'advance' | 'command';
 
 export interface JobOptions {

@@ -82,7 +82,7 @@ function broken(opened: Opened | undefined, error: unknown, signal: AbortSignal)
 class Attempt {
   /** The player was told something. */
   isTouched = false;
-  /** All that could be tried was tried. */
+  /** All that could be tried was tried, and that is what is shown. */
   isOver = false;
   private readonly deps: MoverDeps;
   private readonly options: MoverOptions;
@@ -103,9 +103,10 @@ class Attempt {
       const list = { ...at.list, index: at.list.index + at.step };
       const failures = at.failures + 1;
       const isLast = !hasPlace(list, list.index) || failures >= this.options.titleFailures;
-      this.isOver = isLast;
-      if (this.shows(goal) || (this.isOver && !this.before)) this.fail(at, failure, found instanceof XpmnError ? undefined : found.media);
-      else this.isOver = false;
+      // While something else goes on that was opened before, nobody is told of this one.
+      const isShown = this.shows(goal) || (isLast && !this.before);
+      if (isShown) this.fail(at, failure, found instanceof XpmnError ? undefined : found.media);
+      this.isOver = isLast && isShown;
       if (isLast) throw first;
       at = { ...goal, list, failures, startAt: undefined, loaded: undefined };
     }

@@ -60,7 +60,7 @@ export function createPlaybackControl(deps: PlaybackDeps, options: PlaybackOptio
 
 /**
  * A list of items, played one after another on a player that others may use, too. Commands are done one after another. What ends
- * the wait for another title (`open`, `stop`, `close`) does so at once; volume and mute wait for the player only.
+ * the wait for a title (`open`, `stop`, `close`) does so at once; volume and mute wait for the player only.
  */
 export class PlaybackSession extends EventEmitter<PlaybackEvents> implements PlaybackControl {
   private readonly deps: PlaybackDeps;
@@ -195,7 +195,8 @@ export class PlaybackSession extends EventEmitter<PlaybackEvents> implements Pla
   private command(name: PlaybackCommand, { signal }: PlaybackCall, act: (signal: AbortSignal, action: ReturnType<typeof decide>) => Promise<void>): Promise<void> {
     const isOther = name === 'next' || name === 'previous' || name === 'jump';
     const ends: readonly JobKind[] = name === 'stop' || name === 'close' ? TITLES : isOther ? ['advance'] : [];
-    return this.job(isOther ? 'go' : 'command', ends, signal, async (within) => {
+    // To be played, a title may have to be looked for again.
+    return this.job(isOther || name === 'play' ? 'go' : 'command', ends, signal, async (within) => {
       const action = decide(this.status, name);
       if (action !== 'done') await act(within, action);
     });

@@ -15,3 +15,14 @@ export function ownPeer(iq: IncomingIq): OwnPeer {
   if (!isOwn(peer)) throw new XpmnError('not-allowed', 'This device is not shared with you.');
   return peer;
 }
+
+/**
+ * Who may ask for what changes the network. A bridged device never does: what speaks in its name is a gateway, which can speak in its own.
+ *
+ * @throws XpmnError as `ownPeer`
+ */
+export function ownDevice(iq: IncomingIq): OwnPeer {
+  const peer = ownPeer(iq);
+  if (peer.verdict !== 'own') throw new XpmnError('not-allowed', 'Only devices of the media network itself may ask for that.');
+  return peer;
+}

@@ -1,11 +1,12 @@
 import { XpmnError } from '../kernel/errors.ts';
-import type { KeyName, ListedPeer } from '../model/identity.ts';
+import type { KeyName } from '../model/identity.ts';
 import { NS } from '../model/namespaces.ts';
 import { childText, childrenNamed, textOf, xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
-import type { IncomingIq, IqRegistry } from '../ports/stanza-channel.ts';
+import type { IqRegistry } from '../ports/stanza-channel.ts';
 import { privateKeyDer, privateKeyFromDer } from '../trust/keys.ts';
 import type { HandOverParts, UserListType } from '../trust/user-key-transfer.ts';
+import { ownDevice } from './access.ts';
 
 /** Whoever can become the management device: a host of the network. */
 export interface UserKeyTaker {
@@ -73,10 +74,4 @@ function bytesIn(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64');
   if (bytes.toString('base64') !== text) throw new XpmnError('bad-request', 'That is not base64.');
   return bytes;
-}
-
-function ownDevice({ channel: { peer } }: IncomingIq): ListedPeer {
-  if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
-  if (peer.verdict !== 'own') throw new XpmnError('not-allowed', 'Only devices of the media network itself may do that.');
-  return peer;
 }

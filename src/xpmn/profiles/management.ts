@@ -3,12 +3,13 @@ import { isFullJid, tryJid } from '../model/jid.ts';
 import { NS } from '../model/namespaces.ts';
 import { xml } from '../model/xml.ts';
 import type { XmlElement } from '../model/xml.ts';
-import type { IncomingIq, IqRegistry } from '../ports/stanza-channel.ts';
+import type { IqRegistry } from '../ports/stanza-channel.ts';
 import { tryKeyName } from '../trust/keys.ts';
 import type { DeviceEntry } from '../trust/list-document.ts';
 import type { KeyName, ListedPeer } from '../model/identity.ts';
 import { listsElement } from '../trust/signed-list.ts';
 import type { VerifiedList } from '../trust/signed-list.ts';
+import { ownDevice } from './access.ts';
 
 /** Who can sign for the network: the management device. */
 export interface ListSigner {
@@ -45,13 +46,6 @@ export function formatAdd({ key, jid, roles }: Omit<DeviceEntry, 'aliases'>): Xm
 
 export function formatRemove(key: KeyName): XmlElement {
   return xml('remove', NS.management, { key });
-}
-
-/** A bridged device never asks for this: what speaks in its name is a gateway, which can speak in its own. */
-function ownDevice({ channel: { peer } }: IncomingIq): ListedPeer {
-  if (!peer) throw new XpmnError('security-required', 'This needs an end-to-end stream.');
-  if (peer.verdict !== 'own') throw new XpmnError('not-allowed', 'Only devices of the media network itself may ask for that.');
-  return peer;
 }
 
 /** SECURITY: what is a host learns how to log in, and what has the role `management` is asked to sign. Nobody gives away more than it has, and that one nobody but the owner. */

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
-import { readSome } from '../jingle/transports/read-some.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { XpmnError } from '../kernel/errors.ts';
 import type { ErrorCode } from '../kernel/errors.ts';
+import { lostWithin, readSome } from '../kernel/read-some.ts';
 import { XmlParser } from '../model/xml-parser.ts';
 import type { XmlLimits } from '../model/xml-parser.ts';
 import { serialise } from '../model/xml.ts';
@@ -74,7 +74,7 @@ export class CleartextStream {
    */
   async next(signal: AbortSignal): Promise<XmlElement | undefined> {
     while (this.ready.length === 0) {
-      if (this.rest.length === 0) this.rest = await readSome(this.stream, 'the negotiation', signal);
+      if (this.rest.length === 0) this.rest = await readSome(this.stream, () => lostWithin('the negotiation'), signal);
       this.parse();
     }
     return this.ready.shift();

@@ -107,7 +107,7 @@ export function formatTime(time: number): string {
 }
 
 /** Unix ms of a XEP-0082 DateTime with `Z`, or undefined: real dates only. */
-export function parseTime(text: string): number | undefined {
+function parseTime(text: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/.test(text)) return undefined;
   const time = Date.parse(text);
   // Date.parse rolls 30 February over into March; such a date comes back as another.

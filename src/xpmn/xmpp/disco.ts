@@ -9,7 +9,7 @@ import { resultPayload } from './stanza.ts';
 
 /** @spec XEP-0030 v2.5rc3 §3, §4 */
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info';
-export const NS_DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
+const NS_DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
 
 export interface Identity {
   readonly category: string;

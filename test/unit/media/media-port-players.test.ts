@@ -27,13 +27,17 @@ describe('media port, for players of all kinds', () => {
   beforeEach(async () => {
     remote = new FakeRemote(content);
     players = [];
-    port = new MediaPort({ clock: systemClock, random: systemRandom, log: silentLogger, openItem: (_item, request) => remote.open(request), findRoute: (remote) => Promise.resolve({ local: '127.0.0.2', remote }) }, options);
+    port = open();
     await port.start();
   });
   afterEach(async () => {
     for (const player of players) player.leave();
     await port.stop();
   });
+
+  function open(more: Partial<typeof options> = {}): MediaPort {
+    return new MediaPort({ clock: systemClock, random: systemRandom, log: silentLogger, openItem: (_item, request) => remote.open(request), findRoute: (remote) => Promise.resolve({ local: '127.0.0.2', remote }) }, { ...options, ...more });
+  }
 
   async function issue(profile: Partial<FeedProfile> = {}, where: 'here' | 'on the LAN' = 'on the LAN'): Promise<URL> {
     const address = where === 'here' ? undefined : '192.0.2.9';
@@ -183,6 +187,22 @@ describe('media port, for players of all kinds', () => {
       const one = player(new URL(`http://${host}`));
       one.say(`HEAD ${url.pathname} HTTP/1.1`, `Host: ${host}`);
       assert.equal((await one.answer({ isHead: true })).status, status);
+    }
+  });
+
+  it('lets no other machine have all connections of its door, and this one all of its own', async () => {
+    await port.stop();
+    port = open({ requests: 1 });
+    await port.start();
+    const places = [['on the LAN', 1], ['here', 2]] as const;
+    for (const [where, connections] of places) {
+      const url = await issue({}, where);
+      for (let i = 0; i < connections; i += 1) {
+        const one = player(url);
+        one.say(`HEAD ${url.pathname} HTTP/1.1`, `Host: ${url.host}`);
+        assert.equal((await one.answer({ isHead: true })).status, 200);
+      }
+      await player(url).closed();
     }
   });
 

@@ -86,4 +86,18 @@ describe('a playback session, while something else happens', () => {
     await opening;
     assert.equal(player.told.at(-1), 'stop');
   });
+
+  for (const [what, other] of [['stopped', () => scene.play.control.stop(call())], ['closed', () => scene.play.control.close(call())], ['given something else', () => open(scene.play.title(100))]] as const) {
+    it(`does not wait for a title that is played anew, and looked for, when it is ${what}`, async () => {
+      const { feed } = begin();
+      const uri = scene.play.missing();
+      await rejects(open(uri), 'not-found');
+      feed.hold(uri);
+      const playing = rejects(scene.play.control.play(call()), 'aborted');
+      await settle();
+      assert.equal(scene.play.control.status.state, 'buffering');
+      await other();
+      await playing;
+    });
+  }
 });

@@ -3,6 +3,7 @@ import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { playerMedia } from '../../support/media-players.ts';
 import { inPassing, rendererRig } from '../../support/renderer-rig.ts';
 import type { RendererRig, RendererRigOptions } from '../../support/renderer-rig.ts';
+import { settings } from '../../support/settings.ts';
 
 const signal = new AbortController().signal;
 const ONE = 'http://192.0.2.1/1.mp3';
@@ -37,6 +38,22 @@ describe('media renderer, while something else happens', () => {
     await player.stop({ signal });
     await clock.advance(5000);
     assert.deepEqual([device.state, player.snapshot.state], ['STOPPED', 'stopped']);
+  });
+
+  it('plays again what has just ended when it is told to, and goes to what follows at the next end', async () => {
+    const player = await begin({ defects: { ignoresNext: true } });
+    const { clock } = rig;
+    const ended: string[] = [];
+    player.on('ended', (url) => ended.push(url));
+    await player.load(playerMedia(ONE, 60), { signal });
+    await player.play({ signal });
+    await player.preload?.(playerMedia('http://192.0.2.1/2.mp3', 60), { signal });
+    for (let passed = 0; player.snapshot.state !== 'stopped' && passed < 70_000; passed += 100) await clock.advance(100);
+    await player.play({ signal });
+    await clock.advance(2 * settings.upnp.renderer.followGrace);
+    assert.deepEqual([player.snapshot.state, ended], ['playing', []]);
+    await clock.advance(60_000);
+    assert.deepEqual([player.snapshot.state, ended], ['stopped', [ONE]]);
   });
 
   it('stops it also where an answer was under way that is older than the command', async () => {

@@ -7,7 +7,7 @@ import { XpmnError } from '../../kernel/errors.ts';
 
 /** Longest header line with its CRLF. */
 export const MAX_HEADER = 80;
-export const MAX_ID = 64;
+const MAX_ID = 64;
 /** Room that a frame written in place needs before its payload, and after it (CRLF and the stream's last-chunk). */
 export const HEAD_ROOM = MAX_HEADER;
 export const TAIL_ROOM = 2 + 2 + MAX_ID + 4;

@@ -7,7 +7,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { XpmnError } from '../../kernel/errors.ts';
-import { readUntil } from './read-some.ts';
+import { lostWithin, readUntil } from '../../kernel/read-some.ts';
 import {
   CONNECT, NO_ACCEPTABLE_METHOD, NO_AUTHENTICATION, REPLY, decodeChoice, decodeGreeting, decodeReply, decodeRequest,
   encodeChoice, encodeGreeting, encodeReply, encodeRequest,
@@ -61,5 +61,5 @@ function refused(message: string): XpmnError {
 
 /** One message; what follows it goes back into the socket. */
 function readMessage<T>(socket: Duplex, decode: Decoder<T>, signal: AbortSignal): Promise<T> {
-  return readUntil(socket, decode, 'the SOCKS5 handshake', signal);
+  return readUntil(socket, decode, () => lostWithin('the SOCKS5 handshake'), signal);
 }

@@ -5,6 +5,7 @@ import http from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 import { spawnSync } from 'node:child_process';
 import { ControlClient } from '../../../../src/app/control/client.ts';
 import { OPERATIONS, operationPath } from '../../../../src/app/control/operations.ts';
@@ -70,6 +71,20 @@ describe('control API', () => {
   afterEach(async () => {
     await server.close();
     await rm(directory, { recursive: true });
+  });
+
+  it('goes on, and ends, where a connection could not be accepted', async () => {
+    await server.close();
+    const made = mock.method(http, 'createServer');
+    server = await open();
+    const inside = made.mock.calls[0]?.result as http.Server;
+    made.mock.restore();
+    const fail = (): boolean => inside.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+    fail();
+    assert.deepEqual(await client.call('status', {}, { signal }), gateway.status());
+    const closed = server.close();
+    fail();
+    await closed;
   });
 
   it('does each operation of the table', async () => {

@@ -32,7 +32,7 @@ const CARRIES: Readonly<Record<string, Carry>> = {
         const found = isRecord(kept);
         if (!found) break;
         kept = kept.subarray(found.size);
-        to.write(encodeRecord(found.record));
+        to.write(encodeRecord(found.value));
       }
     });
     from.on('end', () => to.end());

@@ -3,6 +3,7 @@
  * the type decides (PROTOCOL §5). The decoder takes what has arrived so far and never needs more than the longest record.
  */
 import { XpmnError } from '../../../kernel/errors.ts';
+import type { Found } from '../../../kernel/read-some.ts';
 
 /** The server's salt and B; the client's A and M1; the server's M2; and the end, whatever went wrong. */
 export type RecordType = 'challenge' | 'proof' | 'confirmation' | 'failure';
@@ -30,12 +31,12 @@ export function encodeRecord({ type, body }: PairingRecord): Buffer {
  * The record at the beginning of `bytes` and its size with everything, or undefined while it is incomplete.
  * @throws XpmnError `malformed` as soon as the bytes can't become a record
  */
-export function decodeRecord(bytes: Buffer): { readonly record: PairingRecord; readonly size: number } | undefined {
+export function decodeRecord(bytes: Buffer): Found<PairingRecord> | undefined {
   const start = bytes.subarray(0, HEADER);
   const type = TYPES.find((name) => header(name).subarray(0, start.length).equals(start));
   if (!type) throw new XpmnError('malformed', 'That is no record of a pairing.');
   const size = HEADER + BODIES[type];
-  return bytes.length < size ? undefined : { record: { type, body: bytes.subarray(HEADER, size) }, size };
+  return bytes.length < size ? undefined : { value: { type, body: bytes.subarray(HEADER, size) }, size };
 }
 
 function header(type: RecordType): Buffer {

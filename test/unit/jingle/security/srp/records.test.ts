@@ -28,12 +28,12 @@ describe('records of srp-cb', () => {
 
     it(`${record.type}: length, type, body, both ways`, () => {
       assert.equal(bytes.subarray(0, 3).toString('hex'), HEADERS[record.type]);
-      assert.deepEqual(decodeRecord(bytes), { record, size: bytes.length });
+      assert.deepEqual(decodeRecord(bytes), { value: record, size: bytes.length });
     });
 
     it(`${record.type}: is incomplete at every byte before its end, and does not mind what follows`, () => {
       for (let at = 0; at < bytes.length; at += 1) assert.equal(decodeRecord(bytes.subarray(0, at)), undefined, `${at}`);
-      assert.deepEqual(decodeRecord(Buffer.concat([bytes, Buffer.from('more')])), { record, size: bytes.length });
+      assert.deepEqual(decodeRecord(Buffer.concat([bytes, Buffer.from('more')])), { value: record, size: bytes.length });
     });
 
     it(`${record.type}: has one length`, () => {

@@ -85,7 +85,7 @@ describe('the vectors of pairing', () => {
     const { initiator, responder, records } = vector;
     const both = <T>(read: (side: Side) => T): Record<'initiator' | 'responder', T> => ({ initiator: read(initiator), responder: read(responder) });
     const known = { context: bytes(vector.ctx), pin: vector.pin };
-    const record = (type: RecordType): Buffer => decodeRecord(bytes(records[type]))?.record.body as Buffer;
+    const record = (type: RecordType): Buffer => decodeRecord(bytes(records[type]))?.value.body as Buffer;
 
     it(`${name}: follows from its inputs by the letter of the protocol`, () => {
       for (const [value, hex] of Object.entries(recomputed(vector))) assert.equal(vector[value as 'ctx'], hex, value);

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import { XpmnError } from '../../kernel/errors.ts';
-import { abortReason, throwIfAborted } from '../../kernel/tasks.ts';
+import { XpmnError } from './errors.ts';
+import { abortReason, throwIfAborted } from './tasks.ts';
 
 /** What was found at the beginning of some bytes, and how many of them it is. */
 export interface Found<T> {
@@ -11,9 +11,9 @@ export interface Found<T> {
 /**
  * What a stream that does not flow begins with, as soon as `find` sees it in the bytes that have come; what follows it goes
  * back into the stream. Between two calls nobody listens: what comes then waits in the stream, for whoever owns it next.
- * @throws XpmnError `connection-lost` when it has ended, `within` what; what `find` says; the signal's reason
+ * @throws XpmnError `ended` when it has; what `find` says; the signal's reason
  */
-export function readUntil<T>(stream: Readable, find: (bytes: Buffer) => Found<T> | undefined, within: string, signal: AbortSignal): Promise<T> {
+export function readUntil<T>(stream: Readable, find: (bytes: Buffer) => Found<T> | undefined, ended: () => XpmnError, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     throwIfAborted(signal);
     let kept: Buffer = Buffer.alloc(0);
@@ -36,7 +36,7 @@ export function readUntil<T>(stream: Readable, find: (bytes: Buffer) => Found<T>
         settle(() => reject(error as Error));
       }
     };
-    const onOver = (): void => settle(() => reject(new XpmnError('connection-lost', `The connection ended within ${within}.`)));
+    const onOver = (): void => settle(() => reject(ended()));
     const onAbort = (): void => settle(() => reject(abortReason(signal)));
     if (stream.destroyed || stream.readableEnded) return onOver();
     stream.on('readable', onReadable).on('end', onOver).on('close', onOver);
@@ -46,6 +46,10 @@ export function readUntil<T>(stream: Readable, find: (bytes: Buffer) => Found<T>
 }
 
 /** The next bytes, as many as there are. Not for whoever wants to put some of them back. @throws XpmnError as `readUntil` */
-export function readSome(stream: Readable, within: string, signal: AbortSignal): Promise<Buffer> {
-  return readUntil(stream, (bytes) => ({ value: bytes, size: bytes.length }), within, signal);
+export function readSome(stream: Readable, ended: () => XpmnError, signal: AbortSignal): Promise<Buffer> {
+  return readUntil(stream, (bytes) => ({ value: bytes, size: bytes.length }), ended, signal);
+}
+
+export function lostWithin(what: string): XpmnError {
+  return new XpmnError('connection-lost', `The connection ended within ${what}.`);
 }
