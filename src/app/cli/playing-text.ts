@@ -4,7 +4,7 @@ import { bareJid, resourceOf } from '../../xpmn/model/jid.ts';
 import { positionAt } from '../../xpmn/model/playback.ts';
 import type { PlaybackStatus, PlayerView } from '../../xpmn/model/playback.ts';
 import type { NamedView } from '../control/operations.ts';
-import { cutToWidth, formatDuration, printable } from '../text.ts';
+import { cutToWidth, formatDuration, printable, widthOf } from '../text.ts';
 
 /** Signs of a progress bar between its ends. */
 const BAR = 20;
@@ -25,15 +25,17 @@ export function nowText(view: NamedView, { now, hasBar }: { readonly now: number
   return lines.map((line) => (line ? `${printable(line)}\n` : '')).join('');
 }
 
-/** The same in one line. What may be long comes last, and is cut to `width` where there is one. */
+/** The same in one line. What may be long comes last, and is cut to `width` where there is one; the bar is there if it takes no room from that. */
 export function nowLine(view: NamedView, { now, width }: { readonly now: number; readonly width?: number | undefined }): string {
   const { status, item, name, reach } = view;
   if (reach === 'lost') return fitted(`${name} can't be reached: waiting for it …`, width);
   if (!status) return fitted(`${name} has not said anything yet …`, width);
   const volume = volumeOf(view);
-  return fitted(joined([
-    stateOf(status), progressOf(view, now, width !== undefined), placeOf(status), volume && `volume ${volume}`, joined([item?.item.artist, titleOf(view)], ': '),
-  ], '  '), width);
+  const line = (hasBar: boolean): string | undefined => joined([
+    stateOf(status), progressOf(view, now, hasBar), placeOf(status), volume && `volume ${volume}`, joined([item?.item.artist, titleOf(view)], ': '),
+  ], '  ');
+  const withBar = printable(line(true) ?? '');
+  return width !== undefined && widthOf(withBar) <= width ? withBar : fitted(line(false), width);
 }
 
 /** Whether it is other than what the one before would have become: who has just been asked, may tell the same again. */

@@ -55,7 +55,14 @@ describe('what plays, as text', () => {
 
   it('in one line has the title last, as much of it as there is room for', () => {
     assert.equal(nowLine(view(), { now: HEARD }), 'playing  1:02 / 4:36  2 of 12  volume 35  Nightwish: Nemo');
-    assert.equal(nowLine(view(), { now: HEARD, width: 79 }), 'playing  1:02 / 4:36  [####----------------]  2 of 12  volume 35  Nightwish: N…');
+    assert.equal(nowLine(view(), { now: HEARD, width: 39 }), 'playing  1:02 / 4:36  2 of 12  volume …');
+    assert.equal(nowLine(view(), { now: HEARD, width: 55 }), 'playing  1:02 / 4:36  2 of 12  volume 35  Nightwish: N…');
+  });
+
+  it('has a bar in one line where there is room for that, too', () => {
+    const [long, short] = ['playing  1:02 / 4:36  [####----------------]  2 of 12  volume 35  Nightwish: Nemo', 'playing  1:02 / 4:36  2 of 12  volume 35  Nightwish: Nemo'];
+    assert.equal(nowLine(view(), { now: HEARD, width: long.length }), long);
+    assert.equal(nowLine(view(), { now: HEARD, width: long.length - 1 }), short);
   });
 
   it('shows no tricks of foreign names', () => {
