@@ -254,6 +254,14 @@ describe('commands for players', () => {
       assert.equal(await running, 'paused Title 1 on Living room\n');
     });
 
+    it('is called what it is, where the item is told after the state', async () => {
+      gateway.players.after = [{ state: 'buffering', uri: FILM }];
+      const running = said(['play', FILM, '--on', 'living']);
+      await waitUntil('it waits', () => gateway.players.waiting === 1);
+      gateway.players.change({ item: { ...playingItem('Nemo'), uri: 'xmpp:a@b/c?transfer;uid=1' }, status: playbackStatus({ session: 's2', index: 0, count: 1, uri: FILM }) });
+      assert.equal(await running, 'playing Title 1 on Living room\n');
+    });
+
     it('ends when the user has had enough', async () => {
       gateway.players.after = [{ state: 'buffering' }];
       const [clock, signal] = [new FakeClock(), new AbortController()];

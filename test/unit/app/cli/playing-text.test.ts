@@ -47,6 +47,16 @@ describe('what plays, as text', () => {
     assert.match(text, /^http:\/\/example\.org\/a\.mp3\nstate {7}error \(it does not play media of this kind\) 1:02 [^]*volume {6}35, muted\nopened by {3}ben@example\.org\/phone-bbbb\n/);
   });
 
+  it('says nothing of the item before, where its own is not told yet', () => {
+    const [before, after] = ['xmpp:a@b/c?transfer;uid=1', 'xmpp:a@b/c?transfer;uid=2'];
+    const item = { ...playingItem('Nemo', { artist: 'Nightwish' }), uri: before };
+    assert.match(nowLine(view({ item, status: playbackStatus({ uri: before }) }), { now: HEARD }), / {2}Nightwish: Nemo$/);
+    const changed = view({ item, status: playbackStatus({ uri: after }) });
+    assert.match(nowLine(changed, { now: HEARD }), / {2}volume 35 {2}xmpp:a@b\/c\?transfer;uid=2$/);
+    assert.match(nowText(changed, { now: HEARD, hasBar: false }), /^xmpp:a@b\/c\?transfer;uid=2\nstate /);
+    assert.equal(nowLine(view({ status: playbackStatus({ state: 'idle', position: undefined, duration: undefined, index: undefined }) }), { now: HEARD }), 'idle  volume 35');
+  });
+
   it('says that a device is lost', () => {
     assert.match(nowText(view({ reach: 'lost' }), { now: HEARD, hasBar: false }), /^Nemo\n[^]*device {6}Living room can't be reached now: this is the last that was known\n$/);
     assert.equal(nowLine(view({ reach: 'lost' }), { now: HEARD }), 'Living room can\'t be reached: waiting for it …');
