@@ -4,7 +4,7 @@ import type { PlayerCommand, SeekTarget } from '../../xpmn/model/playback.ts';
 import { formatDuration, printable } from '../text.ts';
 import type { CliContext } from './context.ts';
 import type { WantedVolume } from './positions.ts';
-import { shellQuoted } from './table.ts';
+import { shellOption } from './table.ts';
 
 export interface PlayerFlags {
   /** Which player; the only one that there is, without it. */
@@ -68,7 +68,7 @@ export async function withAdvice<T>(context: CliContext, { on }: PlayerFlags, wo
   } catch (error) {
     const advice = error instanceof XpmnError ? (special[error.code] ?? ADVICE[error.code]) : undefined;
     if (!(error instanceof XpmnError) || advice === undefined) throw error;
-    throw new XpmnError(error.code, `${error.message} ${advice(on === undefined ? '' : ` --on ${shellQuoted(on)}`)}`, { cause: error, details: error.details });
+    throw new XpmnError(error.code, `${error.message} ${advice(on === undefined ? '' : ` ${shellOption('--on', on)}`)}`, { cause: error, details: error.details });
   }
 }
 

@@ -12,6 +12,14 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
 
 /** An argument as a shell takes it. */
 export function shellQuoted(text: string): string {
-  const quoted = /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-  return text.startsWith('-') ? `-- ${quoted}` : quoted;
+  return text.startsWith('-') ? `-- ${quoted(text)}` : quoted(text);
+}
+
+/** An option with its value, likewise. */
+export function shellOption(name: string, value: string): string {
+  return `${name}${value.startsWith('-') ? '=' : ' '}${quoted(value)}`;
+}
+
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -344,6 +344,14 @@ describe('commands for players', () => {
       assert.match((await xpmn(['pause', '--on', 'nas'])).stderr, /^xpmn: not-supported: NAS of Anna \(nas-k3fq\) is no player/);
     });
 
+    it('names a player in what to do next as a shell takes it', async () => {
+      gateway.players.failure = new XpmnError('not-pausable', 'It is so.');
+      for (const [name, option] of [['-rf', '--on=-rf'], ['--json', '--on=--json'], ["Anna's TV", "--on 'Anna'\\''s TV'"], ['42', '--on 42']] as const) {
+        gateway.list.splice(1, 1, fakeDevice('odd-bbbb', name, { kind: 'media-player', services: ['playback'] }));
+        assert.equal((await xpmn(['pause', `--on=${name}`])).stderr, `xpmn: not-pausable: It is so. It can be stopped: \`xpmn stop ${option}\`.\n`);
+      }
+    });
+
     it('can\'t get louder than what nobody knows', async () => {
       gateway.players.change({ volume: undefined });
       assert.deepEqual(await xpmn(['volume', '+5']), { status: 1, stdout: '', stderr: 'xpmn: not-supported: Living room does not say how loud it is: give a volume from 0 to 100.\n' });
