@@ -80,7 +80,7 @@ describe('xpmn now', () => {
     gateway.players.change({ reach: 'connecting', status: undefined });
     assert.match(await fails(), /^3 xpmn: peer-unavailable: Living room has not said what it does yet: try again in a moment, or wait for it with --watch\.\n$/);
     gateway.players.failure = new XpmnError('peer-unavailable', 'It is not there.');
-    assert.match(await fails('--watch'), /^3 xpmn: peer-unavailable: Living room can't be reached now: `xpmn devices` shows what can\.\n$/);
+    assert.match(await fails('--watch'), /^3 xpmn: peer-unavailable: Living room can't be reached now: is it switched on\? `xpmn devices` shows what can be reached\.\n$/);
   });
 
   describe('--watch', () => {

@@ -139,7 +139,7 @@ describe('commands for players', () => {
       gateway.films = 0;
       assert.deepEqual(await xpmn(['play', 'root', '--of', 'NAS of Anna']), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is nothing to play in "root" itself: `xpmn browse \'NAS of Anna\' root` lists what is in it.\n' });
       assert.match((await xpmn(['play', '--of', 'nas'])).stderr, /^xpmn: usage: --of is for containers: `xpmn browse nas` lists them\.\n$/);
-      assert.match((await xpmn(['play', 'gone', '--of', 'nas'])).stderr, /^xpmn: not-found: NAS of Anna \(nas-k3fq\) has no container "gone": `xpmn browse nas-k3fq` lists those at its top\.\n$/);
+      assert.match((await xpmn(['play', 'gone', '--of', 'nas'])).stderr, /^xpmn: not-found: NAS of Anna \(nas-k3fq\) has no container "gone": `xpmn browse nas-k3fq` lists those at its top, with what names each at the end of its line\.\n$/);
     });
 
     it('tells when a file may not be read, here or by the gateway', async () => {
@@ -169,7 +169,7 @@ describe('commands for players', () => {
       gateway.players.failure = new XpmnError('not-supported', 'It knows nothing of that.');
       assert.match((await xpmn(['play', FILM, '--on', 'old'])).stderr, /^xpmn: not-supported: Old \(old-cccc\) is no player: /);
       gateway.players.failure = new XpmnError('peer-unavailable', 'It is not there.');
-      assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: Old can\'t be reached now: `xpmn devices` shows what can.\n' });
+      assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: Old can\'t be reached now: is it switched on? `xpmn devices` shows what can be reached.\n' });
     });
 
     it('waits until it plays', async () => {
@@ -332,8 +332,8 @@ describe('commands for players', () => {
       const cases: [ErrorCode, string[], number, string][] = [
         ['unexpected-request', ['next'], 1, 'It is so. `xpmn now --on living` shows what it does.'], ['not-pausable', ['pause'], 1, 'It is so. It can be stopped: `xpmn stop --on living`.'],
         ['not-seekable', ['seek', '10'], 1, 'It is so.'], ['not-acceptable', ['seek', '10'], 1, 'It is so. `xpmn now --on living` shows what it plays.'],
-        ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now: `xpmn devices` shows what can.'], ['unreachable', ['stop'], 3, 'It is so.'],
-        ['timeout', ['stop'], 3, 'Living room did not answer in time.'], ['transport-failed', ['stop'], 3, 'Living room did not answer: the connection to it broke.'], ['not-trusted', ['stop'], 4, 'It is so.'],
+        ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now: is it switched on? `xpmn devices` shows what can be reached.'], ['unreachable', ['stop'], 3, 'It is so.'],
+        ['timeout', ['stop'], 3, 'Living room did not answer in time: try again in a moment.'], ['transport-failed', ['stop'], 3, 'Living room did not answer: the connection to it broke. Try again in a moment.'], ['not-trusted', ['stop'], 4, 'It is so.'],
         ['not-found', ['volume', '5'], 1, 'Living room has no volume that can be reached from here: use its own controls.'], ['not-supported', ['mute', 'on'], 1, 'Living room has no way to mute it that can be reached from here: use its own controls.'],
       ];
       for (const [code, argv, status, sentence] of cases) {
