@@ -328,6 +328,12 @@ describe('commands for players', () => {
       assert.deepEqual(gateway.players.commands, []);
     });
 
+    it('says how a player is named to those who just name it', async () => {
+      for (const argv of [['pause', 'living'], ['volume', '5', 'living'], ['now', 'living']]) assert.match((await xpmn(argv)).stderr, /^xpmn: usage: too many arguments [^\n]+ got \d\. A player is named with --on\. See /);
+      assert.doesNotMatch((await xpmn(['devices', 'living'])).stderr, /--on/);
+      for (const argv of [['pause', '--on', ''], ['play', 'root', '--of', ' '], ['browse', '']]) assert.match((await xpmn(argv)).stderr, /^xpmn: usage: The name of a device is empty: `xpmn devices` lists those there are\. See /);
+    });
+
     it('refuses in one line that says what to do next', async () => {
       const cases: [ErrorCode, string[], number, string][] = [
         ['unexpected-request', ['next'], 1, 'It is so. `xpmn now --on living` shows what it does.'], ['not-pausable', ['pause'], 1, 'It is so. It can be stopped: `xpmn stop --on living`.'],
