@@ -4,6 +4,7 @@ import { bareJid, resourceOf } from '../../xpmn/model/jid.ts';
 import { positionAt } from '../../xpmn/model/playback.ts';
 import type { PlaybackStatus, PlayerView, PlayingItem } from '../../xpmn/model/playback.ts';
 import type { NamedView } from '../control/operations.ts';
+import { labelOf } from '../find-device.ts';
 import { cutToWidth, formatDuration, printable, widthOf } from '../text.ts';
 
 /** Signs of a progress bar between its ends. */
@@ -20,7 +21,8 @@ export function nowText(view: NamedView, { now, hasBar }: { readonly now: number
     ['list', placeOf(status)],
     ['volume', volumeOf(view)],
     ['opened by', opener ?? (status?.controller && openerOf(status.controller, device))],
-    ['device', reach === 'lost' ? `${name} can't be reached now: this is the last that was known` : name],
+    // Two may have the same name.
+    ['device', `${labelOf({ name, id: resourceOf(device) })}${reach === 'lost' ? ' can\'t be reached now: this is the last that was known' : ''}`],
   ];
   const lines = [titleOf(view), joined([item?.item.artist, item?.item.album], ' - '), ...fields.map(([label, value]) => value && `${label.padEnd(10)}  ${value}`)];
   return lines.map((line) => (line ? `${printable(line)}\n` : '')).join('');

@@ -55,7 +55,7 @@ describe('xpmn now', () => {
   });
 
   it('shows once what plays, with a bar where it is a terminal', async () => {
-    const shown = (time: string): string => `Nemo\nNightwish - Once\nstate       playing ${time}\nlist        2 of 12\nvolume      35\ndevice      Living room\n`;
+    const shown = (time: string): string => `Nemo\nNightwish - Once\nstate       playing ${time}\nlist        2 of 12\nvolume      35\ndevice      Living room (living-aaaa)\n`;
     await clock.advance(4000);
     assert.deepEqual(await xpmn(['now']), { status: 0, stdout: '', stderr: '' });
     assert.equal(stdout.written.splice(0).join(''), shown('1:06 / 4:36  [#####---------------]'));

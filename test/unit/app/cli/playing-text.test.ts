@@ -18,7 +18,7 @@ function view(changes: Partial<NamedView> = {}): NamedView {
 describe('what plays, as text', () => {
   it('says what, where in it, and how loud', () => {
     assert.equal(nowText(view(), { now: HEARD, hasBar: false }), [
-      'Nemo', 'Nightwish - Once', 'state       playing 1:02 / 4:36', 'list        2 of 12', 'volume      35', 'opened by   laptop-k3fq', 'device      Living room', '',
+      'Nemo', 'Nightwish - Once', 'state       playing 1:02 / 4:36', 'list        2 of 12', 'volume      35', 'opened by   laptop-k3fq', 'device      Living room (living-aaaa)', '',
     ].join('\n'));
     assert.match(nowText(view({ opener: 'Laptop of Anna' }), { now: HEARD, hasBar: false }), /^opened by {3}Laptop of Anna$/m);
   });
@@ -34,10 +34,10 @@ describe('what plays, as text', () => {
 
   it('leaves out what nobody knows', () => {
     const nothing = view({ item: undefined, volume: undefined, mute: undefined, status: playbackStatus({ state: 'idle', position: undefined, duration: undefined, index: undefined, count: undefined }) });
-    assert.equal(nowText(nothing, { now: HEARD, hasBar: true }), 'state       idle\ndevice      Living room\n');
+    assert.equal(nowText(nothing, { now: HEARD, hasBar: true }), 'state       idle\ndevice      Living room (living-aaaa)\n');
     assert.equal(nowLine(nothing, { now: HEARD, width: 79 }), 'idle');
     const live = view({ item: playingItem('Radio'), volume: undefined, mute: true, status: playbackStatus({ duration: undefined, index: 3, count: undefined }) });
-    assert.equal(nowText(live, { now: HEARD, hasBar: true }), 'Radio\nstate       playing 1:02\nlist        title 4\nvolume      muted\ndevice      Living room\n');
+    assert.equal(nowText(live, { now: HEARD, hasBar: true }), 'Radio\nstate       playing 1:02\nlist        title 4\nvolume      muted\ndevice      Living room (living-aaaa)\n');
     assert.match(nowText(view({ status: playbackStatus({ position: undefined }) }), { now: HEARD, hasBar: true }), /playing \? \/ 4:36\n/);
   });
 
@@ -58,7 +58,7 @@ describe('what plays, as text', () => {
   });
 
   it('says that a device is lost', () => {
-    assert.match(nowText(view({ reach: 'lost' }), { now: HEARD, hasBar: false }), /^Nemo\n[^]*device {6}Living room can't be reached now: this is the last that was known\n$/);
+    assert.match(nowText(view({ reach: 'lost' }), { now: HEARD, hasBar: false }), /^Nemo\n[^]*device {6}Living room \(living-aaaa\) can't be reached now: this is the last that was known\n$/);
     assert.equal(nowLine(view({ reach: 'lost' }), { now: HEARD }), 'Living room can\'t be reached: waiting for it …');
     assert.equal(nowLine(view({ reach: 'connecting', status: undefined }), { now: HEARD }), 'Living room has not said anything yet …');
   });
