@@ -338,7 +338,7 @@ describe('commands for players', () => {
       const cases: [ErrorCode, string[], number, string][] = [
         ['unexpected-request', ['next'], 1, 'It is so. `xpmn now --on living` shows what it does.'], ['not-pausable', ['pause'], 1, 'It is so. It can be stopped: `xpmn stop --on living`.'],
         ['not-seekable', ['seek', '10'], 1, 'It is so.'], ['not-acceptable', ['seek', '10'], 1, 'It is so. `xpmn now --on living` shows what it plays.'],
-        ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now: is it switched on? `xpmn devices` shows what can be reached.'], ['unreachable', ['stop'], 3, 'It is so.'],
+        ['not-supported', ['next'], 1, 'It is so.'], ['origin-unreachable', ['next'], 3, 'It is so. Once what has it can be reached again, `xpmn resume --on living` goes on.'], ['origin-unreachable', ['resume'], 3, 'It is so. Once what has it can be reached again, `xpmn resume --on living` goes on.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now: is it switched on? `xpmn devices` shows what can be reached.'], ['unreachable', ['stop'], 3, 'It is so.'],
         ['timeout', ['stop'], 3, 'Living room did not answer in time: try again in a moment.'], ['transport-failed', ['stop'], 3, 'Living room did not answer: the connection to it broke. Try again in a moment.'], ['not-trusted', ['stop'], 4, 'It is so.'],
         ['not-found', ['volume', '5'], 1, 'Living room has no volume that can be reached from here: use its own controls.'], ['not-supported', ['mute', 'on'], 1, 'Living room has no way to mute it that can be reached from here: use its own controls.'],
       ];
