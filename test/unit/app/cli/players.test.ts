@@ -157,7 +157,7 @@ describe('commands for players', () => {
     it('needs no device where there is one player, and names them where there are several', async () => {
       assert.equal(await said(['play', FILM]), 'playing Title 1 on Living room\n');
       gateway.list.push(fakeDevice('kitchen-bbbb', 'Kitchen', { services: ['playback'] }));
-      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: bad-request: There are several players: Living room (living-aaaa), Kitchen (kitchen-bbbb). Say which with --on.\n' });
+      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: bad-request: There are several players: Living room (living-aaaa), Kitchen (kitchen-bbbb). Say which with --on, by its name or what is in parentheses.\n' });
       gateway.list.length = 2;
       assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is no player in the media network that is on: `xpmn devices` shows what there is.\n' });
     });
