@@ -32,7 +32,7 @@ describe('finding the device that a user means', () => {
     assert.throws(() => found('living'), { code: 'bad-request', message: 'Several devices are meant by "living": Living Room TV (living-room-tv-k3fq), NAS (living-room-nas-aaaa). Say which by what is in parentheses.' });
     assert.throws(() => found('nas-bbbb'), { code: 'bad-request', message: /: Büro \(anna@example\.org\/nas-bbbb\), Bob's NAS \(bob@example\.org\/nas-bbbb\)\. Say which/ });
     const many = Array.from({ length: 30 }, (_, i) => fakeDevice(`a${i}`, 'A'));
-    assert.throws(() => findDevice('a', many), { message: /A \(a9\), …\. What/ });
+    assert.throws(() => findDevice('a', many), { message: /A \(a9\), …\. Say which/ });
   });
 
   it('finds nothing by nothing, or by another\'s name', () => {
