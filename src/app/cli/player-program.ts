@@ -18,6 +18,12 @@ const PLAIN = [
   ['previous', 'previous', 'Go back to the previous title of the list.'],
 ] as const;
 
+const PLAY_EXAMPLES = `
+Examples:
+  xpmn play 'xmpp:…?transfer;uid=…' --on TV  an item, as browse lists it
+  xpmn play CONTAINER --of NAS --on TV       what is in a container
+  xpmn play ~/Music/Album song.mp3 --on TV   folders and files of this machine`;
+
 export function addPlaying(root: Command, context: () => CliContext): void {
   root
     .command('play')
@@ -27,6 +33,7 @@ export function addPlaying(root: Command, context: () => CliContext): void {
     .option('--of <device>', 'what is named are containers of this device, as browse lists them: the items in each, one after another', usage(deviceName))
     .option('--from <pos>', 'where to begin in the first: 90, 1:30, 1:02:03', usage(parsePosition))
     .option('--no-wait', 'end when the player has taken it, and not when it plays')
+    .addHelpText('after', PLAY_EXAMPLES)
     .action((uris: string[], options: PlayFlags) => play(context(), uris, options));
   for (const [name, command, description] of PLAIN) {
     root.command(name).description(description).option(...ON).action((options: PlayerFlags) => tellPlayer(context(), command, options));

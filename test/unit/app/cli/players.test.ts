@@ -379,7 +379,9 @@ describe('commands for players', () => {
         assert.equal(status, 0);
         assert.match(stdout, /^Usage: xpmn [^]*--on <device>/);
       }
-      assert.match((await xpmn(['play', '--help'])).stdout, /go on with what the\s+player has, as resume does/);
+      const { stdout } = await xpmn(['play', '--help']);
+      assert.match(stdout, /go on with what the\s+player has, as resume does/);
+      assert.match(stdout, /\nExamples:\n {2}xpmn play [^]*\n {2}xpmn play CONTAINER --of NAS --on TV /);
     });
   });
 });
