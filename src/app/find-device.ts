@@ -60,7 +60,7 @@ export function playsNothing(device: Named, cause?: unknown): XpmnError {
 function onlyOne<D extends Named>(players: readonly D[]): D {
   const [player, ...others] = players;
   if (!player) throw new XpmnError('not-found', 'There is no player in the media network that is on: `xpmn devices` shows what there is.');
-  if (others.length > 0) throw new XpmnError('bad-request', `There are several players: ${namesOf(players)}. Say which with --on.`);
+  if (others.length > 0) throw new XpmnError('bad-request', `There are several players: ${namesOf(players)}. Say which with --on, by its name or what is in parentheses.`);
   return player;
 }
 
@@ -68,7 +68,7 @@ function search<D extends Named>(wanted: string, devices: readonly D[]): D | und
   for (const rule of wanted === '' ? [] : RULES) {
     const found = devices.filter((device) => rule(device, wanted));
     if (found.length === 1) return found[0];
-    if (found.length > 1) throw new XpmnError('bad-request', `Several devices are meant by "${wanted}": ${namesOf(found)}. What is in parentheses names one alone.`);
+    if (found.length > 1) throw new XpmnError('bad-request', `Several devices are meant by "${wanted}": ${namesOf(found)}. Say which by what is in parentheses.`);
   }
   return undefined;
 }

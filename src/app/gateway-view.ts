@@ -65,6 +65,11 @@ export function describeUnlisted({ unlisted }: Network): UnlistedDevice[] {
   return unlisted.devices.map(({ jid }) => ({ jid, id: resourceOf(jid), name: resourceOf(jid) }));
 }
 
+export function unconnected(count: number, why: string, nearby: string): string {
+  const [who, how] = count === 1 ? ['A device has no connection of its own', 'it works'] : [`${count} devices have no connection of their own`, 'they work'];
+  return `${who} to the server, as ${why}; ${how} ${nearby}.`;
+}
+
 function warningsOf(gateway: MediaGateway, network: Network): string[] {
   const warnings: string[] = [];
   const nearby = gateway.isOnLocalNetwork ? 'on this local network only' : 'on this machine only';
@@ -72,8 +77,8 @@ function warningsOf(gateway: MediaGateway, network: Network): string[] {
   else if (!network.isHost) warnings.push('The media network does not list this machine as a host: it bridges nothing.');
   if (network.isLocalOnly) warnings.push(`The media network has no account yet: its devices are reached ${nearby}. xpmn init --jid makes the rest of the world.`);
   const { unconnected: { beyondLimit, notLetIn }, login } = gateway;
-  if (beyondLimit > 0) warnings.push(`${beyondLimit} devices have no connection of their own to the server, as the limit is reached; they work ${nearby}.`);
-  if (notLetIn > 0) warnings.push(`${notLetIn} devices have no connection of their own to the server, as it does not let them in; they work ${nearby}.`);
+  if (beyondLimit > 0) warnings.push(unconnected(beyondLimit, 'the limit is reached, `gateway.connections` in the settings', nearby));
+  if (notLetIn > 0) warnings.push(unconnected(notLetIn, 'it refuses the login', nearby));
   if (network.isMember && login?.isStuck && !login.hasPassword) warnings.push(`The server takes this machine's certificate no more, and the password was forgotten: \`xpmn init --jid ${network.bare}\` asks for it again.`);
   if (!login && !network.isLocalOnly) warnings.push(`This machine does not know the password of the account ${network.bare}: another machine of the network lets it in once they meet on a local network, or \`xpmn init --jid ${network.bare}\` asks for it.`);
   for (const { id } of describeUnlisted(network)) warnings.push(`${id} joined after the backup was made, and is shut out until you decide: \`xpmn keep ${id}\` or \`xpmn remove ${id}\`.`);

@@ -31,6 +31,7 @@ describeSharedMedia('files and URLs', async () => {
     '/a%20film.mkv': serveBytes(film, { type: 'video/x-matroska' }),
     '/unknown/B-side.flac': serveBytes(song, { type: 'application/octet-stream' }),
     '/page.mp4': (_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Log in</h1>'),
+    '/': serveBytes(song, { type: 'audio/mpeg' }),
     '/what': serveBytes(film, { type: 'application/octet-stream' }),
   };
   const server = http.createServer((request, response) => {
@@ -54,6 +55,7 @@ describeSharedMedia('files and URLs', async () => {
       { what: at('wrong.mp4'), content: picture, type: 'image/jpeg', title: 'wrong' },
       { what: `${web}/a%20film.mkv`, content: film, type: 'video/x-matroska', title: 'a film' },
       { what: `${web}/unknown/B-side.flac`, content: song, type: 'audio/flac', title: 'B-side' },
+      { what: `${web}/`, content: song, type: 'audio/mpeg', title: '127.0.0.1' },
     ],
     missing: [at('missing.mp4'), at('folder.mp4'), at('pipe.mp4'), folder, 'relative.mp4', '', '/dev/zero', `file://${at('wrong.mp4')}`, `${web}/missing.mp4`, 'http://', 'http://[/x.mp3'],
     noMedia: [at('secrets'), at('empty.mp3'), `${web}/page.mp4`, `${web}/what`],

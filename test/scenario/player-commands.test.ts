@@ -53,7 +53,7 @@ describe('commands and a player elsewhere', () => {
     for (const argv of [['pause'], ['resume'], ['seek', '-10'], ['volume', '+5'], ['mute', 'on'], ['next'], ['stop']]) assert.equal((await xpmn(...argv)).status, 0, argv.join(' '));
     const calls = ['open 3 true 90', 'pause', 'play', 'seek {"offset":-10}', 'set volume=45', 'set mute=true', 'next', 'stop'];
     assert.deepEqual(rig.control.calls, calls.map((call) => `${call} by me@home.test/gateway`));
-    assert.equal((await xpmn('now')).stdout, 'Track 0\nstate       stopped 1:30 / 1:40\nlist        1 of 3\nvolume      45, muted\nopened by   gateway\ndevice      Player\n');
+    assert.equal((await xpmn('now')).stdout, 'Track 0\nstate       stopped 1:30 / 1:40\nlist        1 of 3\nvolume      45, muted\nopened by   gateway\ndevice      Player (player)\n');
   });
 
   it('tell what the player refused', async () => {

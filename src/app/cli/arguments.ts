@@ -24,6 +24,12 @@ export function positive(text: string): number {
   return value;
 }
 
+/** What names a device: an unset variable of a script does not. */
+export function deviceName(text: string): string {
+  if (text.trim() === '') throw new Error('The name of a device is empty: `xpmn devices` lists those there are.');
+  return text;
+}
+
 /** What a machine is called, in one line. */
 export function machineName(text: string): string {
   const name = text.trim();

@@ -10,7 +10,7 @@ import { itemsOfContainers } from './containers-to-play.ts';
 import { itemsFor } from './items-to-play.ts';
 import { onDevice, tellPlayer, withAdvice } from './player-commands.ts';
 import type { Advice, PlayerFlags } from './player-commands.ts';
-import { titleOf } from './playing-text.ts';
+import { itemOf, titleOf } from './playing-text.ts';
 import { shellQuoted } from './table.ts';
 
 export interface PlayFlags extends PlayerFlags {
@@ -102,7 +102,8 @@ function sentence(opened: Opened, view: NamedView | undefined, wait: boolean): s
 }
 
 function titleIn({ items }: Opened, view: NamedView | undefined): string {
-  return (view && titleOf(view)) ?? titleOf({ item: items[0], status: undefined }) ?? 'it';
+  const item = (view && itemOf(view)) ?? items[view?.status?.index ?? 0];
+  return titleOf({ item, status: view?.status }) ?? 'it';
 }
 
 /** ` (1 of 3)`; nothing for a single one. */

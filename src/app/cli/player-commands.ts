@@ -4,7 +4,7 @@ import type { PlayerCommand, SeekTarget } from '../../xpmn/model/playback.ts';
 import { formatDuration, printable } from '../text.ts';
 import type { CliContext } from './context.ts';
 import type { WantedVolume } from './positions.ts';
-import { shellQuoted } from './table.ts';
+import { shellOption } from './table.ts';
 
 export interface PlayerFlags {
   /** Which player; the only one that there is, without it. */
@@ -53,7 +53,7 @@ export function setMute(context: CliContext, value: boolean, flags: PlayerFlags)
 }
 
 async function told(context: CliContext, command: PlayerCommand, flags: PlayerFlags, done: (name: string) => string, more: object = {}): Promise<void> {
-  const answer = await withAdvice(context, flags, () => context.call('player', { ...onDevice(flags), command }), command.name === 'play' ? TO_OPEN : {});
+  const answer = await withAdvice(context, flags, () => context.call('player', { ...onDevice(flags), command }), command.name === 'play' ? TO_RESUME : TO_GO_ON);
   context.answer({ ...answer, ...more }, () => `${printable(done(answer.name))}\n`);
 }
 
@@ -68,7 +68,7 @@ export async function withAdvice<T>(context: CliContext, { on }: PlayerFlags, wo
   } catch (error) {
     const advice = error instanceof XpmnError ? (special[error.code] ?? ADVICE[error.code]) : undefined;
     if (!(error instanceof XpmnError) || advice === undefined) throw error;
-    throw new XpmnError(error.code, `${error.message} ${advice(on === undefined ? '' : ` --on ${shellQuoted(on)}`)}`, { cause: error, details: error.details });
+    throw new XpmnError(error.code, `${error.message} ${advice(on === undefined ? '' : ` ${shellOption('--on', on)}`)}`, { cause: error, details: error.details });
   }
 }
 
@@ -81,4 +81,7 @@ const ADVICE: Advice = {
   'not-acceptable': (on) => `\`xpmn now${on}\` shows what it plays.`,
 };
 
-const TO_OPEN: Advice = { 'unexpected-request': (on) => `\`xpmn play ITEM${on}\` opens something there.` };
+/** What it has opened can't be had at the moment. */
+const TO_GO_ON: Advice = { 'origin-unreachable': (on) => `Once what has it can be reached again, \`xpmn resume${on}\` goes on.` };
+
+const TO_RESUME: Advice = { ...TO_GO_ON, 'unexpected-request': (on) => `\`xpmn play ITEM${on}\` opens something there.` };

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { usage } from './arguments.ts';
+import { deviceName, usage } from './arguments.ts';
 import type { CliContext } from './context.ts';
 import { showNow } from './now.ts';
 import { play } from './play.ts';
@@ -8,7 +8,7 @@ import { seek, setMute, setVolume, tellPlayer } from './player-commands.ts';
 import type { PlayerFlags } from './player-commands.ts';
 import { parsePosition, parseSeekTarget, parseSwitch, parseVolume } from './positions.ts';
 
-const ON = ['--on <device>', 'which player: its full JID, its id, its name, or the beginning of one of these two or of a word in its name; not needed where there is only one'] as const;
+const ON = ['--on <device>', 'which player: its full JID, its id, its name, or the beginning of one of these two or of a word in its name; not needed where there is only one', usage(deviceName)] as const;
 
 const PLAIN = [
   ['pause', 'pause', 'Pause what a player plays.'],
@@ -18,15 +18,22 @@ const PLAIN = [
   ['previous', 'previous', 'Go back to the previous title of the list.'],
 ] as const;
 
+const PLAY_EXAMPLES = `
+Examples:
+  xpmn play 'xmpp:…?transfer;uid=…' --on TV  an item, as browse lists it
+  xpmn play CONTAINER --of NAS --on TV       what is in a container
+  xpmn play ~/Music/Album song.mp3 --on TV   folders and files of this machine`;
+
 export function addPlaying(root: Command, context: () => CliContext): void {
   root
     .command('play')
     .description('Play something on a player of the network, wherever the two are. Without anything to play, go on with what the player has, as resume does.')
     .argument('[uri...]', 'items as browse lists them (xmpp:…?transfer;uid=…), files and folders of this machine, playlists of files (M3U, PLS, XSPF), URLs (http, https); in this order')
     .option(...ON)
-    .option('--of <device>', 'what is named are containers of this device, as browse lists them: the items in each, one after another')
+    .option('--of <device>', 'what is named are containers of this device, as browse lists them: the items in each, one after another', usage(deviceName))
     .option('--from <pos>', 'where to begin in the first: 90, 1:30, 1:02:03', usage(parsePosition))
     .option('--no-wait', 'end when the player has taken it, and not when it plays')
+    .addHelpText('after', PLAY_EXAMPLES)
     .action((uris: string[], options: PlayFlags) => play(context(), uris, options));
   for (const [name, command, description] of PLAIN) {
     root.command(name).description(description).option(...ON).action((options: PlayerFlags) => tellPlayer(context(), command, options));
@@ -42,7 +49,7 @@ export function addPlaying(root: Command, context: () => CliContext): void {
   root
     .command('volume')
     .description('Set how loud a player is.')
-    .argument('<n>', '0 to 100; +5 is louder, -5 softer', usage(parseVolume))
+    .argument('<volume>', '0 to 100; +5 is louder, -5 softer', usage(parseVolume))
     .option(...ON)
     .allowUnknownOption()
     .action((wanted: ReturnType<typeof parseVolume>, options: PlayerFlags) => setVolume(context(), wanted, options));

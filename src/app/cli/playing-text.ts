@@ -2,9 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ErrorCode } from '../../xpmn/kernel/errors.ts';
 import { bareJid, resourceOf } from '../../xpmn/model/jid.ts';
 import { positionAt } from '../../xpmn/model/playback.ts';
-import type { PlaybackStatus, PlayerView } from '../../xpmn/model/playback.ts';
+import type { PlaybackStatus, PlayerView, PlayingItem } from '../../xpmn/model/playback.ts';
 import type { NamedView } from '../control/operations.ts';
-import { cutToWidth, formatDuration, printable } from '../text.ts';
+import { labelOf } from '../find-device.ts';
+import { cutToWidth, formatDuration, printable, widthOf } from '../text.ts';
 
 /** Signs of a progress bar between its ends. */
 const BAR = 20;
@@ -13,27 +14,31 @@ const JUMP = 2;
 
 /** What plays, for people: a few lines. `now` in Unix ms. */
 export function nowText(view: NamedView, { now, hasBar }: { readonly now: number; readonly hasBar: boolean }): string {
-  const { status, item, device, name, reach, opener } = view;
+  const { status, device, name, reach, opener } = view;
+  const item = itemOf(view);
   const fields: (readonly [string, string | undefined])[] = [
     ['state', joined([stateOf(status), progressOf(view, now, hasBar)], ' ')],
     ['list', placeOf(status)],
     ['volume', volumeOf(view)],
     ['opened by', opener ?? (status?.controller && openerOf(status.controller, device))],
-    ['device', reach === 'lost' ? `${name} can't be reached now: this is the last that was known` : name],
+    // Two may have the same name.
+    ['device', `${labelOf({ name, id: resourceOf(device) })}${reach === 'lost' ? ' can\'t be reached now: this is the last that was known' : ''}`],
   ];
   const lines = [titleOf(view), joined([item?.item.artist, item?.item.album], ' - '), ...fields.map(([label, value]) => value && `${label.padEnd(10)}  ${value}`)];
   return lines.map((line) => (line ? `${printable(line)}\n` : '')).join('');
 }
 
-/** The same in one line. What may be long comes last, and is cut to `width` where there is one. */
+/** The same in one line. What may be long comes last, and is cut to `width` where there is one; the bar is there if it takes no room from that. */
 export function nowLine(view: NamedView, { now, width }: { readonly now: number; readonly width?: number | undefined }): string {
-  const { status, item, name, reach } = view;
+  const { status, name, reach } = view;
   if (reach === 'lost') return fitted(`${name} can't be reached: waiting for it …`, width);
   if (!status) return fitted(`${name} has not said anything yet …`, width);
   const volume = volumeOf(view);
-  return fitted(joined([
-    stateOf(status), progressOf(view, now, width !== undefined), placeOf(status), volume && `volume ${volume}`, joined([item?.item.artist, titleOf(view)], ': '),
-  ], '  '), width);
+  const line = (hasBar: boolean): string | undefined => joined([
+    stateOf(status), progressOf(view, now, hasBar), placeOf(status), volume && `volume ${volume}`, joined([itemOf(view)?.item.artist, titleOf(view)], ': '),
+  ], '  ');
+  const withBar = printable(line(true) ?? '');
+  return width !== undefined && widthOf(withBar) <= width ? withBar : fitted(line(false), width);
 }
 
 /** Whether it is other than what the one before would have become: who has just been asked, may tell the same again. */
@@ -44,9 +49,16 @@ export function isNews(view: NamedView, before: NamedView): boolean {
   return Math.abs((position ?? 0) - (expected ?? 0)) > JUMP;
 }
 
-export function titleOf({ item, status }: Pick<PlayerView, 'item' | 'status'>): string | undefined {
+export function titleOf(view: Pick<PlayerView, 'item' | 'status'>): string | undefined {
+  const item = itemOf(view);
   const title = item?.item.title;
-  return title !== undefined && title !== '' ? title : (item?.uri ?? status?.uri);
+  return title !== undefined && title !== '' ? title : (item?.uri ?? view.status?.uri);
+}
+
+/** What the state is about: it is told before the item is, which is that of the state before until then. */
+export function itemOf({ item, status }: Pick<PlayerView, 'item' | 'status'>): PlayingItem | undefined {
+  const isOther = status?.uri !== undefined && item?.uri !== undefined && item.uri !== status.uri;
+  return isOther || status?.state === 'idle' ? undefined : item;
 }
 
 function stateOf(status: PlaybackStatus | undefined): string {

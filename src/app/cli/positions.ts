@@ -21,9 +21,9 @@ export function parseSeekTarget(text: string): SeekTarget {
   throw new XpmnError('usage', `"${text}" is no position: they look like 90, 1:30, 1:02:03, +10, -10 or 50%.`);
 }
 
-/** `35`, `+5`, `-5`. @throws XpmnError `usage` */
+/** `35`, `+5`, `-5`, with a `%` or without. @throws XpmnError `usage` */
 export function parseVolume(text: string): WantedVolume {
-  const match = /^([+-]?)(\d{1,3})$/.exec(text);
+  const match = /^([+-]?)(\d{1,3})%?$/.exec(text);
   const count = Number(match?.[2]);
   if (!match || count > 100) throw new XpmnError('usage', `"${text}" is no volume: they go from 0 to 100, or look like +5 and -5.`);
   return match[1] === '' ? { value: count } : { change: match[1] === '-' ? -count : count };

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { XpmnError, asXpmnError } from '../../xpmn/kernel/errors.ts';
 import { printable } from '../text.ts';
-import { machineName, positive, usage, whole } from './arguments.ts';
+import { deviceName, machineName, positive, usage, whole } from './arguments.ts';
 import { pressButton } from './button-command.ts';
 import { CliContext } from './context.ts';
 import type { GlobalOptions } from './context.ts';
@@ -34,27 +34,30 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<nu
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError && (thrown.exitCode === 0 || thrown.code === 'commander.help')) return thrown.exitCode === 0 ? 0 : 2;
-    const error = thrown instanceof CommanderError ? new XpmnError('usage', `${usageSentence(thrown)} See \`${meantCommand(root, argv)} --help\`.`) : asXpmnError(thrown);
+    const error = thrown instanceof CommanderError ? usageError(thrown, meantCommand(root, argv)) : asXpmnError(thrown);
     deps.stderr.write(`xpmn: ${error.code}: ${printable(error.message)}\n`);
     return exitStatus(error);
   }
+}
+
+function usageError(thrown: CommanderError, command: Command): XpmnError {
+  // `xpmn pause tv` is what comes to mind.
+  const isPlayer = thrown.code === 'commander.excessArguments' && command.options.some(({ long }) => long === '--on');
+  return new XpmnError('usage', `${usageSentence(thrown)}${isPlayer ? ' A player is named with --on.' : ''} See \`${pathOf(command)} --help\`.`);
 }
 
 function usageSentence({ message }: CommanderError): string {
   return message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace(/[^.]$/, '$&.');
 }
 
-/** As far as the words name one: `xpmn credentials export`. */
-function meantCommand(root: Command, argv: readonly string[]): string {
-  let command = root;
-  const names = [root.name()];
-  for (const word of argv) {
-    const next = command.commands.find((one) => one.name() === word);
-    if (!next) continue;
-    command = next;
-    names.push(word);
-  }
-  return names.join(' ');
+/** As far as the words name one. */
+function meantCommand(root: Command, argv: readonly string[]): Command {
+  return argv.reduce((command, word) => command.commands.find((one) => one.name() === word) ?? command, root);
+}
+
+/** `xpmn credentials export` */
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
 /** Without `[options]`, which all have, so that there is room for what a command does. */
@@ -105,7 +108,7 @@ function addLooking(root: Command, context: () => CliContext): void {
   root
     .command('browse')
     .description('What a device has: the top of its library, or one container of it. Lines end in what the next command takes.')
-    .argument('<device>', DEVICE)
+    .argument('<device>', DEVICE, usage(deviceName))
     .argument('[container]', 'the id of a container, as browse lists them')
     .option('--offset <n>', 'leave out so many first', whole)
     .option('--limit <n>', 'list so many at most (else all)', positive)
@@ -203,13 +206,13 @@ function addPairing(root: Command, context: () => CliContext): void {
   root
     .command('remove')
     .description('Remove a device from the media network, for ever: lost, sold, or not trusted any more.')
-    .argument('<device>', DEVICE)
+    .argument('<device>', DEVICE, usage(deviceName))
     .option('--yes', 'do not ask whether to go on')
     .action((device: string, options: { yes?: true }) => removeDevice(context(), device, options));
   root
     .command('keep')
     .description('After a restore: take a machine in again that joined after the backup was made. xpmn status names it.')
-    .argument('<device>', DEVICE)
+    .argument('<device>', DEVICE, usage(deviceName))
     .action((device: string) => keepDevice(context(), device));
 }
 
@@ -235,7 +238,7 @@ function addKey(root: Command, context: () => CliContext): void {
   key
     .command('hand-over')
     .description('Let another machine manage the network in the place of this one. Both have to be reachable; broken off, run it again.')
-    .argument('<device>', DEVICE)
+    .argument('<device>', DEVICE, usage(deviceName))
     .option('--yes', 'do not ask whether to go on')
     .action((device: string, options: { yes?: true }) => handOverKey(context(), device, options));
 }

@@ -43,7 +43,7 @@ export const HANDLERS: { readonly [N in OperationName]: Handler<N> } = {
     return gateway.browse(found.jid, container, { offset, limit: Math.min(limit ?? page, page), signal }).catch((error: unknown) => {
       const code = error instanceof XpmnError ? error.code : undefined;
       if (code === 'not-supported') throw new XpmnError(code, `${labelOf(found)} has no library: \`xpmn devices\` shows which devices have one (directory).`, { cause: error });
-      if (code === 'not-found' && container !== 'root') throw new XpmnError(code, `${labelOf(found)} has no container "${container}": \`xpmn browse ${found.id}\` lists those at its top.`, { cause: error });
+      if (code === 'not-found' && container !== 'root') throw new XpmnError(code, `${labelOf(found)} has no container "${container}": \`xpmn browse ${found.id}\` lists those at its top, with what names each at the end of its line.`, { cause: error });
       throw toldBy(found, error);
     });
   },

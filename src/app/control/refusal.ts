@@ -30,10 +30,10 @@ export const OPENING: Sentences = {
 
 /** Nobody has said it: what has become of the question is not known. */
 const ON_THE_WAY: Sentences = {
-  'peer-unavailable': 'can\'t be reached now: `xpmn devices` shows what can.',
-  'timeout': 'did not answer in time.',
-  'connection-lost': 'did not answer: the connection to it broke.',
-  'transport-failed': 'did not answer: the connection to it broke.',
+  'peer-unavailable': 'can\'t be reached now: is it switched on? `xpmn devices` shows what can be reached.',
+  'timeout': 'did not answer in time: try again in a moment.',
+  'connection-lost': 'did not answer: the connection to it broke. Try again in a moment.',
+  'transport-failed': 'did not answer: the connection to it broke. Try again in a moment.',
 };
 
 /** What a device answered, or did not, told by its name, and in its words where it gave any; another failure as it is. */

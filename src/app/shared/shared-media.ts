@@ -33,6 +33,8 @@ interface Found {
   readonly source: MediaSource;
   readonly entity: MediaEntity;
   readonly name: string;
+  /** The name without its extension; a host has none. */
+  readonly stem: string;
 }
 
 /** Files and URLs as items, by what the user of this machine says; nothing else of it can be reached. */
@@ -47,7 +49,7 @@ export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOpt
     const source = createFileSource(path, { type });
     const entity = await source.probe({ signal });
     if (entity.size === 0) throw new XpmnError('unsupported-type', 'That file is empty.');
-    return { source, entity, name: basename(path) };
+    return { source, entity, name: basename(path), stem: stemOf(basename(path)) };
   }
 
   async function resource(url: URL, publicOnly: boolean, signal: AbortSignal): Promise<Found> {
@@ -59,7 +61,7 @@ export function createSharedMedia(deps: SharedMediaDeps, options: SharedMediaOpt
     // Servers that know no type say so in several ways; what the name says counts then.
     const type = isMediaType(entity.type) ? entity.type : NO_TYPES.includes(entity.type) ? typeOfName(name) : undefined;
     if (type === undefined) throw new XpmnError('unsupported-type', 'What lies there is no media.');
-    return { source: typed(create(type), type), entity: { ...entity, type }, name };
+    return { source: typed(create(type), type), entity: { ...entity, type }, name, stem: name === url.hostname ? name : stemOf(name) };
   }
 
   function known(uid: string): NonNullable<ReturnType<SharedItems['find']>> {
@@ -125,8 +127,12 @@ function nameIn(url: URL): string {
   }
 }
 
-function itemOf(uid: string, { entity: { type, size }, name, title: given }: Found & { readonly title: string | undefined }): MediaItem {
-  const title = legible(given ?? '') || legible(name.replace(/\.[A-Za-z0-9]{1,5}$/, '').replaceAll('_', ' ')) || name;
+function stemOf(name: string): string {
+  return name.replace(/\.[A-Za-z0-9]{1,5}$/, '').replaceAll('_', ' ');
+}
+
+function itemOf(uid: string, { entity: { type, size }, name, stem, title: given }: Found & { readonly title: string | undefined }): MediaItem {
+  const title = legible(given ?? '') || legible(stem) || name;
   return { kind: 'item', id: uid, parent: undefined, title, type: size === undefined ? 'stream' : kindOf(type), uid, name, mimeType: type, size };
 }
 

@@ -41,10 +41,18 @@ export interface Knowledge {
   nameOf(jid: Jid): string | undefined;
 }
 
+interface ListedDevice {
+  readonly jid: Jid;
+  readonly trust: ListedVerdict;
+  readonly isListedHere: boolean;
+  /** Names the legacy device that it stands for. */
+  readonly source?: string | undefined;
+}
+
 /** The devices that the lists of my network name, as what. They say which devices there are, and only they. */
-export function listedDevices({ id, lists: { snapshot }, gateway }: Network): { readonly jid: Jid; readonly trust: ListedVerdict; readonly isListedHere: boolean }[] {
+export function listedDevices({ id, lists: { snapshot }, gateway }: Pick<Network, 'id' | 'lists' | 'gateway'>): ListedDevice[] {
   const own = devicesList(snapshot, id)?.devices ?? [];
-  const hosted = currentHosts(snapshot, id).flatMap(({ key }) => hostedList(snapshot, id, key)?.devices.map(({ jid }) => ({ jid, trust: 'own-hosted' as const, isListedHere: key === gateway.key })) ?? []);
+  const hosted = currentHosts(snapshot, id).flatMap(({ key }) => hostedList(snapshot, id, key)?.devices.map(({ jid, source }) => ({ jid, trust: 'own-hosted' as const, isListedHere: key === gateway.key, source })) ?? []);
   return [...own.map(({ jid }) => ({ jid, trust: 'own' as const, isListedHere: false })), ...hosted];
 }
 
@@ -52,12 +60,17 @@ export function isListed(network: Network, jid: Jid): boolean {
   return listedDevices(network).some((device) => device.jid === jid);
 }
 
-/** All of them, with what presence says: which are there, and what they offer. */
-export function knownDevices(network: Network, knowledge: Knowledge): KnownDevice[] {
-  return listedDevices(network).map((listed) => describe(listed, knowledge));
+/**
+ * All of them, with what presence says: which are there, and what they offer. A legacy device that several gateways have bridged is listed by
+ * each of them, for good: while one of these is there, the others are nothing to the user.
+ */
+export function knownDevices(network: Parameters<typeof listedDevices>[0], knowledge: Knowledge): KnownDevice[] {
+  const all = listedDevices(network).map((listed) => ({ listed, known: describe(listed, knowledge) }));
+  const there = new Set(all.flatMap(({ listed: { source }, known }) => (source !== undefined && known.isAvailable ? [source] : [])));
+  return all.filter(({ listed: { source }, known }) => known.isAvailable || source === undefined || !there.has(source)).map(({ known }) => known);
 }
 
-function describe({ jid, trust, isListedHere }: ReturnType<typeof listedDevices>[number], { directory, isHere, isOnLink, path, featuresOf, nameOf }: Knowledge): KnownDevice {
+function describe({ jid, trust, isListedHere }: ListedDevice, { directory, isHere, isOnLink, path, featuresOf, nameOf }: Knowledge): KnownDevice {
   const presence = directory.find(jid);
   const [here, onLink] = [isHere(jid), isOnLink(jid)];
   const features = featuresOf(jid) ?? [...(presence?.features ?? [])];

@@ -29,10 +29,10 @@ describe('finding the device that a user means', () => {
   });
 
   it('names the candidates where several are meant, by what tells them apart', () => {
-    assert.throws(() => found('living'), { code: 'bad-request', message: 'Several devices are meant by "living": Living Room TV (living-room-tv-k3fq), NAS (living-room-nas-aaaa). What is in parentheses names one alone.' });
-    assert.throws(() => found('nas-bbbb'), { code: 'bad-request', message: /: Büro \(anna@example\.org\/nas-bbbb\), Bob's NAS \(bob@example\.org\/nas-bbbb\)\. What/ });
+    assert.throws(() => found('living'), { code: 'bad-request', message: 'Several devices are meant by "living": Living Room TV (living-room-tv-k3fq), NAS (living-room-nas-aaaa). Say which by what is in parentheses.' });
+    assert.throws(() => found('nas-bbbb'), { code: 'bad-request', message: /: Büro \(anna@example\.org\/nas-bbbb\), Bob's NAS \(bob@example\.org\/nas-bbbb\)\. Say which/ });
     const many = Array.from({ length: 30 }, (_, i) => fakeDevice(`a${i}`, 'A'));
-    assert.throws(() => findDevice('a', many), { message: /A \(a9\), …\. What/ });
+    assert.throws(() => findDevice('a', many), { message: /A \(a9\), …\. Say which/ });
   });
 
   it('finds nothing by nothing, or by another\'s name', () => {
@@ -58,7 +58,7 @@ describe('finding the player that a user means', () => {
 
   it('is the only one where none is named', () => {
     assert.equal(findPlayer(undefined, [nas, tv, unheard]), tv);
-    assert.throws(() => findPlayer(undefined, all), { code: 'bad-request', message: 'There are several players: TV (tv-bbbb), Amplifier (amp-cccc). Say which with --on.' });
+    assert.throws(() => findPlayer(undefined, all), { code: 'bad-request', message: 'There are several players: TV (tv-bbbb), Amplifier (amp-cccc). Say which with --on, by its name or what is in parentheses.' });
     assert.throws(() => findPlayer(undefined, [nas, unheard]), { code: 'not-found' });
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describeDevice } from '../../../src/app/gateway-view.ts';
+import { describeDevice, unconnected } from '../../../src/app/gateway-view.ts';
 import type { KnownDevice } from '../../../src/xpmn/gateway/known-devices.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
 
@@ -21,5 +21,12 @@ describe('a device as users see it', () => {
     assert.equal(seen({ isListedHere: true, isAvailable: false }), 'here unreachable');
     assert.equal(seen({ isListedHere: true }), 'elsewhere server');
     assert.equal(seen({ isAvailable: false }), 'elsewhere unreachable');
+  });
+});
+
+describe('devices without a connection of their own', () => {
+  it('are counted as people do', () => {
+    assert.equal(unconnected(1, 'it is so', 'here'), 'A device has no connection of its own to the server, as it is so; it works here.');
+    assert.equal(unconnected(2, 'it is so', 'here'), '2 devices have no connection of their own to the server, as it is so; they work here.');
   });
 });

@@ -112,12 +112,12 @@ describe('commands', () => {
     }
     assert.match((await xpmn(['browse', 'kitchen'])).stderr, /^xpmn: not-found: No device is called "kitchen"/);
     gateway.failure = new XpmnError('peer-unavailable', 'It is not there.');
-    assert.equal((await xpmn(['browse', 'nas'])).stderr, 'xpmn: peer-unavailable: NAS of Anna can\'t be reached now: `xpmn devices` shows what can.\n');
+    assert.equal((await xpmn(['browse', 'nas'])).stderr, 'xpmn: peer-unavailable: NAS of Anna can\'t be reached now: is it switched on? `xpmn devices` shows what can be reached.\n');
     gateway.failure = new XpmnError('not-found', 'The peer answered.', { details: { said: 'It has no library yet.' } });
     assert.equal((await xpmn(['browse', 'nas'])).stderr, 'xpmn: not-found: NAS of Anna says: It has no library yet.\n');
     gateway.failure = undefined;
     for (const argv of [['nas', 'xmpp:a@b/c?transfer;uid=x'], ['xmpp:a@b/c?transfer;uid=x']]) assert.deepEqual(await xpmn(['browse', ...argv]), { status: 2, stdout: '', stderr: 'xpmn: usage: "xmpp:a@b/c?transfer;uid=x" is an item: `xpmn get` fetches it, `xpmn play` plays it.\n' });
-    assert.equal((await xpmn(['browse', 'nas', 'x\ny'])).stderr, 'xpmn: not-found: NAS of Anna (nas-k3fq) has no container "x\\u000ay": `xpmn browse nas-k3fq` lists those at its top.\n');
+    assert.equal((await xpmn(['browse', 'nas', 'x\ny'])).stderr, 'xpmn: not-found: NAS of Anna (nas-k3fq) has no container "x\\u000ay": `xpmn browse nas-k3fq` lists those at its top, with what names each at the end of its line.\n');
   });
 
   it('says how to start a daemon where there is none', async () => {

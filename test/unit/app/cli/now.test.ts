@@ -55,7 +55,7 @@ describe('xpmn now', () => {
   });
 
   it('shows once what plays, with a bar where it is a terminal', async () => {
-    const shown = (time: string): string => `Nemo\nNightwish - Once\nstate       playing ${time}\nlist        2 of 12\nvolume      35\ndevice      Living room\n`;
+    const shown = (time: string): string => `Nemo\nNightwish - Once\nstate       playing ${time}\nlist        2 of 12\nvolume      35\ndevice      Living room (living-aaaa)\n`;
     await clock.advance(4000);
     assert.deepEqual(await xpmn(['now']), { status: 0, stdout: '', stderr: '' });
     assert.equal(stdout.written.splice(0).join(''), shown('1:06 / 4:36  [#####---------------]'));
@@ -80,7 +80,7 @@ describe('xpmn now', () => {
     gateway.players.change({ reach: 'connecting', status: undefined });
     assert.match(await fails(), /^3 xpmn: peer-unavailable: Living room has not said what it does yet: try again in a moment, or wait for it with --watch\.\n$/);
     gateway.players.failure = new XpmnError('peer-unavailable', 'It is not there.');
-    assert.match(await fails('--watch'), /^3 xpmn: peer-unavailable: Living room can't be reached now: `xpmn devices` shows what can\.\n$/);
+    assert.match(await fails('--watch'), /^3 xpmn: peer-unavailable: Living room can't be reached now: is it switched on\? `xpmn devices` shows what can be reached\.\n$/);
   });
 
   describe('--watch', () => {

@@ -139,7 +139,7 @@ describe('commands for players', () => {
       gateway.films = 0;
       assert.deepEqual(await xpmn(['play', 'root', '--of', 'NAS of Anna']), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is nothing to play in "root" itself: `xpmn browse \'NAS of Anna\' root` lists what is in it.\n' });
       assert.match((await xpmn(['play', '--of', 'nas'])).stderr, /^xpmn: usage: --of is for containers: `xpmn browse nas` lists them\.\n$/);
-      assert.match((await xpmn(['play', 'gone', '--of', 'nas'])).stderr, /^xpmn: not-found: NAS of Anna \(nas-k3fq\) has no container "gone": `xpmn browse nas-k3fq` lists those at its top\.\n$/);
+      assert.match((await xpmn(['play', 'gone', '--of', 'nas'])).stderr, /^xpmn: not-found: NAS of Anna \(nas-k3fq\) has no container "gone": `xpmn browse nas-k3fq` lists those at its top, with what names each at the end of its line\.\n$/);
     });
 
     it('tells when a file may not be read, here or by the gateway', async () => {
@@ -157,7 +157,7 @@ describe('commands for players', () => {
     it('needs no device where there is one player, and names them where there are several', async () => {
       assert.equal(await said(['play', FILM]), 'playing Title 1 on Living room\n');
       gateway.list.push(fakeDevice('kitchen-bbbb', 'Kitchen', { services: ['playback'] }));
-      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: bad-request: There are several players: Living room (living-aaaa), Kitchen (kitchen-bbbb). Say which with --on.\n' });
+      assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: bad-request: There are several players: Living room (living-aaaa), Kitchen (kitchen-bbbb). Say which with --on, by its name or what is in parentheses.\n' });
       gateway.list.length = 2;
       assert.deepEqual(await xpmn(['play', FILM]), { status: 1, stdout: '', stderr: 'xpmn: not-found: There is no player in the media network that is on: `xpmn devices` shows what there is.\n' });
     });
@@ -169,7 +169,7 @@ describe('commands for players', () => {
       gateway.players.failure = new XpmnError('not-supported', 'It knows nothing of that.');
       assert.match((await xpmn(['play', FILM, '--on', 'old'])).stderr, /^xpmn: not-supported: Old \(old-cccc\) is no player: /);
       gateway.players.failure = new XpmnError('peer-unavailable', 'It is not there.');
-      assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: Old can\'t be reached now: `xpmn devices` shows what can.\n' });
+      assert.deepEqual(await xpmn(['play', FILM, '--on', 'old']), { status: 3, stdout: '', stderr: 'xpmn: peer-unavailable: Old can\'t be reached now: is it switched on? `xpmn devices` shows what can be reached.\n' });
     });
 
     it('waits until it plays', async () => {
@@ -254,6 +254,14 @@ describe('commands for players', () => {
       assert.equal(await running, 'paused Title 1 on Living room\n');
     });
 
+    it('is called what it is, where the item is told after the state', async () => {
+      gateway.players.after = [{ state: 'buffering', uri: FILM }];
+      const running = said(['play', FILM, '--on', 'living']);
+      await waitUntil('it waits', () => gateway.players.waiting === 1);
+      gateway.players.change({ item: { ...playingItem('Nemo'), uri: 'xmpp:a@b/c?transfer;uid=1' }, status: playbackStatus({ session: 's2', index: 0, count: 1, uri: FILM }) });
+      assert.equal(await running, 'playing Title 1 on Living room\n');
+    });
+
     it('ends when the user has had enough', async () => {
       gateway.players.after = [{ state: 'buffering' }];
       const [clock, signal] = [new FakeClock(), new AbortController()];
@@ -320,12 +328,18 @@ describe('commands for players', () => {
       assert.deepEqual(gateway.players.commands, []);
     });
 
+    it('says how a player is named to those who just name it', async () => {
+      for (const argv of [['pause', 'living'], ['volume', '5', 'living'], ['now', 'living']]) assert.match((await xpmn(argv)).stderr, /^xpmn: usage: too many arguments [^\n]+ got \d\. A player is named with --on\. See /);
+      assert.doesNotMatch((await xpmn(['devices', 'living'])).stderr, /--on/);
+      for (const argv of [['pause', '--on', ''], ['play', 'root', '--of', ' '], ['browse', '']]) assert.match((await xpmn(argv)).stderr, /^xpmn: usage: The name of a device is empty: `xpmn devices` lists those there are\. See /);
+    });
+
     it('refuses in one line that says what to do next', async () => {
       const cases: [ErrorCode, string[], number, string][] = [
         ['unexpected-request', ['next'], 1, 'It is so. `xpmn now --on living` shows what it does.'], ['not-pausable', ['pause'], 1, 'It is so. It can be stopped: `xpmn stop --on living`.'],
         ['not-seekable', ['seek', '10'], 1, 'It is so.'], ['not-acceptable', ['seek', '10'], 1, 'It is so. `xpmn now --on living` shows what it plays.'],
-        ['not-supported', ['next'], 1, 'It is so.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now: `xpmn devices` shows what can.'], ['unreachable', ['stop'], 3, 'It is so.'],
-        ['timeout', ['stop'], 3, 'Living room did not answer in time.'], ['transport-failed', ['stop'], 3, 'Living room did not answer: the connection to it broke.'], ['not-trusted', ['stop'], 4, 'It is so.'],
+        ['not-supported', ['next'], 1, 'It is so.'], ['origin-unreachable', ['next'], 3, 'It is so. Once what has it can be reached again, `xpmn resume --on living` goes on.'], ['origin-unreachable', ['resume'], 3, 'It is so. Once what has it can be reached again, `xpmn resume --on living` goes on.'], ['peer-unavailable', ['stop'], 3, 'Living room can\'t be reached now: is it switched on? `xpmn devices` shows what can be reached.'], ['unreachable', ['stop'], 3, 'It is so.'],
+        ['timeout', ['stop'], 3, 'Living room did not answer in time: try again in a moment.'], ['transport-failed', ['stop'], 3, 'Living room did not answer: the connection to it broke. Try again in a moment.'], ['not-trusted', ['stop'], 4, 'It is so.'],
         ['not-found', ['volume', '5'], 1, 'Living room has no volume that can be reached from here: use its own controls.'], ['not-supported', ['mute', 'on'], 1, 'Living room has no way to mute it that can be reached from here: use its own controls.'],
       ];
       for (const [code, argv, status, sentence] of cases) {
@@ -334,6 +348,14 @@ describe('commands for players', () => {
         assert.deepEqual(await xpmn([...argv, '--on', 'living']), { status, stdout: '', stderr: `xpmn: ${shown}: ${sentence}\n` }, code);
       }
       assert.match((await xpmn(['pause', '--on', 'nas'])).stderr, /^xpmn: not-supported: NAS of Anna \(nas-k3fq\) is no player/);
+    });
+
+    it('names a player in what to do next as a shell takes it', async () => {
+      gateway.players.failure = new XpmnError('not-pausable', 'It is so.');
+      for (const [name, option] of [['-rf', '--on=-rf'], ['--json', '--on=--json'], ["Anna's TV", "--on 'Anna'\\''s TV'"], ['42', '--on 42']] as const) {
+        gateway.list.splice(1, 1, fakeDevice('odd-bbbb', name, { kind: 'media-player', services: ['playback'] }));
+        assert.equal((await xpmn(['pause', `--on=${name}`])).stderr, `xpmn: not-pausable: It is so. It can be stopped: \`xpmn stop ${option}\`.\n`);
+      }
     });
 
     it('can\'t get louder than what nobody knows', async () => {
@@ -357,7 +379,9 @@ describe('commands for players', () => {
         assert.equal(status, 0);
         assert.match(stdout, /^Usage: xpmn [^]*--on <device>/);
       }
-      assert.match((await xpmn(['play', '--help'])).stdout, /go on with what the\s+player has, as resume does/);
+      const { stdout } = await xpmn(['play', '--help']);
+      assert.match(stdout, /go on with what the\s+player has, as resume does/);
+      assert.match(stdout, /\nExamples:\n {2}xpmn play [^]*\n {2}xpmn play CONTAINER --of NAS --on TV /);
     });
   });
 });

@@ -18,7 +18,7 @@ function view(changes: Partial<NamedView> = {}): NamedView {
 describe('what plays, as text', () => {
   it('says what, where in it, and how loud', () => {
     assert.equal(nowText(view(), { now: HEARD, hasBar: false }), [
-      'Nemo', 'Nightwish - Once', 'state       playing 1:02 / 4:36', 'list        2 of 12', 'volume      35', 'opened by   laptop-k3fq', 'device      Living room', '',
+      'Nemo', 'Nightwish - Once', 'state       playing 1:02 / 4:36', 'list        2 of 12', 'volume      35', 'opened by   laptop-k3fq', 'device      Living room (living-aaaa)', '',
     ].join('\n'));
     assert.match(nowText(view({ opener: 'Laptop of Anna' }), { now: HEARD, hasBar: false }), /^opened by {3}Laptop of Anna$/m);
   });
@@ -34,10 +34,10 @@ describe('what plays, as text', () => {
 
   it('leaves out what nobody knows', () => {
     const nothing = view({ item: undefined, volume: undefined, mute: undefined, status: playbackStatus({ state: 'idle', position: undefined, duration: undefined, index: undefined, count: undefined }) });
-    assert.equal(nowText(nothing, { now: HEARD, hasBar: true }), 'state       idle\ndevice      Living room\n');
+    assert.equal(nowText(nothing, { now: HEARD, hasBar: true }), 'state       idle\ndevice      Living room (living-aaaa)\n');
     assert.equal(nowLine(nothing, { now: HEARD, width: 79 }), 'idle');
     const live = view({ item: playingItem('Radio'), volume: undefined, mute: true, status: playbackStatus({ duration: undefined, index: 3, count: undefined }) });
-    assert.equal(nowText(live, { now: HEARD, hasBar: true }), 'Radio\nstate       playing 1:02\nlist        title 4\nvolume      muted\ndevice      Living room\n');
+    assert.equal(nowText(live, { now: HEARD, hasBar: true }), 'Radio\nstate       playing 1:02\nlist        title 4\nvolume      muted\ndevice      Living room (living-aaaa)\n');
     assert.match(nowText(view({ status: playbackStatus({ position: undefined }) }), { now: HEARD, hasBar: true }), /playing \? \/ 4:36\n/);
   });
 
@@ -47,15 +47,32 @@ describe('what plays, as text', () => {
     assert.match(text, /^http:\/\/example\.org\/a\.mp3\nstate {7}error \(it does not play media of this kind\) 1:02 [^]*volume {6}35, muted\nopened by {3}ben@example\.org\/phone-bbbb\n/);
   });
 
+  it('says nothing of the item before, where its own is not told yet', () => {
+    const [before, after] = ['xmpp:a@b/c?transfer;uid=1', 'xmpp:a@b/c?transfer;uid=2'];
+    const item = { ...playingItem('Nemo', { artist: 'Nightwish' }), uri: before };
+    assert.match(nowLine(view({ item, status: playbackStatus({ uri: before }) }), { now: HEARD }), / {2}Nightwish: Nemo$/);
+    const changed = view({ item, status: playbackStatus({ uri: after }) });
+    assert.match(nowLine(changed, { now: HEARD }), / {2}volume 35 {2}xmpp:a@b\/c\?transfer;uid=2$/);
+    assert.match(nowText(changed, { now: HEARD, hasBar: false }), /^xmpp:a@b\/c\?transfer;uid=2\nstate /);
+    assert.equal(nowLine(view({ status: playbackStatus({ state: 'idle', position: undefined, duration: undefined, index: undefined }) }), { now: HEARD }), 'idle  volume 35');
+  });
+
   it('says that a device is lost', () => {
-    assert.match(nowText(view({ reach: 'lost' }), { now: HEARD, hasBar: false }), /^Nemo\n[^]*device {6}Living room can't be reached now: this is the last that was known\n$/);
+    assert.match(nowText(view({ reach: 'lost' }), { now: HEARD, hasBar: false }), /^Nemo\n[^]*device {6}Living room \(living-aaaa\) can't be reached now: this is the last that was known\n$/);
     assert.equal(nowLine(view({ reach: 'lost' }), { now: HEARD }), 'Living room can\'t be reached: waiting for it …');
     assert.equal(nowLine(view({ reach: 'connecting', status: undefined }), { now: HEARD }), 'Living room has not said anything yet …');
   });
 
   it('in one line has the title last, as much of it as there is room for', () => {
     assert.equal(nowLine(view(), { now: HEARD }), 'playing  1:02 / 4:36  2 of 12  volume 35  Nightwish: Nemo');
-    assert.equal(nowLine(view(), { now: HEARD, width: 79 }), 'playing  1:02 / 4:36  [####----------------]  2 of 12  volume 35  Nightwish: N…');
+    assert.equal(nowLine(view(), { now: HEARD, width: 39 }), 'playing  1:02 / 4:36  2 of 12  volume …');
+    assert.equal(nowLine(view(), { now: HEARD, width: 55 }), 'playing  1:02 / 4:36  2 of 12  volume 35  Nightwish: N…');
+  });
+
+  it('has a bar in one line where there is room for that, too', () => {
+    const [long, short] = ['playing  1:02 / 4:36  [####----------------]  2 of 12  volume 35  Nightwish: Nemo', 'playing  1:02 / 4:36  2 of 12  volume 35  Nightwish: Nemo'];
+    assert.equal(nowLine(view(), { now: HEARD, width: long.length }), long);
+    assert.equal(nowLine(view(), { now: HEARD, width: long.length - 1 }), short);
   });
 
   it('shows no tricks of foreign names', () => {

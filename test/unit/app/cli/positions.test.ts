@@ -38,8 +38,8 @@ describe('a position', () => {
 
 describe('a volume', () => {
   it('is a whole number up to 100, or by how much', () => {
-    for (const [text, wanted] of [['0', { value: 0 }], ['100', { value: 100 }], ['+5', { change: 5 }], ['-5', { change: -5 }]] as const) assert.deepEqual(parseVolume(text), wanted);
-    for (const text of ['', '101', '+101', '1.5', '5%', '1e1', '++5', 'loud']) assert.throws(() => parseVolume(text), { code: 'usage' }, text);
+    for (const [text, wanted] of [['0', { value: 0 }], ['100', { value: 100 }], ['+5', { change: 5 }], ['-5', { change: -5 }], ['50%', { value: 50 }], ['-5%', { change: -5 }]] as const) assert.deepEqual(parseVolume(text), wanted);
+    for (const text of ['', '101', '+101', '1.5', '5 %', '101%', '%', '1e1', '++5', 'loud']) assert.throws(() => parseVolume(text), { code: 'usage' }, text);
   });
 });
 
