@@ -101,6 +101,24 @@ describe('gateways of one owner', function () {
     assert.deepEqual(await named(memory.storage), [undefined], 'damaged, it says nothing');
   });
 
+  it('has so many devices on the server as it may; where one goes, another takes its turn', async () => {
+    const devices = new MemoryDevices();
+    const home = await start(network, { sources: [devices], change: (settings) => ({ ...settings, connections: 2 }) });
+    const away = await start(await nextNetwork(network, 'away'));
+    const jidOf = (id: string): Jid | undefined => network.hostedDevices.get(id)?.jid;
+    const seen = (...ids: string[]): Promise<unknown> => waitUntil(`${ids.join()} are seen`, () => libraries(away).length === ids.length && ids.every((id) => libraries(away).includes(jidOf(id) as Jid)));
+    for (const id of ['uuid:1', 'uuid:2', 'uuid:3', 'uuid:4']) devices.appear(nas(id));
+    await waitUntil('all are bridged', () => libraries(home).length === 4);
+    await seen('uuid:1', 'uuid:2');
+    assert.equal(home.unconnected.beyondLimit, 2);
+    devices.vanish('uuid:1');
+    await seen('uuid:2', 'uuid:3');
+    devices.appear(nas('uuid:1'));
+    devices.vanish('uuid:3');
+    await seen('uuid:2', 'uuid:4');
+    assert.equal(home.unconnected.beyondLimit, 1);
+  });
+
   it('bridges a device that two gateways see once, by the one with the lower key, and hands it over', async () => {
     const second = await nextNetwork(network, 'second');
     const [low, high] = network.gateway.key < second.gateway.key ? [network, second] : [second, network];

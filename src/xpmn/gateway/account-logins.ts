@@ -81,6 +81,10 @@ export class AccountLogins {
     this.keepers.delete(device);
   }
 
+  keeps(device: Device): boolean {
+    return this.keepers.has(device);
+  }
+
   /** Whether nothing lets the device in that it has, and its owner is needed. */
   isStuck(device: Device): boolean {
     return this.keepers.get(device)?.stuck !== undefined;

@@ -10,6 +10,7 @@ import type { PlayerFeed } from '../ports/player-feed.ts';
 import { createPlaybackControl } from '../player/playback-session.ts';
 import type { PlaybackSession } from '../player/playback-session.ts';
 import type { LocalLink } from '../serverless/local-link.ts';
+import type { DeviceCredentials } from '../trust/device-credentials.ts';
 import type { Network } from '../trust/network.ts';
 import type { AccountLogins } from './account-logins.ts';
 import { Announcement } from './announcement.ts';
@@ -39,6 +40,7 @@ export interface BridgeDeps {
 
 interface Bridged {
   readonly device: Device;
+  readonly credentials: DeviceCredentials;
   readonly announcement: Announcement;
   readonly services: HostedServices;
   readonly session: PlaybackSession | undefined;
@@ -106,7 +108,7 @@ export class Bridge {
     const { logins } = this.deps;
     const devices = logins ? [...this.bridged.values()].map(({ device }) => device) : [];
     return {
-      beyondLimit: devices.filter(({ connection }) => !connection).length,
+      beyondLimit: devices.filter((device) => !logins?.keeps(device)).length,
       notLetIn: devices.filter((device) => logins?.isStuck(device)).length,
     };
   }
@@ -160,15 +162,15 @@ export class Bridge {
     if (this.isStopped || !(media.library || media.player)) return;
     const credentials = await network.hostDevice(id, name);
     const identity = { verdict: 'own-hosted', key: credentials.key, jid: credentials.jid, network: network.id, roles: [] } as const;
-    const device = new Device(shared, { credentials, identity, account: this.mayConnect() ? this.deps.access?.accountOf(credentials) : undefined }, this.settings.device);
+    const device = new Device(shared, { credentials, identity, account: this.deps.access?.accountOf(credentials) }, this.settings.device);
     const session = this.sessionOf(media, device);
     const services = provideServices(device, { library: media.library, control: session }, shared, this.settings);
     answerPublicKeys({ registry: device.router, network, device: device.jid, own: () => ({ certificate: credentials.certificate.der, signatures: [] }) });
     const announcement = Announcement.of(device, { name, features: services.features, link, nodes: () => services.nodes });
-    this.bridged.set(id, { device, announcement, services, session, name, library: media.library });
+    this.bridged.set(id, { device, credentials, announcement, services, session, name, library: media.library });
     device.start();
     announcement.start();
-    this.deps.logins?.keep(device, credentials, name);
+    this.logIn();
     this.deps.onBridged?.(device.jid);
     log.info('bridging a device', { name, jid: device.jid });
   }
@@ -185,6 +187,7 @@ export class Bridge {
       await entry.device.stop({ signal });
     } finally {
       await ended;
+      if (!this.isStopped) this.logIn();
     }
     this.deps.log.info('a device is not bridged any more', { name: entry.name, jid: entry.device.jid });
   }
@@ -194,8 +197,12 @@ export class Bridge {
     return player && createPlaybackControl({ player, feed, clock, random, log: log.child('player', { device: jid }) }, this.settings.player);
   }
 
-  private mayConnect(): boolean {
-    return [...this.bridged.values()].filter(({ device }) => device.connection).length < this.settings.connections;
+  /** Who has been here longest is on the server, up to the limit; where one goes, another takes its turn. */
+  private logIn(): void {
+    const { deps: { logins }, settings: { connections } } = this;
+    const waiting = [...this.bridged.values()].filter(({ device }) => !logins?.keeps(device));
+    const free = connections - (this.bridged.size - waiting.length);
+    for (const { device, credentials, name } of waiting.slice(0, Math.max(0, free))) logins?.keep(device, credentials, name);
   }
 
   /** Whether another gateway of ours that is there shows the same device, and has the older right to it. */

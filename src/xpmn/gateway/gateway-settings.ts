@@ -46,7 +46,7 @@ export interface GatewaySettings extends ExpiryWatchOptions, DeviceNamesOptions 
   readonly account: AccountServicesOptions;
   readonly logins: AccountCertificatesOptions;
   readonly pairing: HostLimits & AnswerLimits & MembershipOptions;
-  /** Connections to the server for bridged devices; further ones are reached inside the process only. */
+  /** Connections to the server for bridged devices; further ones wait for their turn, and are reached without the server. */
   readonly connections: number;
   /** Milliseconds for everything to end in order. */
   readonly stopTimeout: number;
