@@ -128,8 +128,8 @@ export class MprisObserver {
 
   /** Nothing is told any more. */
   close(): void {
-    this.leave();
     this.isClosed = true;
+    this.leave();
   }
 
   update(change: Partial<MprisState>): void {
@@ -181,6 +181,8 @@ export class MprisObserver {
   }
 
   private leave(): void {
+    // Whoever is late hears at once that it has stopped, and that it is gone.
+    if (!this.isAway && this.saysItIsOver) this.conclude(undefined);
     this.timer?.cancel();
     this.seekedTimer?.cancel();
     this.remote?.close();
@@ -252,11 +254,17 @@ export class MprisObserver {
   }
 
   private async observe(remote: MprisRemote): Promise<void> {
+    const position = this.saysItIsOver ? undefined : await this.askPosition(remote);
+    if (this.remote === remote) this.conclude(position);
+  }
+
+  /** That it has stopped counts at once: it may be about to leave. Whether it gets on all the same is looked at later. */
+  private get saysItIsOver(): boolean {
     const { status, track } = readPlayer(this.raw, this.options);
-    // That it has stopped counts at once: it may be about to leave. Whether it gets on all the same is looked at later.
-    const isOver = status === 'stopped' && (!hasTrack(track) || !this.known.standing);
-    const position = isOver ? undefined : await this.askPosition(remote);
-    if (this.remote !== remote) return;
+    return status === 'stopped' && (!hasTrack(track) || !this.known.standing);
+  }
+
+  private conclude(position: number | undefined): void {
     const now = this.clock.monotonic();
     const reading = readPlayer(this.raw, this.options);
     const { told, isVolumeOurs, options: { endTolerance } } = this;
