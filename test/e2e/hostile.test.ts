@@ -133,7 +133,7 @@ describe('a router that attacks direct connections', function () {
   before(async () => {
     world = await World.create({ hosts: 2, media: async (directory) => [await generateMedia(directory), await generateFilm(directory, 3_000_000)] });
     // Here a direct connection can be made, and has to be: it is waited for longer than anybody stands still.
-    const socks5 = { connectTimeout: 4000, verdictTimeout: 8000 };
+    const socks5 = { connectTimeout: 3000, verdictTimeout: 6000 };
     [, a] = await Promise.all([world.minidlna(), world.founder(world.host('a', 1), { ...IMPATIENT, socks5 })]);
     b = await world.join(a, world.network.out, { config: { ...IMPATIENT, socks5: { ...socks5, listener: { port: PORT } } } });
     router = await HostileRouter.take(world.network.home('a'), world.network.out, PORT);
