@@ -230,8 +230,11 @@ for (const { kind, id, start } of KINDS) {
         await player.play({ signal });
         await waitUntil('it gets on', () => player.snapshot.state === 'playing' && player.snapshot.media?.url === `${origin.url}/${LONG}.flac` && here() > 0.5);
         await player.stop({ signal });
-        await delay(500);
-        if (!own.process.running) await own.launch();
+        // By that it leaves, if it was started so.
+        if (kind === 'mpv') {
+          await own.process.exited;
+          await own.launch();
+        }
         await waitUntil('it is there', () => player.snapshot.problem === undefined);
         await play(SHORT);
         await waitUntil('it has ended', () => ended.length > 0);
