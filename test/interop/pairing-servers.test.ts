@@ -39,7 +39,7 @@ for (const [name, startServer] of Object.entries(SERVERS)) {
     let windows: [PairingWindow, PairingWindow];
     let gateways: MediaGateway[];
     // Both answer within that, also where all stand still for a moment.
-    const config = { ...settings, pairing: { ...settings.pairing, lookFurther: 4_000, lookRound: 6_000 } };
+    const config = { ...settings, pairing: { ...settings.pairing, lookFurther: 3_000, lookRound: 5_000 } };
     const deps: SetupDeps = { clock: systemClock, random: systemRandom, log: silentLogger, config, storage: new MemoryStorage() };
 
     before(async () => {
