@@ -92,7 +92,6 @@ export class MprisObserver {
 
   /** It runs, under that unique name. @throws XpmnError if it can't be read */
   async attach(owner: string, signal: AbortSignal): Promise<void> {
-    this.hearOut();
     this.leave();
     this.presence = new AbortController();
     const call = { signal: AbortSignal.any([this.presence.signal, signal]) };
@@ -122,7 +121,6 @@ export class MprisObserver {
   /** It does not run any more. */
   detach(): void {
     if (!this.remote) return;
-    this.hearOut();
     this.leave();
     this.trouble = new XpmnError('unreachable', NOWHERE);
     this.publish();
@@ -130,8 +128,8 @@ export class MprisObserver {
 
   /** Nothing is told any more. */
   close(): void {
-    this.leave();
     this.isClosed = true;
+    this.leave();
   }
 
   update(change: Partial<MprisState>): void {
@@ -183,6 +181,8 @@ export class MprisObserver {
   }
 
   private leave(): void {
+    // Whoever is late hears at once that it has stopped, and that it is gone.
+    if (!this.isAway && this.saysItIsOver) this.conclude(undefined);
     this.timer?.cancel();
     this.seekedTimer?.cancel();
     this.remote?.close();
@@ -254,19 +254,16 @@ export class MprisObserver {
   }
 
   private async observe(remote: MprisRemote): Promise<void> {
-    const { status, track } = readPlayer(this.raw, this.options);
-    // That it has stopped counts at once: it may be about to leave. Whether it gets on all the same is looked at later.
-    const isOver = status === 'stopped' && (!hasTrack(track) || !this.known.standing);
-    const position = isOver ? undefined : await this.askPosition(remote);
+    const position = this.saysItIsOver ? undefined : await this.askPosition(remote);
     if (this.remote === remote) this.conclude(position);
   }
 
-  /** COMPAT: mpv leaves in the same breath in which it says that it has come to the end. */
-  private hearOut(): void {
-    if (!this.isAway && readStatus(this.raw['PlaybackStatus']) === 'stopped' && this.known.reading.status !== 'stopped') this.conclude(undefined);
+  /** That it has stopped counts at once: it may be about to leave. Whether it gets on all the same is looked at later. */
+  private get saysItIsOver(): boolean {
+    const { status, track } = readPlayer(this.raw, this.options);
+    return status === 'stopped' && (!hasTrack(track) || !this.known.standing);
   }
 
-  /** What follows from what it told and where it is. */
   private conclude(position: number | undefined): void {
     const now = this.clock.monotonic();
     const reading = readPlayer(this.raw, this.options);

@@ -46,10 +46,12 @@ describe('beside an avahi that keeps the port to itself', function () {
 
   it('is announced through avahi alone', async () => {
     const own = (await nas.devices()).filter(({ where }) => where === 'here').map(({ jid }) => jid);
-    const seen = await avahi.browse();
     assert.ok(own.length > 1);
     // and nothing that happened so far has cost it a name
-    for (const jid of own) assert.ok(seen.some(({ instance, txt, host }) => instance === instanceLabel(jid, hostname()) && txt.includes(`jid=${jid}`) && host === 'nas.local'), jid);
+    await waitUntil(`all are announced: ${own.join()}`, async () => {
+      const seen = await avahi.browse();
+      return own.every((jid) => seen.some(({ instance, txt, host }) => instance === instanceLabel(jid, hostname()) && txt.includes(`jid=${jid}`) && host === 'nas.local'));
+    });
   });
 
   it('is found again when avahi comes back', async () => {

@@ -14,7 +14,8 @@ describe('pairing by a button', function () {
   before(async () => {
     world = await World.create({ serverless: true, hosts: 5 });
     await world.minidlna();
-    const config = { pairing: { buttonLinger: 4000 } };
+    // All buttons are pressed within that, however late a command begins.
+    const config = { pairing: { buttonLook: 6000, buttonLinger: 4000 } };
     const quiet = { ...config, upnp: { ssdp: { interfaces: ['none'] } } };
     machines = (await Promise.all([1, 2, 3, 4].map((index) => world.machine(world.host('a', index), index === 1 ? config : quiet)))) as typeof machines;
     await Promise.all(machines.map((machine) => machine.start()));

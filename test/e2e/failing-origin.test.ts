@@ -30,7 +30,7 @@ describe('a media server in trouble', function () {
     world = await World.create({ hosts: 2, media: () => Promise.resolve() });
     const files = Object.fromEntries(TROUBLES.map((trouble) => [trouble, { size: SIZE, trouble }]));
     origin = await startFakeOrigin(world.host('a', 0), files);
-    a = await world.founder(world.host('a', 1), { upnp: { origin: { stallTimeout: 1500 } } });
+    a = await world.founder(world.host('a', 1), { upnp: { origin: { stallTimeout: 4000 } } });
     b = await world.join(a, world.network.out, { config: { mediaPort: { resume: { attempts: 4, firstDelay: 200 } } } });
     nas = await b.library();
     items = (await b.json<LibraryPage>(['browse', nas.id])).children;

@@ -15,7 +15,7 @@ async function layers(files: Readonly<Record<string, string>>): Promise<{ status
       await writeFile(join(tests, path), text);
     }
     const script = `import { runLayers } from '${RUNNER}';
-      const bounds = { whole: 20_000, lingering: 500 };
+      const bounds = { whole: 90_000, lingering: 5_000 };
       process.exitCode = await runLayers({ tests: process.argv[1], bounds });`;
     const argv = ['--input-type=module', '-e', script, tests];
     const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
@@ -28,7 +28,7 @@ async function layers(files: Readonly<Record<string, string>>): Promise<{ status
 const GOOD = "it('is good', () => undefined);";
 
 describe('the run of all layers', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   it('adds up the layers, in their order', async () => {
     const { status, last, text } = await layers({ 'e2e/b.test.ts': GOOD, 'architecture.test.ts': GOOD, 'unit/deep/a.test.ts': GOOD });

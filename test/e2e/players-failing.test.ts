@@ -20,7 +20,7 @@ import { World } from './support/world.ts';
 /** No command may take longer, whatever has died. */
 const ANSWERED = 75_000;
 /** Nor may the truth, to be seen elsewhere. */
-const SEEN = 120_000;
+const SEEN = 180_000;
 /** Seconds of CPU in as many as the second number milliseconds: a daemon that waits takes next to none. */
 const [IDLE, OBSERVED] = [0.3, 3_000];
 

@@ -84,7 +84,7 @@ class Machine {
   /** Everything that is on the disk, but for what is being written. */
   async disk(): Promise<string> {
     const files = (await readdir(this.folder)).filter((name) => !name.endsWith('~'));
-    return (await Promise.all(files.map((file) => readFile(join(this.folder, file), 'latin1')))).join('\n');
+    return (await Promise.all(files.map((file) => readFile(join(this.folder, file), 'latin1').catch(() => '')))).join('\n');
   }
 
   forgotten(): Promise<unknown> {

@@ -13,12 +13,12 @@ const signal = new AbortController().signal;
 const PASSWORD = { kind: 'password', password: 'Grüße, "= 日本' } as const;
 const TV = 'romeo@home.test/tv-k3fq';
 
-describe('login on ejabberd', () => {
+describe('login on ejabberd', function () {
+  this.timeout(60_000);
   let server: Ejabberd;
   const logins = new Logins(() => server);
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     server = await startEjabberd({ users: { romeo: PASSWORD.password, juliet: PASSWORD.password }, clientCertificates: true });
   });
   afterEach(() => logins.end());

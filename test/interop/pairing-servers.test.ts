@@ -38,7 +38,9 @@ for (const [name, startServer] of Object.entries(SERVERS)) {
     let networks: [Network, Network];
     let windows: [PairingWindow, PairingWindow];
     let gateways: MediaGateway[];
-    const deps: SetupDeps = { clock: systemClock, random: systemRandom, log: silentLogger, config: settings, storage: new MemoryStorage() };
+    // Both answer within that, also where all stand still for a moment.
+    const config = { ...settings, pairing: { ...settings.pairing, lookFurther: 3_000, lookRound: 5_000 } };
+    const deps: SetupDeps = { clock: systemClock, random: systemRandom, log: silentLogger, config, storage: new MemoryStorage() };
 
     before(async () => {
       server = await startServer();

@@ -7,7 +7,8 @@ import { startProsody } from '../peers/prosody.ts';
 import type { Prosody } from '../peers/prosody.ts';
 import { XmppProbe } from '../peers/xmpp-probe.ts';
 
-describe('prosody as a peer', () => {
+describe('prosody as a peer', function () {
+  this.timeout(60_000);
   let server: Prosody;
   let romeo: XmppProbe;
 

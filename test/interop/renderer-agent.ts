@@ -30,6 +30,8 @@ export interface AgentCommand {
  */
 const [address = '', folder = ''] = process.argv.slice(2);
 const { upnp } = settings;
+/** Milliseconds: also on a machine that stands still for a moment, what we have set comes back within that. */
+const ECHO = 5_000;
 const signal = new AbortController().signal;
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify({ at: Date.now(), ...line })}\n`);
 const counts: Record<string, number> = {};
@@ -48,7 +50,7 @@ const adapter = createUpnpAdapter({
   openOrigin: () => Promise.reject.bind(Promise) as never,
   events: createEventSubscriber({ requester, clock, random, log: silentLogger }, upnp.gena),
   quirks: [], isOwnDevice: () => false,
-}, upnp);
+}, { ...upnp, renderer: { ...upnp.renderer, echo: ECHO } });
 
 let player: MediaPlayer | undefined;
 let unwatch: (() => void) | undefined;

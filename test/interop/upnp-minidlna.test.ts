@@ -72,7 +72,7 @@ describe('UPnP adapter and minidlna', function () {
   const count = (from: Agent, what: 'appeared' | 'gone'): number =>
     from.lines.filter((line) => (what === 'gone' ? line.gone === udn : line.appeared?.id === udn)).length;
   const becomes = (from: Agent, what: 'appeared' | 'gone', times: number): Promise<boolean> =>
-    waitUntil(`${what} ${times} times: ${from.process.output()}`, () => count(from, what) === times);
+    waitUntil(`${what} ${times} times: ${from.process.output()}`, () => count(from, what) === times, { timeout: 30_000 });
 
   it('finds it by search', async () => {
     await becomes(agent, 'appeared', 1);

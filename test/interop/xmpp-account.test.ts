@@ -37,7 +37,8 @@ interface Login {
 }
 
 for (const hash of ['SHA-1', 'SHA-256'] as const) {
-  describe(`the account on Prosody, SCRAM-${hash}`, () => {
+  describe(`the account on Prosody, SCRAM-${hash}`, function () {
+    this.timeout(60_000);
     let server: Prosody;
     const connections: XmppConnection[] = [];
 
@@ -183,7 +184,9 @@ for (const hash of ['SHA-1', 'SHA-256'] as const) {
   });
 }
 
-describe('a Prosody with another name in its certificate', () => {
+describe('a Prosody with another name in its certificate', function () {
+  this.timeout(30_000);
+
   it('is not trusted', async () => {
     const server = await startProsody({ users: { romeo: 'secret' }, certificateNames: ['elsewhere.test'] });
     const router = new IqRouter({ log: silentLogger, gate: serverGate }, { inProgress: 32, inProgressInAll: 32, idLength: 256 });

@@ -21,13 +21,13 @@ const PASSWORD = { kind: 'password', password: 'wherefore' } as const;
 const refused = (promise: Promise<unknown>, code: ErrorCode, message = /./): Promise<void> =>
   assert.rejects(promise, (error: XpmnError) => (assert.equal(error.code, code, error.message), assert.match(error.message, message), true));
 
-describe('login by certificate on Prosody', () => {
+describe('login by certificate on Prosody', function () {
+  this.timeout(60_000);
   let server: Prosody;
   let tv: TestDevice;
   const logins = new Logins(() => server);
 
-  before(async function () {
-    this.timeout(30_000);
+  before(async () => {
     server = await startProsody({ users: { romeo: PASSWORD.password, juliet: PASSWORD.password }, clientCertificates: true });
     tv = await makeDevice('romeo@home.test/tv-k3fq');
   });
@@ -130,7 +130,8 @@ describe('login by certificate on Prosody', () => {
   });
 });
 
-describe('a Prosody that wants certificates of authorities only', () => {
+describe('a Prosody that wants certificates of authorities only', function () {
+  this.timeout(30_000);
   let server: Prosody;
   const logins = new Logins(() => server);
   afterEach(() => logins.end());
@@ -157,7 +158,9 @@ describe('a Prosody that wants certificates of authorities only', () => {
   });
 });
 
-describe('a Prosody that knows nothing of certificates', () => {
+describe('a Prosody that knows nothing of certificates', function () {
+  this.timeout(30_000);
+
   it('lets nobody in by one, and does not get a password instead', async () => {
     const server = await startProsody({ users: { romeo: PASSWORD.password } });
     const logins = new Logins(() => server);

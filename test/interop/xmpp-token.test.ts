@@ -15,7 +15,8 @@ const CLIENT_ID = 'd4565fa7-4d72-4749-b3d3-740edbf87770';
 const PASSWORD = { kind: 'password', password: 'wherefore', tokenFor: CLIENT_ID } as const;
 const refused = (promise: Promise<unknown>, code: ErrorCode): Promise<void> => assert.rejects(promise, (error: XpmnError) => (assert.equal(error.code, code, error.message), true));
 
-describe('login by token on Prosody', () => {
+describe('login by token on Prosody', function () {
+  this.timeout(60_000);
   let server: Prosody;
   const logins = new Logins(() => server);
   const begin = async (extra?: string): Promise<void> => void (server = await startProsody({ users: { romeo: PASSWORD.password, juliet: 'x' }, tokens: true, extra }));
@@ -69,7 +70,9 @@ describe('login by token on Prosody', () => {
   });
 });
 
-describe('a Prosody without tokens', () => {
+describe('a Prosody without tokens', function () {
+  this.timeout(30_000);
+
   it('gives none with the password, and takes none', async () => {
     const server = await startProsody({ users: { romeo: PASSWORD.password } });
     const logins = new Logins(() => server);

@@ -71,8 +71,11 @@ async function batch(lines: readonly string[], options: readonly string[] = []):
 
 /** Namespaces of runs whose process is gone. */
 async function removeLeftovers(): Promise<void> {
-  const all = (await run(['ip', 'netns', 'list'])).split('\n').map((line) => line.split(' ')[0] ?? '');
-  await removeNamespaces(all.filter((name) => isDead(Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]))));
+  await removeNamespaces((await namespaces()).filter((name) => isDead(Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]))));
+}
+
+async function namespaces(): Promise<string[]> {
+  return (await run(['ip', 'netns', 'list'])).split('\n').map((line) => line.split(' ')[0] ?? '');
 }
 
 function isDead(pid: number): boolean {
@@ -92,7 +95,11 @@ async function removeNamespaces(names: readonly string[]): Promise<void> {
     const empty = async () => (await Promise.all(names.map(pidsIn))).flat().length === 0;
     if (await waitUntil('the namespaces are empty', empty, { timeout: 3_000 }).catch(() => false)) break;
   }
-  await batch(names.map((name) => `netns del ${name}`), ['-force']);
+  // Another run may remove what a crashed one has left, at the same time.
+  await batch(names.map((name) => `netns del ${name}`), ['-force']).catch(async (error: unknown) => {
+    const left = await namespaces();
+    if (names.some((name) => left.includes(name))) throw error;
+  });
   await Promise.all(names.map((name) => rm(`/etc/netns/${name}`, { recursive: true, force: true })));
 }
 

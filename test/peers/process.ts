@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { Unrecoverable, delay, waitUntil } from './wait.ts';
 
 const TAIL = 64 * 1024;
@@ -100,8 +101,8 @@ class GroupProcess implements ManagedProcess {
     this.exited = new Promise((resolve) => {
       const closed = once(child, 'close');
       child.once('exit', (code, signal) => {
-        // its last words may still be in the pipe, which a grandchild may also hold open for ever
-        void Promise.race([closed, delay(LAST_WORDS)]).then(() => {
+        // its last words may still be in the pipe, which a grandchild may also hold open for ever; a timer that is late comes before what lies there is read
+        void Promise.race([closed, delay(LAST_WORDS).then(() => setImmediate())]).then(() => {
           this.running = false;
           resolve({ code, signal });
         });
@@ -188,13 +189,21 @@ export function run(
   });
 }
 
+/** Below those that the kernel gives by itself: until it is taken, and while its owner is restarted, nobody gets it by chance. */
+const PORTS = [10_000, 32_000] as const;
+
 /** A TCP port that is free now on `address` in this process's own network. */
 export async function freePort(address = '127.0.0.1'): Promise<number> {
-  const server = createServer();
-  server.listen(0, address);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(...PORTS);
+    const server = createServer().listen(port, address);
+    const isFree = await once(server, 'listening').then(() => true, (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EADDRINUSE') throw error;
+      return false;
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }

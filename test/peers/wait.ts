@@ -17,6 +17,8 @@ export async function waitUntil<T>(
   const end = performance.now() + timeout;
   let last: unknown;
   for (;;) {
+    // Whoever stands still for a while looks once more before he gives up.
+    const isLast = performance.now() >= end;
     try {
       const value = await condition();
       if (value) return value;
@@ -25,7 +27,7 @@ export async function waitUntil<T>(
       if (error instanceof Unrecoverable) throw error;
       last = error;
     }
-    if (performance.now() >= end) throw new Error(`not within ${timeout} ms: ${what}`, { cause: last });
+    if (isLast) throw new Error(`not within ${timeout} ms: ${what}`, { cause: last });
     await delay(interval);
   }
 }

@@ -14,6 +14,12 @@ import { buildProgram } from './program.ts';
 
 export const PASSWORD = 'wherefore art thou';
 
+/** A user's settings, which are laid over the shipped ones. */
+type Config = Readonly<Record<string, unknown>>;
+
+/** Who stands still for a moment is looked for all the same. */
+const PATIENT = { lookRound: 6_000 };
+
 export interface WorldOptions {
   readonly homes?: readonly string[];
   readonly hosts?: number;
@@ -74,14 +80,15 @@ export class World {
     return server;
   }
 
-  async machine(host: Host, config?: object, bus?: string, session?: string): Promise<Machine> {
-    const machine = await Machine.create({ ns: host.ns, config, bus, session });
+  async machine(host: Host, config: Config = {}, bus?: string, session?: string): Promise<Machine> {
+    const pairing = { ...PATIENT, ...(config['pairing'] as object | undefined) };
+    const machine = await Machine.create({ ns: host.ns, config: { ...config, pairing }, bus, session });
     this.machines.push(machine);
     return machine;
   }
 
   /** The first machine of the media network: made on the account, and running. */
-  async founder(host: Host, config?: object): Promise<Machine> {
+  async founder(host: Host, config?: Config): Promise<Machine> {
     const machine = await this.machine(host, config);
     const password = await machine.file('password', `${PASSWORD}\n`);
     const ca = await machine.file('ca.pem', this.prosody.ca);
@@ -93,7 +100,7 @@ export class World {
   }
 
   /** Another machine, with credentials that the first has written. */
-  async join(founder: Machine, host: Host, { name = 'away', config, session }: { readonly name?: string; readonly config?: object; readonly session?: string } = {}): Promise<Machine> {
+  async join(founder: Machine, host: Host, { name = 'away', config, session }: { readonly name?: string; readonly config?: Config; readonly session?: string } = {}): Promise<Machine> {
     const machine = await this.machine(host, config, undefined, session);
     const password = await machine.file('stick-password', 'milk of human kindness\n');
     const stick = join(machine.folder, 'stick');
