@@ -3,6 +3,8 @@ import type { Clock, Timer } from './clock.ts';
 export interface KeepAliveOptions {
   /** ms of silence before the other end is asked for a sign of life. */
   readonly pingAfter: number;
+  /** The same while an answer is awaited: that may be the first that does not come. As `pingAfter` by default. */
+  readonly pingAfterRequest?: number;
   /** ms more of silence until it is taken for dead. */
   readonly deadAfter: number;
 }
@@ -13,6 +15,8 @@ export interface KeepAliveDeps {
   readonly ask: () => void;
   /** Called once, last. */
   readonly onDead: () => void;
+  /** Whether something was asked, and the answer has not come. */
+  readonly isAwaiting?: () => boolean;
   /** Whether it is we who do not listen: silence means nothing then. */
   readonly isBusy?: () => boolean;
 }
@@ -23,6 +27,8 @@ export class KeepAlive {
   private readonly options: KeepAliveOptions;
   private heardAt: number;
   private timer: Timer;
+  /** When it is looked next whether there was silence, while listening. */
+  private checkAt = 0;
   private phase: 'listening' | 'asking' | 'over' = 'listening';
   private wasHeard = false;
 
@@ -30,7 +36,7 @@ export class KeepAlive {
     this.deps = deps;
     this.options = options;
     this.heardAt = deps.clock.monotonic();
-    this.timer = deps.clock.after(options.pingAfter, () => this.check());
+    this.timer = this.checkIn(options.pingAfter);
   }
 
   /** It was asked, and has said nothing since. */
@@ -51,17 +57,31 @@ export class KeepAlive {
     this.askNow();
   }
 
+  /** An answer is awaited from now on. Cheap: most find the timer set for it. */
+  asked(): void {
+    const { pingAfter, pingAfterRequest = pingAfter } = this.options;
+    if (this.phase !== 'listening' || this.deps.clock.monotonic() + pingAfterRequest >= this.checkAt) return;
+    this.timer.cancel();
+    this.timer = this.checkIn(pingAfterRequest);
+  }
+
   stop(): void {
     this.phase = 'over';
     this.timer.cancel();
   }
 
   private check(): void {
-    const { clock } = this.deps;
     if (this.isBusy()) this.heard();
-    const silence = clock.monotonic() - this.heardAt;
-    if (silence < this.options.pingAfter) this.timer = clock.after(this.options.pingAfter - silence, () => this.check());
+    const { pingAfter, pingAfterRequest = pingAfter } = this.options;
+    const patience = this.deps.isAwaiting?.() ? pingAfterRequest : pingAfter;
+    const silence = this.deps.clock.monotonic() - this.heardAt;
+    if (silence < patience) this.timer = this.checkIn(patience - silence);
     else this.askNow();
+  }
+
+  private checkIn(ms: number): Timer {
+    this.checkAt = this.deps.clock.monotonic() + ms;
+    return this.deps.clock.after(ms, () => this.check());
   }
 
   private askNow(): void {

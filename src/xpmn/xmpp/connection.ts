@@ -82,7 +82,7 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
     this.account = account;
     this.options = options;
     this.backOff = new BackOff(deps.random, options.backOff);
-    this.channel = new ServerChannel({ ...deps, onStanza: (stanza) => this.emit('stanza', stanza) }, account.jid, options.iq);
+    this.channel = new ServerChannel({ ...deps, onStanza: (stanza) => this.emit('stanza', stanza), asked: () => this.keepAlive?.asked() }, account.jid, options.iq);
   }
 
   get state(): ConnectionState {
@@ -172,7 +172,7 @@ export class KeptConnection extends EventEmitter<XmppConnectionEvents> implement
     this.link = link;
     this.channel.attach(link);
     const onDead = (): void => link.destroy(new XpmnError('connection-lost', 'The server has gone silent.'));
-    const keepAlive = new KeepAlive({ clock, ask: () => this.askServer(), onDead }, this.options.keepAlive);
+    const keepAlive = new KeepAlive({ clock, ask: () => this.askServer(), onDead, isAwaiting: () => this.channel.isAwaiting }, this.options.keepAlive);
     this.keepAlive = keepAlive;
     if (link.token) this.issued(link.token);
     const stable = clock.after(this.options.stableAfter, () => this.backOff.reset());

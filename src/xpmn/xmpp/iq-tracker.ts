@@ -25,6 +25,8 @@ export interface IqTrackerDeps {
   /** Hands the request to the stream; its failure is the request's. */
   send(stanza: XmlElement): Promise<void>;
   readonly answers: AnswerRule;
+  /** One more answer is awaited. */
+  asked?(): void;
 }
 
 interface Pending {
@@ -73,6 +75,7 @@ export class IqTracker {
       const timer: Timer = this.deps.clock.after(timeout, () => settle(new XpmnError('timeout', `No answer came within ${timeout} ms.`)));
       signal.addEventListener('abort', onAbort, { once: true });
       this.pending.set(id, { to: iq.to, settle });
+      this.deps.asked?.();
       this.deps.send(iqRequest({ ...iq, id })).catch((error: unknown) => settle(error instanceof Error ? error : new XpmnError('connection-lost', 'The request could not be sent.')));
     });
   }

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { KeepAlive } from '../../../src/xpmn/kernel/keep-alive.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-const OPTIONS = { pingAfter: 60, deadAfter: 20 };
+const OPTIONS = { pingAfter: 60, pingAfterRequest: 10, deadAfter: 20 };
 
 function watched() {
   const clock = new FakeClock();
   const seen = { asked: 0, dead: 0, busy: false };
+  const awaited = { count: 0 };
   const alive = new KeepAlive({
-    clock, ask: () => (seen.asked += 1), onDead: () => (seen.dead += 1), isBusy: () => seen.busy,
+    clock, ask: () => (seen.asked += 1), onDead: () => (seen.dead += 1), isBusy: () => seen.busy, isAwaiting: () => awaited.count > 0,
   }, OPTIONS);
-  return { clock, seen, alive };
+  return { clock, seen, alive, awaited };
 }
 
 describe('keep-alive', () => {
@@ -56,6 +57,38 @@ describe('keep-alive', () => {
     assert.deepEqual([seen.asked, seen.dead, clock.pending], [2, 1, 0]);
     alive.doubt();
     assert.equal(seen.asked, 2, 'the dead are not asked');
+  });
+
+  it('waits for less while an answer is awaited, from the question or what was heard since', async () => {
+    const { clock, seen, alive, awaited } = watched();
+    await clock.advance(30);
+    awaited.count = 1;
+    alive.asked();
+    await clock.advance(9);
+    alive.heard();
+    alive.asked();
+    await clock.advance(9);
+    assert.equal(seen.asked, 0);
+    await clock.advance(1);
+    assert.equal(seen.asked, 1);
+    alive.asked();
+    await clock.advance(20);
+    assert.deepEqual([seen.asked, seen.dead, clock.pending], [1, 1, 0]);
+    alive.asked();
+    assert.equal(clock.pending, 0, 'the dead are not waited for');
+  });
+
+  it('waits as long as ever once the answer has come', async () => {
+    const { clock, seen, alive, awaited } = watched();
+    awaited.count = 1;
+    alive.asked();
+    await clock.advance(5);
+    alive.heard();
+    awaited.count = 0;
+    await clock.advance(59);
+    assert.equal(seen.asked, 0);
+    await clock.advance(1);
+    assert.equal(seen.asked, 1);
   });
 
   it('takes no silence of its own for one of the other end', async () => {

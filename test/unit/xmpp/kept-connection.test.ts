@@ -3,6 +3,7 @@ import { XpmnError } from '../../../src/xpmn/kernel/errors.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import { deferred } from '../../../src/xpmn/kernel/tasks.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
+import { xml } from '../../../src/xpmn/model/xml.ts';
 import type { ConnectionState, LoginCredentials, XmppAccount } from '../../../src/xpmn/ports/xmpp-connection.ts';
 import { KeptConnection } from '../../../src/xpmn/xmpp/connection.ts';
 import type { ServerLink } from '../../../src/xpmn/xmpp/connection/link.ts';
@@ -63,5 +64,33 @@ describe('a connection that is told another way to log in while it logs in', () 
     assert.equal(attempts, 3);
     await connection.stop();
     assert.ok(connection.channel.closed.aborted);
+  });
+});
+
+describe('a connection to a server that says nothing any more', () => {
+  it('is given up sooner when an answer does not come', async () => {
+    const clock = new FakeClock();
+    const router = new IqRouter({ log: silentLogger }, { inProgress: 32, inProgressInAll: 32, idLength: 256 });
+    const destroyed: string[] = [];
+    const establish = (): Promise<ServerLink> => {
+      let lost: (reason: XpmnError) => void = () => undefined;
+      const destroy = (reason: Error): void => {
+        destroyed.push(reason.message);
+        lost(reason as XpmnError);
+      };
+      return Promise.resolve({ token: undefined, run: (hears) => (lost = hears.lost), send: () => Promise.resolve(), close: () => Promise.resolve(), destroy });
+    };
+    const connection = new KeptConnection({ clock, random: new FakeRandom(), log: silentLogger, router, establish }, { jid, credentials: PASSWORD }, settings.xmpp.server);
+    const { signal } = new AbortController();
+    await connection.start({ signal });
+    const { pingAfterRequest = Infinity, deadAfter, pingAfter } = settings.xmpp.server.keepAlive;
+    await clock.advance(pingAfter / 2);
+    const asking = assert.rejects(connection.channel.request({ type: 'get', payload: xml('ping', 'urn:xmpp:ping') }, { signal, timeout: 10 * pingAfter }), { code: 'connection-lost' });
+    await clock.advance(pingAfterRequest + deadAfter - 1);
+    assert.deepEqual(destroyed, []);
+    await clock.advance(1);
+    await asking;
+    assert.deepEqual(destroyed, ['The server has gone silent.']);
+    await connection.stop();
   });
 });

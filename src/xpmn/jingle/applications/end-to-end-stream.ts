@@ -99,8 +99,9 @@ export class RunningStream implements EndToEndStream {
       send: (stanza) => this.xml.send(stanza),
       request: (iq, requested) => this.tracker.request(iq, requested),
     };
-    this.tracker = new IqTracker({ clock, random, send: (stanza) => this.xml.send(stanza), answers: anyAnswer }, options.iq);
-    this.alive = new KeepAlive({ clock, ask: () => this.ask(), onDead: () => this.destroy(new XpmnError('connection-lost', 'The peer has gone silent.')), isBusy: () => this.isHandling }, options);
+    this.tracker = new IqTracker({ clock, random, send: (stanza) => this.xml.send(stanza), answers: anyAnswer, asked: () => this.alive.asked() }, options.iq);
+    const onDead = (): void => this.destroy(new XpmnError('connection-lost', 'The peer has gone silent.'));
+    this.alive = new KeepAlive({ clock, ask: () => this.ask(), onDead, isAwaiting: () => this.tracker.size > 0, isBusy: () => this.isHandling }, options);
     this.timer = clock.after(options.headerTimeout, () => this.destroy(new XpmnError('timeout', 'The peer did not open its XML stream.')));
     if (secured.peer.key) deps.answers?.retain(secured.peer.key);
   }

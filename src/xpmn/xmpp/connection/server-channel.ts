@@ -24,6 +24,8 @@ export interface ServerChannelDeps {
   readonly router: IqDispatcher;
   /** Presence, and the messages that may pass. */
   onStanza(stanza: XmlElement): void;
+  /** One more answer is awaited. */
+  asked?(): void;
 }
 
 /** The channel to the server, over one link after another. What may pass, either way, the allow-list says. */
@@ -39,11 +41,15 @@ export class ServerChannel implements StanzaChannel {
     this.deps = deps;
     this.local = local;
     const { clock, random } = deps;
-    this.tracker = new IqTracker({ clock, random, send: (stanza) => this.pass(stanza), answers: serverAnswers(local) }, options);
+    this.tracker = new IqTracker({ clock, random, send: (stanza) => this.pass(stanza), answers: serverAnswers(local), asked: () => deps.asked?.() }, options);
   }
 
   get closed(): AbortSignal {
     return this.gone.signal;
+  }
+
+  get isAwaiting(): boolean {
+    return this.tracker.size > 0;
   }
 
   async send(stanza: XmlElement): Promise<void> {

@@ -164,6 +164,22 @@ describe('an end-to-end XML stream', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it('asks a peer sooner that does not answer', async () => {
+    const { open, clock } = rig();
+    const pair = securedPair();
+    const stream = await open(pair.initiator);
+    pair.responder.stream.write(HEADER);
+    await clock.advance(defaults.pingAfter / 2);
+    const asking = assert.rejects(stream.channel.request({ type: 'get', payload: xml('query', 'test') }, { signal: new AbortController().signal }), { code: 'connection-lost' });
+    await settle();
+    heard(pair.responder.stream);
+    await clock.advance(defaults.pingAfterRequest ?? 0);
+    assert.match(heard(pair.responder.stream), /<ping xmlns='urn:xmpp:ping'\/>/);
+    await clock.advance(defaults.deadAfter);
+    await asking;
+    assert.equal(clock.pending, 0);
+  });
+
   it('asks at once when there is a doubt', async () => {
     const { open, clock } = rig();
     const pair = securedPair();
