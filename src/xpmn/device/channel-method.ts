@@ -18,10 +18,13 @@ export interface ChannelMethodDeps {
   onMessage(message: XmlElement, channel: StanzaChannel): void;
 }
 
-/** XML streams, by whichever path. Those through the server are asked less often whether they still live: every question goes through it. */
+/**
+ * XML streams, by whichever path. Those through the server are asked less often whether they still live: every question goes through it,
+ * behind whatever else does, and what has died there the connection to the server shows.
+ */
 export function channelMethodFor(given: ChannelMethodDeps, { endToEnd, pingAfterInBand, iq }: DeviceSettings): ApplicationMethod<EndToEndStream> {
   const deps = { ...given, answers: new AnswerCache(iq) };
   const method = createXmlStreamMethod(deps, endToEnd);
-  const inBand = createXmlStreamMethod(deps, { ...endToEnd, pingAfter: pingAfterInBand });
+  const inBand = createXmlStreamMethod(deps, { ...endToEnd, pingAfter: pingAfterInBand, pingAfterRequest: pingAfterInBand });
   return { ...method, open: (secured, theirs, options) => (pathOf(secured) === 'in-band' ? inBand : method).open(secured, theirs, options) };
 }
