@@ -3,6 +3,8 @@ import { AccountCertificates } from '../../../src/xpmn/login/account-certificate
 import type { AccountCertificatesOptions } from '../../../src/xpmn/login/account-certificates.ts';
 import { silentLogger } from '../../../src/xpmn/kernel/log.ts';
 import { parseJid } from '../../../src/xpmn/model/jid.ts';
+import { child } from '../../../src/xpmn/model/xml.ts';
+import type { XmlElement } from '../../../src/xpmn/model/xml.ts';
 import type { XmppConnection } from '../../../src/xpmn/ports/xmpp-connection.ts';
 import { issueCertificate } from '../../../src/xpmn/trust/certificate.ts';
 import type { ListStore } from '../../../src/xpmn/trust/list-store.ts';
@@ -75,7 +77,9 @@ describe('the certificates of an account, as a gateway manages them', () => {
     const certificates = await begin();
     let looked = 0;
     certificates.on('looked', () => (looked += 1));
-    server.onStanza = () => true;
+    // It lives, and says so.
+    const unlessPing = (stanza: XmlElement): boolean => child(stanza, 'ping', 'urn:xmpp:ping') === undefined;
+    server.onStanza = unlessPing;
     const looking = certificates.look(signal);
     await clock.advance(options.answerTimeout);
     await looking;
@@ -83,7 +87,7 @@ describe('the certificates of an account, as a gateway manages them', () => {
     server.onStanza = undefined;
     await certificates.look(signal);
     assert.deepEqual([certificates.areTaken, looked], [true, 2]);
-    server.onStanza = () => true;
+    server.onStanza = unlessPing;
     const adding = assert.rejects(certificates.add({ label: 'home', certificate: certificateOf(home, 'home'), mayManage: true }, signal), { code: 'timeout' });
     await clock.advance(options.answerTimeout);
     await adding;
