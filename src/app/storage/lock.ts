@@ -11,6 +11,9 @@ interface Holder {
   readonly began: string;
 }
 
+/** Whoever fails as often as that is not late, but where something else is in the way. */
+const ATTEMPTS = 100;
+
 /**
  * Holds `path` for this process until the returned function is called, or the process has ended, however it did. `busy`
  * is what to say while another has it.
@@ -27,7 +30,10 @@ export async function takeLock(path: string, busy = 'A gateway runs on this stat
     await mkdir(mine, { mode: 0o700 });
     try {
       await writeFile(join(mine, name), '', { mode: 0o600 });
-      while (!(await moved(mine, path))) await clearStale(path, busy);
+      for (let attempts = 1; !(await moved(mine, path)); attempts += 1) {
+        if (attempts === ATTEMPTS) throw new XpmnError('storage-failed', `${path} can't be taken: what is there can't be cleared away.`);
+        await clearStale(path, busy);
+      }
     } finally {
       await rm(mine, { recursive: true, force: true });
     }
@@ -40,13 +46,26 @@ export async function takeLock(path: string, busy = 'A gateway runs on this stat
 
 /** Every step of it may have been done by another one meanwhile. */
 async function clearStale(path: string, busy: string): Promise<void> {
-  for (const name of await unless(['ENOENT'], readdir(path)) ?? []) {
-    const holder = parseHolder(name);
+  for (const { file, holder } of await claimsOn(path)) {
     if (holder && (await lives(holder))) throw new XpmnError('already-running', `${busy} (process ${holder.pid}).`, { details: { pid: holder.pid } });
-    await unless(['ENOENT'], unlink(join(path, name)));
+    await unless(['ENOENT', 'EISDIR'], unlink(file));
   }
   // not every file system puts one directory in the place of another, be it empty
-  await unless(['ENOENT', ...OCCUPIED], rmdir(path));
+  await unless(['ENOENT', 'ENOTDIR', ...OCCUPIED], rmdir(path));
+}
+
+/** The files that say who holds it. */
+async function claimsOn(path: string): Promise<{ readonly file: string; readonly holder: Holder | undefined }[]> {
+  const names = await unless(['ENOENT', 'ENOTDIR'], readdir(path));
+  if (names) return names.map((name) => ({ file: join(path, name), holder: parseHolder(name) }));
+  // COMPAT: before locks were directories, a file said it.
+  const text = await unless(['ENOENT', 'EISDIR'], readFile(path, 'utf8'));
+  return text === undefined ? [] : [{ file: path, holder: parseFormer(text) }];
+}
+
+function parseFormer(text: string): Holder | undefined {
+  const [, pid, began] = /^\{"pid":(\d{1,10}),"began":"(\d*)"\}$/.exec(text) ?? [];
+  return pid === undefined || began === undefined ? undefined : { pid: Number(pid), began };
 }
 
 function parseHolder(name: string): Holder | undefined {
@@ -74,7 +93,7 @@ async function beginning(pid: number): Promise<string | undefined> {
 const OCCUPIED = ['ENOTEMPTY', 'EEXIST'];
 
 async function moved(from: string, to: string): Promise<boolean> {
-  return (await unless(OCCUPIED, rename(from, to).then(() => true))) ?? false;
+  return (await unless(['ENOTDIR', ...OCCUPIED], rename(from, to).then(() => true))) ?? false;
 }
 
 /** What it comes to; undefined where it fails with one of `codes`. */

@@ -122,10 +122,22 @@ describe('home: the state directory', () => {
     assert.deepEqual((await readdir(paths.directory)).sort(), ['lock', 'state', 'version'], 'and nothing of the attempt is left');
   });
 
-  it('says what is wrong when the lock can\'t be one', async () => {
+  it('is known to be held by, or left over from, a program before locks were directories', async () => {
     await (await opened()).close();
-    await writeFile(lock(), '');
-    await assert.rejects(opened(), { code: 'storage-failed', message: /lock can't be made: a part of the path is a file/ });
+    await writeFile(lock(), JSON.stringify({ pid: process.pid, began: '' }));
+    await assert.rejects(opened(), { code: 'already-running', message: new RegExp(`process ${process.pid}`) });
+    for (const stale of [JSON.stringify({ pid: process.pid, began: '1' }), '', '{']) {
+      await writeFile(lock(), stale);
+      await (await opened()).close();
+    }
+    assert.deepEqual((await readdir(paths.directory)).sort(), ['state', 'version']);
+  });
+
+  it('says so when something else is in its place', async () => {
+    await (await opened()).close();
+    await mkdir(join(lock(), 'something'), { recursive: true });
+    await assert.rejects(opened(), { code: 'storage-failed', message: /lock can't be taken/ });
+    assert.deepEqual((await readdir(paths.directory)).sort(), ['lock', 'state', 'version'], 'and nothing of the attempt is left');
   });
 
   it('goes to exactly one of many who find it stale, each at another point of the other\'s way', async () => {
