@@ -28,7 +28,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
-  signal: interruptSignal(process),
+  signal: interruptSignal(process, systemClock),
   clock: systemClock,
   random: systemRandom,
   version,
