@@ -40,7 +40,7 @@ export class FileStorage implements Storage {
 
   async get(name: string): Promise<Buffer | undefined> {
     const path = this.path(name);
-    return saying(`${path} can't be read`, () => unlessMissing(this.files.readFile(path)));
+    return saying(`${path} can't be read`, () => unless(['ENOENT'], this.files.readFile(path)));
   }
 
   async put(name: string, content: Uint8Array): Promise<void> {
@@ -53,7 +53,7 @@ export class FileStorage implements Storage {
     const path = this.path(name);
     await this.inOrder(name, () =>
       saying(`${path} can't be deleted`, async () => {
-        await unlessMissing(this.files.unlink(path));
+        await unless(['ENOENT'], this.files.unlink(path));
         await syncDirectory(this.directory, this.files);
       }),
     );
@@ -119,11 +119,12 @@ async function syncDirectory(directory: string, files: Files): Promise<void> {
   }
 }
 
-async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+/** What it comes to; undefined where it fails with one of these codes of the system. */
+export async function unless<T>(codes: readonly string[], work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (codes.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
 import type { Storage } from '../../xpmn/ports/storage.ts';
-import { FileStorage, saying } from './file-storage.ts';
+import { FileStorage, saying, unless } from './file-storage.ts';
 import { takeLock } from './lock.ts';
 
 /** The layout of the directory that this program reads and writes. */
@@ -87,10 +87,5 @@ async function checkVersion(directory: string, path: string): Promise<void> {
 }
 
 async function readVersion(path: string): Promise<string | undefined> {
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  return (await unless(['ENOENT'], readFile(path, 'utf8')))?.trim();
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { XpmnError } from '../../xpmn/kernel/errors.ts';
-import { saying } from './file-storage.ts';
+import { saying, unless } from './file-storage.ts';
 
 /** Who holds a lock: a process id alone would be found again, on another process, after a restart of the machine. */
 interface Holder {
@@ -54,22 +54,20 @@ async function clearStale(path: string, busy: string): Promise<void> {
   await unless(['ENOENT', 'ENOTDIR', ...OCCUPIED], rmdir(path));
 }
 
+/** How the name of a lock's file tells its holder, and how the text of a former lock did. */
+const [NAME, FORMER] = [/^(\d{1,10})-(\d*)-[0-9a-f]+$/, /^\{"pid":(\d{1,10}),"began":"(\d*)"\}$/];
+
 /** The files that say who holds it. */
 async function claimsOn(path: string): Promise<{ readonly file: string; readonly holder: Holder | undefined }[]> {
   const names = await unless(['ENOENT', 'ENOTDIR'], readdir(path));
-  if (names) return names.map((name) => ({ file: join(path, name), holder: parseHolder(name) }));
+  if (names) return names.map((name) => ({ file: join(path, name), holder: holderIn(name, NAME) }));
   // COMPAT: before locks were directories, a file said it.
   const text = await unless(['ENOENT', 'EISDIR'], readFile(path, 'utf8'));
-  return text === undefined ? [] : [{ file: path, holder: parseFormer(text) }];
+  return text === undefined ? [] : [{ file: path, holder: holderIn(text, FORMER) }];
 }
 
-function parseFormer(text: string): Holder | undefined {
-  const [, pid, began] = /^\{"pid":(\d{1,10}),"began":"(\d*)"\}$/.exec(text) ?? [];
-  return pid === undefined || began === undefined ? undefined : { pid: Number(pid), began };
-}
-
-function parseHolder(name: string): Holder | undefined {
-  const [, pid, began] = /^(\d{1,10})-(\d*)-[0-9a-f]+$/.exec(name) ?? [];
+function holderIn(text: string, form: RegExp): Holder | undefined {
+  const [, pid, began] = form.exec(text) ?? [];
   return pid === undefined || began === undefined ? undefined : { pid: Number(pid), began };
 }
 
@@ -94,14 +92,4 @@ const OCCUPIED = ['ENOTEMPTY', 'EEXIST'];
 
 async function moved(from: string, to: string): Promise<boolean> {
   return (await unless(['ENOTDIR', ...OCCUPIED], rename(from, to).then(() => true))) ?? false;
-}
-
-/** What it comes to; undefined where it fails with one of `codes`. */
-async function unless<T>(codes: readonly string[], work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (codes.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
-  }
 }

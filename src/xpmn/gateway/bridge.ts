@@ -106,10 +106,11 @@ export class Bridge {
   /** Devices without a connection to the server of their own, though there is an account: beyond the limit, or not let in. */
   get unconnected(): { readonly beyondLimit: number; readonly notLetIn: number } {
     const { logins } = this.deps;
-    const devices = logins ? [...this.bridged.values()].map(({ device }) => device) : [];
+    if (!logins) return { beyondLimit: 0, notLetIn: 0 };
+    const devices = [...this.bridged.values()].map(({ device }) => device);
     return {
-      beyondLimit: devices.filter((device) => !logins?.keeps(device)).length,
-      notLetIn: devices.filter((device) => logins?.isStuck(device)).length,
+      beyondLimit: devices.filter((device) => !logins.keeps(device)).length,
+      notLetIn: devices.filter((device) => logins.isStuck(device)).length,
     };
   }
 
@@ -200,9 +201,10 @@ export class Bridge {
   /** Who has been here longest is on the server, up to the limit; where one goes, another takes its turn. */
   private logIn(): void {
     const { deps: { logins }, settings: { connections } } = this;
-    const waiting = [...this.bridged.values()].filter(({ device }) => !logins?.keeps(device));
+    if (!logins) return;
+    const waiting = [...this.bridged.values()].filter(({ device }) => !logins.keeps(device));
     const free = connections - (this.bridged.size - waiting.length);
-    for (const { device, credentials, name } of waiting.slice(0, Math.max(0, free))) logins?.keep(device, credentials, name);
+    for (const { device, credentials, name } of waiting.slice(0, Math.max(0, free))) logins.keep(device, credentials, name);
   }
 
   /** Whether another gateway of ours that is there shows the same device, and has the older right to it. */
